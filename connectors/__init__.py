@@ -1,0 +1,1 @@
+"""Bytes from elsewhere: one protocol of the wire, one module. Imports only `engine`."""

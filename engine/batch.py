@@ -1,0 +1,98 @@
+"""What flows between the stages: raw records, parsed batches, mapped items, rejects. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+JsonValue: TypeAlias = "None | bool | int | float | str | Sequence[JsonValue] | dict[str, JsonValue]"
+
+Value: TypeAlias = str | int | None
+"""A mapped value as it is stored, see `engine.schema.Kind`: text, an integer, money scaled to an integer, JSON text, or None."""
+
+RAW_TEXT_LIMIT: Final = 2_000
+"""Characters of a rejected record that are kept; enough to find it, too few to fill a disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecords:
+    """Whole records as the source wrote them, cut out of the byte stream but not yet looked into.
+
+    `offset` is the byte offset and `line` the 1-based line of the first record in the document. `data` never ends inside a
+    record. `final` marks the last piece of a document (its `data` may be empty): a mapper that holds records back while
+    parsing gives them up there.
+    """
+
+    data: bytes
+    offset: int
+    line: int
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A record that was read but cannot be used. `fate` is `rejected` for a fault and `skipped` for what is no item at all."""
+
+    line: int
+    reason: str
+    raw: str
+    column: str | None = None
+    value: str | None = None
+    fate: Literal["rejected", "skipped"] = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Parsed records, still text. `rows[i]` has one cell per column and began at line `lines[i]` of the document.
+
+    A cell is the text as the source wrote it; what blank means is the rules' business. `flaws` are records that could not be
+    made into a row; each counts as one record read. A mapper's `columns` stay the same for a whole document.
+    """
+
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[str]]
+    lines: Sequence[int]
+    flaws: tuple[Flaw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemBatch:
+    """Mapped, valid items on their way to a sink: parallel lists, one entry an item.
+
+    `columns` are attribute names of `engine.schema`, without `externalId`, which is `keys`. An attribute that the feed does
+    not map is not a column: *absent* is untouched. A None in a row is a *blank* cell: it leaves the stored value alone, or
+    clears it when the column is in `clears`. `digests` are signed 64-bit content hashes over columns and row: equal digest,
+    equal content. `lines` are 1-based positions in the document, `records` ordinals of the run.
+    """
+
+    columns: tuple[str, ...]
+    keys: list[str]
+    rows: list[tuple[Value, ...]]
+    digests: list[int]
+    lines: list[int]
+    records: list[int]
+    clears: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A flaw with its full address: what is kept, shown and downloaded."""
+
+    record: int
+    line: int
+    column: str | None
+    value: str | None
+    reason: str
+    raw: str
+    document: str
+    fate: Literal["rejected", "skipped"] = "rejected"
+
+
+def clip(text: str, limit: int = RAW_TEXT_LIMIT) -> str:
+    """Cut a text to `limit` characters, marking the cut; None-free and NUL-free so that any store takes it."""
+    text = text.replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,225 @@
+"""What a connector, a mapper and a sink promise the engine, and what it promises them. Standard library only.
+
+Built-in components and strangers' implement the same protocols and register through the same hooks (`plugins.hookspecs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from engine.batch import Batch, ItemBatch, JsonValue, RawRecords, Reject
+from engine.document import Document, Source
+
+if TYPE_CHECKING:
+    from engine.run import Counts, RunRecord
+
+
+class Connector(Protocol):
+    """Bring the bytes of a source. One protocol of the wire, one connector.
+
+    The engine enters `fetch` once a run and reads the documents one after the other, each to its end, before it asks for
+    the next; leaving the context, on any path, must close every connection. A document that ends early raises `Retry` (the
+    source may do better later) or `RefuseRun` (it will not) out of its chunks: what ends without an error is applied as
+    complete. Refused credentials and missing files are `RefuseRun`, an unreachable host and a timeout are `Retry`. The
+    connector neither decompresses, decodes nor looks into the bytes.
+    """
+
+    def fetch(self, source: Source) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
+        """Open the source and iterate its documents."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MapperSettings:
+    """What a feed says of its format.
+
+    `fields` holds, for each mapped field, the names under which the source may carry it (a mapping row has one, a preset
+    several). `attributes` are the feed's own settings by their API names (`delimiter`, `encoding`, ...): a mapper takes those
+    it knows.
+    """
+
+    fields: tuple[tuple[str, ...], ...] = ()
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What a mapper may know of the document it reads: the document without its bytes."""
+
+    name: str
+    size: int | None = None
+    content_type: str | None = None
+    charset: str | None = None
+
+
+class Mapper(Protocol):
+    """Turn the bytes of one document into rows of text, without I/O and without awaiting.
+
+    Splitting (`feed`, `finish`) and parsing (`parse`) are two steps so that known records can be dropped between them. The
+    engine calls `feed` with every chunk in order, then `finish` once; each `RawRecords` goes to `parse` at most once and in
+    order. How the bytes were cut into chunks never changes the result. Memory stays bounded whatever is fed: a record that
+    does not end is `RefuseRun`. Content of another kind (an HTML page, an archive) is `RefuseRun` from `feed` or `finish`, as
+    soon as it can be told; a record that cannot be read is a `Flaw` in its batch. All calls come from one thread at a time.
+    """
+
+    def feed(self, chunk: bytes) -> Iterable[RawRecords]:
+        """Take the next bytes and return the whole records they complete."""
+        ...
+
+    def finish(self) -> Iterable[RawRecords]:
+        """Return what remains at the end of the document; the last piece has `final` set."""
+        ...
+
+    def parse(self, raw: RawRecords) -> Batch:
+        """Parse whole records into rows."""
+        ...
+
+    def locate(self, name: str) -> int | None:
+        """Return the index of the column a mapping row names, None when the document has none. Valid once rows exist."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the document's columns as it names them; empty until they are known."""
+        ...
+
+    @property
+    def dialect(self) -> Mapping[str, JsonValue]:
+        """Return how the document is read (format, delimiter, encoding, ...) with the reason of each guess; for people."""
+        ...
+
+    def excerpt(self, raw: RawRecords, line: int) -> str:
+        """Return the text of the record that began at `line`, as the source wrote it. Slow; for rejects and previews."""
+        ...
+
+
+MapperFactory: TypeAlias = Callable[[MapperSettings, DocumentFacts], Mapper]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDefinition:
+    """A feed as a sink stores it: its name, its attributes and mapping rows by API names. Holds no secret."""
+
+    name: str
+    attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+    fields: tuple[Mapping[str, JsonValue], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """What applying the stage would do, in items. `known` items stood before the run; `seen` of them were in it."""
+
+    known: int
+    seen: int
+    created: int
+    updated: int
+    unchanged: int
+    duplicate: int
+
+
+class SinkSession(Protocol):
+    """One run of one feed, staged whole, then applied or discarded.
+
+    The engine calls `stage` and `keep` any number of times from one task, then `summary`, then exactly one of `apply` and
+    `discard`, then `finish`. Until `apply` nothing that a reader can see has changed. Every write checks the session's
+    fencing token and raises `Superseded` when a newer session of the feed holds it. The last row of a key wins; the others
+    count as duplicates. A row whose content equals the stored one is not written. A session that dies at any point leaves
+    a state from which the next complete run ends as if it had never been.
+    """
+
+    @property
+    def run(self) -> int:
+        """Return the number of the run, 0 where runs are not stored."""
+        ...
+
+    async def stage(self, batch: ItemBatch) -> None:
+        """Take mapped items; whole batches, in the order of the source."""
+        ...
+
+    async def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep rejected and skipped records with the run; they survive `discard`."""
+        ...
+
+    async def summary(self) -> StageSummary:
+        """Count what `apply` would do."""
+        ...
+
+    async def apply(self) -> Counts:
+        """Make the stage the state of the feed and return what the store really did."""
+        ...
+
+    async def discard(self) -> None:
+        """Drop the stage; the state is what it was before the session."""
+        ...
+
+    async def finish(self, record: RunRecord) -> None:
+        """Store the run's final record; the checkpoint of an applied run becomes valid in the same transaction."""
+        ...
+
+
+class Sink(Protocol):
+    """A durable place for items, opened from a URL by a `SinkFactory`."""
+
+    async def feed(self, name: str) -> FeedDefinition | None:
+        """Return the stored definition of a feed, None when there is none or the sink stores none."""
+        ...
+
+    def session(self, feed: FeedDefinition, *, dry_run: bool = False) -> AbstractAsyncContextManager[SinkSession]:
+        """Begin a run of a feed, creating the feed or updating its definition.
+
+        Leaving the context without `finish` marks the run as failed. With `dry_run` the session leaves no trace: `apply`
+        returns the counts and changes nothing.
+        """
+        ...
+
+
+SinkFactory: TypeAlias = Callable[[str], AbstractAsyncContextManager[Sink]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """A connector to register: the URL schemes it answers and how to make one."""
+
+    schemes: tuple[str, ...]
+    create: Callable[[], Connector]
+
+
+@dataclass(frozen=True, slots=True)
+class PresetField:
+    """One mapping row of a preset: a purpose, the names its column may have, and further attributes of the mapping row."""
+
+    purpose: str
+    names: tuple[str, ...]
+    row: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MapperSpec:
+    """A mapper to register: the name of its format, as in `csv`, how to make one for a document, and its presets by name."""
+
+    format: str
+    create: MapperFactory
+    presets: Mapping[str, tuple[PresetField, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SinkSpec:
+    """A sink to register: the URL schemes it answers and how to open one from the whole URL."""
+
+    schemes: tuple[str, ...]
+    open: SinkFactory
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRuleSpec:
+    """A field rule to register, a verb: `name` is what a mapping row lists under `rules`.
+
+    `apply` takes one cell's text and returns the new text; it raises `RejectRecord` with the reason when it cannot. It must
+    be pure: the engine calls it once for each distinct text.
+    """
+
+    name: str
+    apply: Callable[[str], str]

@@ -1,0 +1,72 @@
+"""Every error Feedmill raises on purpose, by what the engine does next.
+
+::
+
+    FeedmillError
+    ├── Retry           the source failed in passing: nothing applied, try again after `retry_after`
+    │   └── Stalled     nothing moved in any stage for too long
+    ├── RejectRecord    one record cannot be read: it is kept with its reason, the run goes on
+    ├── RefuseRun       what arrived cannot be trusted: nothing applied, the last good state stays
+    │   └── Superseded  a newer run of the same feed took over: this one may not write any more
+    ├── ConfigError     the operator has to change something first
+    ├── PluginError     a plugin is at fault; names plugin, distribution and hook
+    └── InternalError   Feedmill is at fault; please report it
+
+Messages say what happened, where, and what cures it. No message ever holds a secret: URLs are masked before they get here.
+"""
+
+from __future__ import annotations
+
+
+class FeedmillError(Exception):
+    """Base of every error that Feedmill raises on purpose."""
+
+
+class Retry(FeedmillError):
+    """Report a passing failure of the source.
+
+    `retry_after` is in seconds, as the supplier asked for it, or None when it said nothing. The engine applies nothing;
+    the scheduler (or the operator) tries again.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Stalled(Retry):
+    """Report that no stage of the pipeline moved within the watchdog's patience; the message names each stage's state."""
+
+
+class RejectRecord(FeedmillError):
+    """Report one unreadable value. The engine keeps the record as a reject, leaves the stored item alone and goes on."""
+
+
+class RefuseRun(FeedmillError):
+    """Report that a run must not be applied. The engine discards what was staged and ends the run with status `error`."""
+
+
+class Superseded(RefuseRun):
+    """Report that a newer run of the feed holds the fencing token. The engine stops writing at once."""
+
+
+class ConfigError(FeedmillError):
+    """Report a setting that cannot work. `problems` holds one line per fault, all of them at once."""
+
+    def __init__(self, message: str, *, problems: tuple[str, ...] = ()) -> None:
+        super().__init__("\n".join((message, *(f"  - {problem}" for problem in problems))))
+        self.problems = problems
+
+
+class PluginError(FeedmillError):
+    """Report a plugin that failed to load or broke its contract."""
+
+    def __init__(self, message: str, *, plugin: str, distribution: str, hook: str) -> None:
+        super().__init__(f"plugin {plugin!r} (distribution {distribution!r}), {hook}: {message}")
+        self.plugin = plugin
+        self.distribution = distribution
+        self.hook = hook
+
+
+class InternalError(FeedmillError):
+    """Report a broken invariant of Feedmill's own. Nothing that follows can be trusted, so the run ends with it."""

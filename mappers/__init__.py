@@ -1,0 +1,1 @@
+"""Bytes to rows, without I/O. Imports only `engine`."""

@@ -1,0 +1,1 @@
+"""The seam: hookspecs, the manager, the published conformance kit. Imports only `engine`."""

@@ -1,0 +1,1 @@
+"""Rows to durable: one kind of store, one package. Imports only `engine`."""

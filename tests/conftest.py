@@ -1,0 +1,21 @@
+"""What every test stands on: one event loop flavour, and a loop that nothing may block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run async tests on asyncio, the loop that aiohttp and aiosqlite need."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def blockbuster() -> Iterator[BlockBuster]:
+    """Fail any test in which a blocking call runs on the event loop."""
+    with blockbuster_ctx() as watch:
+        yield watch
