@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -89,12 +88,15 @@ def parse_location(location: str, *, patience: Patience | None = None) -> Source
     if "://" not in location:
         if not location.strip():
             raise ConfigError("the source is empty: give a URL or a path")
-        return Source(Path(os.path.abspath(location)).as_uri(), patience=patience)
+        return Source(Path(location).absolute().as_uri(), patience=patience)
     parts = urlsplit(location)
     try:
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"the URL of scheme {parts.scheme!r} cannot be read: {error}; percent-encode reserved characters in user and password") from None
+    except ValueError:
+        # The parser's own message may quote a piece of the password, so it is not passed on.
+        raise ConfigError(
+            f"the {parts.scheme} URL has no valid host and port; percent-encode reserved characters in user and password (/ is %2F, @ is %40)"
+        ) from None
     if not host and parts.scheme != "file":
         raise ConfigError(f"the URL of scheme {parts.scheme!r} names no host")
     userinfo, at, hostport = parts.netloc.rpartition("@")

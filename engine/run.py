@@ -85,7 +85,9 @@ class RunRecord:
         }
         if self.read != sum(parts.values()) or min(parts.values()) < 0:
             figures = " + ".join(f"{amount} {name}" for name, amount in parts.items())
-            raise InternalError(f"run {self.run} of feed {self.feed!r} does not add up: {self.read} read, but {figures} = {sum(parts.values())}")
+            raise InternalError(
+                f"run {self.run} of feed {self.feed!r} does not add up: {self.read} read, but {figures} = {sum(parts.values())}"
+            )
 
     @property
     def bottleneck(self) -> str | None:
