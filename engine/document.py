@@ -95,7 +95,8 @@ def parse_location(location: str, *, patience: Patience | None = None) -> Source
     except ValueError:
         # The parser's own message may quote a piece of the password, so it is not passed on.
         raise ConfigError(
-            f"the {parts.scheme} URL has no valid host and port; percent-encode reserved characters in user and password (/ is %2F, @ is %40)"
+            f"the {parts.scheme} URL has no valid host and port; "
+            "percent-encode reserved characters in user and password (/ is %2F, @ is %40)"
         ) from None
     if not host and parts.scheme != "file":
         raise ConfigError(f"the URL of scheme {parts.scheme!r} names no host")

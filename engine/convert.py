@@ -1,0 +1,194 @@
+"""From a cell's text to a stored value: the memoised conversions that field rules are built of."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import orjson
+
+from engine.errors import RejectRecord
+from engine.numbers import NumberReader, checked, scale_money
+
+if TYPE_CHECKING:
+    from engine.batch import JsonValue, Value
+
+MEMO_ENTRIES: Final = 16_384
+"""Distinct texts remembered per column. Stock figures repeat so often that almost every cell is one dictionary look-up."""
+
+
+class Bad:
+    """Stand in for a value that could not be read, with the reason; it never leaves the rules."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+Read: TypeAlias = "Value | Bad"
+Text: TypeAlias = Callable[[str], str]
+
+
+class Memo(dict[str, "Read"]):
+    """Remember the value of each distinct text; `met_bad` says whether any of them was unreadable.
+
+    `map(memo.__getitem__, column)` then runs at the speed of a dictionary for every text met before. Forgetting all when it
+    is full keeps the memory bounded, whatever a supplier sends.
+    """
+
+    __slots__ = ("_convert", "met_bad")
+
+    def __init__(self, convert: Callable[[str], Value]) -> None:
+        super().__init__()
+        self._convert = convert
+        self.met_bad = False
+
+    def __missing__(self, text: str) -> Read:
+        if len(self) >= MEMO_ENTRIES:
+            self.clear()
+        try:
+            value: Read = self._convert(text)
+        except RejectRecord as fault:
+            self.met_bad = True
+            value = Bad(str(fault))
+        self[text] = value
+        return value
+
+    def column(self, cells: Sequence[str]) -> list[Read]:
+        """Convert a whole column."""
+        return list(map(self.__getitem__, cells))
+
+
+_GUARD: Final = re.compile(r"'(?=[=+\-@\d])")
+
+
+def trim(text: str) -> str:
+    """Return a cell without surrounding white space (NBSP included) and without a spreadsheet's formula guard."""
+    text = text.strip()
+    return text[1:] if text[:1] == "'" and _GUARD.match(text) else text
+
+
+def trim_text(text: str) -> str:
+    """Trim free text: the formula guard goes only before a formula sign, since `'68` may be a year."""
+    text = text.strip()
+    return text[1:] if text[:2] in ("'=", "'+", "'-", "'@") else text
+
+
+_DAMAGED: Final = re.compile(r"[-+]?\d+(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
+
+
+def read_key(text: str) -> str | None:
+    """Read an identifier: text, never a number; NBSP counts as a blank. Raises `RejectRecord` for `1.23E+12`."""
+    key = trim(text).replace("\u00a0", " ").replace("\u202f", " ")
+    if _DAMAGED.fullmatch(key):
+        raise RejectRecord("is a number in scientific notation: a spreadsheet destroyed the identifier; export it as text")
+    return key or None
+
+
+_YES: Final = frozenset(
+    "y yes true 1 in_stock instock available ja j wahr oui o vrai si sí s vero tak t ano da да sim verfügbar lieferbar disponible tilgængelig".split()
+) | {"in stock", "auf lager", "en stock"}
+_NO: Final = frozenset(
+    "n no false 0 out_of_stock outofstock unavailable nein falsch non faux nie ne нет não discontinued ausverkauft agotado".split()
+) | {"out of stock", "not available", "sold out", "nicht verfügbar", "nicht lieferbar", "nicht auf lager"}
+
+
+def read_flag(text: str) -> int:
+    """Read yes or no in the languages suppliers use, as 1 or 0. Raises `RejectRecord` for anything else."""
+    word = text.casefold()
+    if word in _YES:
+        return 1
+    if word in _NO:
+        return 0
+    if word.lstrip("-").isdecimal():
+        return int(int(word) > 0)
+    raise RejectRecord("is neither yes nor no")
+
+
+def slug(text: str) -> str:
+    """Return a text fit for a URL: lower-case ASCII letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+
+
+def clean_image_url(url: str) -> str:
+    """Return an image URL with a scheme, blanks encoded, query and fragment cut: hosts vary those without a change."""
+    parts = urlsplit(f"https:{url}" if url.startswith("//") else url)
+    return urlunsplit((parts.scheme, parts.netloc, quote(parts.path, safe="/%:@!$&'()*+,;=~-._"), "", ""))
+
+
+def dump_json(value: JsonValue) -> str:
+    """Return compact JSON text, as attributes of kind JSON are held."""
+    return orjson.dumps(value).decode()
+
+
+def split_list(text: str, separator: str | None) -> list[str]:
+    """Split a cell that lists several texts; without a separator the cell is one text."""
+    parts = text.split(separator) if separator else [text]
+    return [part.strip() for part in parts if part.strip()]
+
+
+_GRAMS: Final = {"g": Decimal(1), "kg": Decimal(1000), "oz": Decimal("28.349523125"), "lb": Decimal("453.59237")}
+
+
+def read_weight(numbers: NumberReader, unit: str) -> Callable[[str], int]:
+    """Return a reader of weights in `unit`, as whole grams."""
+
+    def read(text: str) -> int:
+        grams = numbers.decimal(text) * _GRAMS[unit]
+        if grams < 0:
+            raise RejectRecord("is a negative weight")
+        return checked(round(grams))
+
+    return read
+
+
+def operate(operator: str, base: int, operand: Decimal) -> int:
+    """Apply a price operator to a scaled price. Raises `RejectRecord` on division by zero and negative results."""
+    amount = Decimal(base) / 10**6
+    if operator == "addition":
+        return scale_money(amount + operand)
+    if operator == "subtract":
+        return scale_money(amount - operand)
+    if operator == "multiply":
+        return scale_money(amount * operand)
+    if operand == 0:
+        raise RejectRecord("is divided by zero")
+    return scale_money(amount / operand)
+
+
+def prepare(
+    *,
+    strip: Sequence[str] = (),
+    rules: Sequence[Text] = (),
+    prefix: str | None = None,
+    slugify: bool = False,
+) -> Text | None:
+    """Return the text rules of a mapping row as one function, None when it has none."""
+    steps: list[Text] = [lambda text, part=part: text.replace(part, "") for part in strip]
+    steps += rules
+    if slugify:
+        steps.append(slug)
+    if prefix:
+        steps.append(lambda text: prefix + text)
+    if not steps:
+        return None
+
+    def apply(text: str) -> str:
+        for step in steps:
+            text = step(text).strip()
+        return text
+
+    return apply
+
+
+def look_up(table: Mapping[str, str | int | Decimal]) -> Callable[[str], str | None]:
+    """Return a look-up of whole cells: exact first, then without regard to case."""
+    exact = {key.strip(): str(value) for key, value in table.items()}
+    folded = {key.casefold(): value for key, value in exact.items()}
+    return lambda text: exact.get(text, folded.get(text.casefold()))

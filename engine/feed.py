@@ -1,0 +1,398 @@
+"""The feed: every attribute a person may set, validated all at once, unknown ones refused by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from engine.batch import JsonValue
+from engine.contracts import FeedDefinition
+from engine.errors import ConfigError
+
+
+def _split_text(value: object) -> object:
+    """Read a list from text, as the command line gives it: JSON when it looks like it, else separated by commas."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return orjson.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _parse_object(value: object) -> object:
+    return orjson.loads(value) if isinstance(value, str) else value
+
+
+def _blank_is_none(value: object) -> object:
+    return None if value in ("", "null") else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_split_text)]
+OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Quantity = Annotated[int, Field(ge=0, lt=2**62)]
+
+
+class Resource(BaseModel):
+    """Base of what the API shows: camelCase names, unknown ones refused, immutable."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True)
+
+
+Purpose = Literal[
+    "barcode",
+    "compareAtPrice",
+    "costPrice",
+    "description",
+    "externalGroupId",
+    "externalId",
+    "grams",
+    "handle",
+    "images",
+    "inventoryQuantity",
+    "inventoryQuantityBoolean",
+    "metaFields",
+    "mpn",
+    "name",
+    "option",
+    "options",
+    "productType",
+    "requiresShipping",
+    "retailPrice",
+    "sku",
+    "tags",
+    "vendorName",
+    "weight",
+]
+"""What a column is for (API, section 4); `options` is a cell that holds the whole list as JSON."""
+
+
+class FieldRow(Resource):
+    """One row of `inventory-feed-fields`: a column of the source, what it is for, and the rules for its text."""
+
+    name: str = Field(
+        min_length=1, description="Column header, matched case-insensitively and trimmed; a number is a column counted from 1."
+    )
+    purpose: Purpose
+    enabled: bool = True
+    option_name: OptionalText = None
+    strip: Texts = ()
+    prefix: OptionalText = None
+    seperator: str | None = None
+    slugify: bool = False
+    parse_number: bool = False
+    normalize_image_url: bool = False
+    price_operator: Literal["addition", "subtract", "multiply", "divide"] | None = None
+    price_operator_value: Decimal | None = None
+    price_operator_field: OptionalText = None
+    subfield_regex: OptionalText = None
+    subfield_purpose: Purpose | None = None
+    inventory_quantity_boolean: bool = False
+    inventory_quantity_default: Quantity | None = None
+    meta_fields_scope: OptionalText = None
+    default: OptionalText = None
+    lookup: Annotated[Mapping[str, str | int | Decimal], BeforeValidator(_parse_object)] = Field(default_factory=dict)
+    blank: Literal["skip", "clear"] = "skip"
+    locations: Literal["sum", "first"] = "sum"
+    rules: Texts = Field(default=(), description="Names of field rules that plugins registered, applied in order.")
+
+
+class JsonField(Resource):
+    """One row of `inventory-feed-json-fields`: a path in a JSON document and what it is for."""
+
+    object: Literal["product", "variant"] = "variant"
+    path: str = Field(min_length=1)
+    purpose: Purpose
+    parse_number: bool = False
+    inventory_quantity_boolean: bool = False
+    inventory_quantity_default: Quantity | None = None
+
+
+class Rewrite(Resource):
+    """One row of `inventory-feed-mappings`: rewrite option and meta field names and values."""
+
+    field: Literal["optionName", "optionValue", "metaFieldName", "metaFieldValue"]
+    match_type: Literal["includes", "excludes", "matches", "startsWith", "endsWith"]
+    transform_from: Texts = ()
+    transform_to: str = ""
+    transform_type: Literal["none", "capitalize", "humanize"] = "none"
+
+
+class Parameter(Resource):
+    """One row of `inventory-feed-parameters`: a query parameter or a header of the request."""
+
+    name: str = Field(min_length=1)
+    value: str
+    type: Literal["query", "header"] = "query"
+
+
+class GuardLimits(Resource):
+    """The limits beyond which a run is refused or held (API, section 5)."""
+
+    enabled: bool = True
+    max_reject_ratio: Ratio = 0.10
+    max_missing_ratio: Ratio = 0.25
+    max_zero_flip_ratio: Ratio = 0.25
+    max_stock_drop_ratio: Ratio = 0.50
+    max_price_factor: Annotated[float, Field(gt=1)] = 3
+    max_price_move_ratio: Ratio = 0.05
+    max_zero_price_ratio: Ratio = 0.05
+    min_items: Annotated[int, Field(ge=0)] = 20
+
+
+class Feed(Resource):
+    """An inventory feed (API, section 3). What only the service computes (health, times, `hash`) is not set here."""
+
+    name: str = Field(min_length=1, max_length=255)
+    resource_type: str = Field(default="ftpCsv", min_length=1)
+    dropship_provider_id: Annotated[int, Field(gt=0)] | None = None
+
+    resource_location: OptionalText = None
+    resource_path: OptionalText = None
+    authentication_token: OptionalText = None
+    authentication_secret: OptionalText = None
+    enabled: bool = True
+    automated_fetching: Literal["enabled", "disabled"] = "enabled"
+    use_proxy: bool | None = None
+    proxy_url: OptionalText = None
+
+    fetch_frequency: Literal["never", "hourly", "daily", "custom", "webhook"] = "hourly"
+    fetch_schedule: OptionalText = None
+
+    delimiter: str | None = None
+    csv_has_header: Annotated[bool | None, BeforeValidator(_blank_is_none)] = None
+    decimal_notation: Literal["decimal", "comma"] = "decimal"
+    encoding: OptionalText = None
+    weight_unit: Literal["g", "kg", "oz", "lb"] = "g"
+    currency: Annotated[str | None, BeforeValidator(_blank_is_none), Field(pattern=r"^[A-Z]{3}$")] = None
+    compression: OptionalText = None
+    quote: str | None = Field(default=None, description="Quote character; empty for none, null to detect.")
+    header_row: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Row of the header, counted from 1; null to detect.")
+    line_ending: Literal["lf", "crlf", "cr", "mixed"] | None = None
+
+    mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
+    xml_mapping: Literal["google", "custom"] = "google"
+    xml_path: OptionalText = None
+    xml_namespaces: Annotated[Mapping[str, str] | None, BeforeValidator(_parse_object)] = None
+    json_mapping: Literal["default", "custom"] = "default"
+    json_root: OptionalText = None
+    json_structure: Literal["nested", "flat"] = "nested"
+    pagination: Annotated[Mapping[str, object] | None, BeforeValidator(_parse_object)] = None
+
+    external_id_strategy: Literal["none", "options"] | None = None
+    sku_prefix: OptionalText = None
+    prefix_sku: bool = False
+    prefix_seperator: str | None = None
+    sku_exempt: bool | None = None
+    case_insensitive_skus: bool = False
+    require_barcode: bool = False
+
+    automatically_connect: bool = True
+    automatically_connect_by_barcode: bool = False
+    automatically_connect_prefix: Literal["both", "prefixOnly"] = "both"
+    automatically_connect_option_values: bool | None = None
+
+    allocation_buffer: Quantity | None = None
+    minimum_inventory_quantity: Quantity | None = None
+    maximum_inventory_quantity: Quantity | None = None
+    inventory_policy: Literal["default", "ignore", "continue", "track"] = "default"
+    restrict_inventory_import: bool = False
+    inventory_restriction_level: int = 0
+
+    retail_price_change: Decimal = Decimal(0)
+    retail_price_change_type: Literal["percentage", "fixed"] = "percentage"
+    price_change_base: Literal["retail_price", "cost_price"] = "retail_price"
+    zero_null_prices: bool = False
+
+    vendor_name: OptionalText = None
+    override_vendor_name: bool = False
+    prefix_name: bool = False
+    prefix_handle: bool = False
+    handle_prefix: OptionalText = None
+    handle_strategy: Literal["externalGroupId", "externalGroupIdStart", "name"] = "externalGroupId"
+    tags: OptionalText = None
+    exclude_tags: Texts = ()
+    tag_restriction: Literal["deny", "allow"] = "deny"
+    strip_tags: bool = False
+    stripped_tags: Texts = ()
+    transform_tags: Literal["unchanged", "uppercase", "lowercase", "humanize", "dasherize"] = "unchanged"
+    overwrite_tags: bool = False
+    import_tags: bool = False
+
+    sync_pricing: bool = False
+    sync_cost_prices: bool = False
+    sync_name: bool = False
+    sync_description: bool = False
+    sync_images: bool = False
+    sync_options: bool = False
+    sync_tags: bool = False
+    sync_weight: bool = False
+    sync_product_type: bool = False
+    sync_sale_prices: bool = True
+    sync_weight_zero: bool = False
+
+    fetch_cleanup: Literal["enabled", "disabled"] = "enabled"
+    missing_policy: Literal["zero", "remove", "keep"] = "zero"
+    missing_grace_runs: Annotated[int, Field(ge=0)] = 0
+    feed_kind: Literal["full", "delta"] = "full"
+
+    guard: GuardLimits = Field(default_factory=GuardLimits)
+    review_changes: bool = False
+
+    mute_error: bool = False
+    send_notification: bool = False
+    send_webhook: bool = False
+    webhook_endpoint: OptionalText = None
+
+    fields: tuple[FieldRow, ...] = ()
+    json_fields: tuple[JsonField, ...] = ()
+    mappings: tuple[Rewrite, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+
+    @field_validator("guard", mode="before")
+    @classmethod
+    def _parse_guard(cls, value: object) -> object:
+        return _parse_object(value)
+
+    def definition(self) -> FeedDefinition:
+        """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
+        settings: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
+        rows = tuple(row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in self.fields)
+        return FeedDefinition(self.name, settings, rows)
+
+
+_NOT_STORED = {"name", "fields", "authentication_token", "authentication_secret", "proxy_url", "resource_location", "webhook_endpoint"}
+
+COMPUTED = frozenset(
+    {
+        "id",
+        "createdAt",
+        "updatedAt",
+        "hash",
+        "lastFetchedAt",
+        "nextFetchAt",
+        "fetched",
+        "skipped",
+        "connected",
+        "importSeconds",
+        "fetchProblem",
+        "isValid",
+        "validationMessage",
+    }
+)
+"""Attributes of a feed that only the service sets."""
+
+_IDLE_FEED = frozenset(
+    {
+        "sku_prefix",
+        "prefix_sku",
+        "prefix_seperator",
+        "external_id_strategy",
+        "restrict_inventory_import",
+        "retail_price_change",
+        "zero_null_prices",
+        "vendor_name",
+        "override_vendor_name",
+        "prefix_name",
+        "prefix_handle",
+        "handle_prefix",
+        "handle_strategy",
+        "tags",
+        "exclude_tags",
+        "strip_tags",
+        "stripped_tags",
+        "transform_tags",
+        "overwrite_tags",
+        "resource_path",
+        "compression",
+        "use_proxy",
+        "proxy_url",
+        "review_changes",
+        "json_fields",
+        "mappings",
+        "parameters",
+    }
+)
+_IDLE_FIELD = frozenset({"subfield_regex", "subfield_purpose", "meta_fields_scope"})
+
+
+def build_feed(
+    name: str,
+    changes: Mapping[str, object],
+    fields: Sequence[Mapping[str, object]] = (),
+    *,
+    stored: FeedDefinition | None = None,
+) -> Feed:
+    """Make a feed from what is stored and what is asked for; both by API names.
+
+    `changes` may hold dotted names (`guard.minItems`). Mapping rows in `fields` replace the stored rows of their purposes;
+    naming rows without a `mapping` means `custom`. Raises `ConfigError` listing every fault at once.
+    """
+    settings: dict[str, object] = dict(stored.attributes) if stored else {}
+    for key, value in changes.items():
+        _assign(settings, key, value)
+    if fields and "mapping" not in settings:
+        settings["mapping"] = "custom"
+    purposes = {row.get("purpose") for row in fields}
+    kept = [row for row in (stored.fields if stored else ()) if row.get("purpose") not in purposes]
+    settings["fields"] = [*kept, *fields]
+    settings["name"] = name
+    try:
+        feed = Feed.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(f"feed {name!r} has invalid settings", problems=tuple(map(_explain, error.errors()))) from None
+    _refuse_idle(feed)
+    return feed
+
+
+def _assign(settings: dict[str, object], dotted: str, value: object) -> None:
+    head, _, rest = dotted.partition(".")
+    if not rest:
+        settings[head] = value
+        return
+    inner = settings.get(head)
+    copy: dict[str, object] = dict(inner) if isinstance(inner, Mapping) else {}
+    _assign(copy, rest, value)
+    settings[head] = copy
+
+
+def _explain(fault: ErrorDetails) -> str:
+    path = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] != "extra_forbidden":
+        shown = fault["input"] if isinstance(fault["input"], str | int | float | bool) else None
+        return f"{path}: {fault['msg'][0].lower()}{fault['msg'][1:]}" + (
+            f", got {shown!r}" if shown is not None and "ecret" not in path else ""
+        )
+    if path in COMPUTED:
+        return f"{path}: is set by Feedmill itself"
+    models: dict[str, type[Resource]] = {"fields": FieldRow, "guard": GuardLimits}
+    model = models.get(str(fault["loc"][0]), Feed)
+    names = [field.alias or key for key, field in model.model_fields.items()]
+    close = difflib.get_close_matches(str(fault["loc"][-1]), names, n=1)
+    return f"{path}: unknown attribute" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def _refuse_idle(feed: Feed) -> None:
+    """Refuse settings that would change values but that no code acts on yet: silence would mean wrong figures."""
+    idle = [
+        to_camel(name)
+        for name in sorted(_IDLE_FEED)
+        if getattr(feed, name) != Feed.model_fields[name].get_default(call_default_factory=True)
+    ]
+    idle += [
+        f"fields.{number}.{to_camel(name)}"
+        for number, row in enumerate(feed.fields)
+        for name in sorted(_IDLE_FIELD)
+        if getattr(row, name) is not None
+    ]
+    if idle:
+        raise ConfigError(
+            f"feed {feed.name!r} asks for what this version cannot do yet", problems=tuple(f"{name}: leave it unset" for name in idle)
+        )
