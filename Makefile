@@ -1,0 +1,102 @@
+# Everything a developer and CI run. Every target makes the virtual environment it needs: a clean clone with Python 3.11 or
+# newer, git and make is enough. Where uv is on PATH it is used, else venv and pip. PYTHON=/path/to/python chooses another one.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check bench docs test-lowest lock clean
+
+PYTHONS := $(or $(PYTHON),python3 python3.11 python3.12 python3.13)
+LOCK_FLAGS ?=
+
+# Nothing but the package index is asked, and it is asked patiently.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_RETRIES ?= 10
+export UV_HTTP_RETRIES ?= 10
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export NO_MKDOCS_2_WARNING := 1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/.dev ## a supplier on loopback, synced three times into SQLite
+	.venv/bin/python -m examples.first_sync
+
+test: .venv/.dev ## the whole suite; warnings are errors, what was skipped is listed
+	.venv/bin/python -m pytest
+
+check: .venv/.dev ## lint, format, types, import contracts
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy --strict
+	.venv/bin/pyright
+	.venv/bin/python -m pytest -q tests/unit/test_import_contract.py
+
+bench: .venv/.dev ## measure speed and memory (needs the sqlite3 command line)
+	.venv/bin/python -m benchmarks
+
+docs: .venv/.docs ## build the pages into site/
+	.venv/bin/mkdocs build --strict
+
+test-lowest: .venv-lowest/.dev ## the suite on the lowest versions that pyproject.toml allows
+	.venv-lowest/bin/python -m pytest
+
+lock: .venv/.lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
+	$(LOCK) --group dev --group docs --group lock $(LOCK_FLAGS) --output-file constraints.txt
+	$(LOCK) --group dev --resolution lowest-direct --upgrade --output-file constraints-lowest.txt
+
+clean: ## remove what the targets made, environments too; databases stay
+	rm -rf .venv .venv-lowest site build dist .mypy_cache .ruff_cache .hypothesis .coverage
+
+LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
+
+# The stamps: an environment is installed into again only when what it is made from has changed.
+.venv/.dev: pyproject.toml constraints.txt
+	$(call make_venv,.venv)
+	$(call install,.venv,constraints.txt,--editable . --group dev)
+	@touch $@
+
+.venv/.docs: .venv/.dev
+	$(call install,.venv,constraints.txt,--group docs)
+	@touch $@
+
+.venv/.lock: .venv/.dev
+	$(call install,.venv,constraints.txt,--group lock)
+	@touch $@
+
+.venv-lowest/.dev: pyproject.toml constraints-lowest.txt
+	$(call make_venv,.venv-lowest)
+	$(call install,.venv-lowest,constraints-lowest.txt,--editable . --group dev)
+	@touch $@
+
+# $(call make_venv,DIR): keep DIR when it is a working environment with pip, else make it anew. Without uv the Python has to
+# bring ensurepip, which Debian keeps in a package of its own, so a Python without it is passed over for the next.
+define make_venv
+@if $(1)/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then exit 0; fi; \
+new=; whole=; \
+for python in $(PYTHONS); do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	new="$${new:-$$python}"; \
+	if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then whole="$$python"; break; fi; \
+done; \
+rm -rf $(1); \
+if command -v uv >/dev/null; then \
+	uv venv --quiet --seed --python "$${new:-$(or $(PYTHON),>=3.11)}" $(1); \
+elif [ -n "$$whole" ]; then \
+	"$$whole" -m venv $(1); \
+elif [ -n "$$new" ]; then \
+	echo "Error: $$new cannot make virtual environments, because it lacks ensurepip: install it (Debian and Ubuntu: apt install python3-venv), or install uv, or call make with PYTHON=/path/to/another/python." >&2; exit 1; \
+else \
+	echo "Error: none of '$(PYTHONS)' is Python 3.11 or newer: install Python 3.11, or uv, or call make with PYTHON=/path/to/python3.11." >&2; exit 1; \
+fi
+endef
+
+# $(call install,DIR,CONSTRAINTS,WHAT): pip is renewed first, since an old one knows no --group.
+define install
+@echo "installing into $(1) ..."
+@if command -v uv >/dev/null; then \
+	uv pip install --quiet --python $(1)/bin/python --constraints $(2) --build-constraints $(2) $(3); \
+else \
+	$(1)/bin/python -m pip install --quiet 'pip>=25.3,<27' && \
+	$(1)/bin/python -m pip install --quiet --constraint $(2) --build-constraint $(2) $(3); \
+fi
+endef
