@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import orjson
@@ -34,6 +34,19 @@ Read: TypeAlias = "Value | Bad"
 Text: TypeAlias = Callable[[str], str]
 
 
+class CellReader(Protocol):
+    """Read whole columns of cells. `met_bad` says whether any value so far was unreadable, so that a clean feed is not searched."""
+
+    @property
+    def met_bad(self) -> bool:
+        """Say whether a `Bad` was returned so far."""
+        ...
+
+    def column(self, cells: Sequence[str]) -> list[Read]:
+        """Return the value of each cell, in order."""
+        ...
+
+
 class Memo(dict[str, "Read"]):
     """Remember the value of each distinct text; `met_bad` says whether any of them was unreadable.
 
@@ -41,12 +54,16 @@ class Memo(dict[str, "Read"]):
     is full keeps the memory bounded, whatever a supplier sends.
     """
 
-    __slots__ = ("_convert", "met_bad")
+    __slots__ = ("_convert", "_met_bad")
 
     def __init__(self, convert: Callable[[str], Value]) -> None:
         super().__init__()
         self._convert = convert
-        self.met_bad = False
+        self._met_bad = False
+
+    @property
+    def met_bad(self) -> bool:
+        return self._met_bad
 
     def __missing__(self, text: str) -> Read:
         if len(self) >= MEMO_ENTRIES:
@@ -54,13 +71,12 @@ class Memo(dict[str, "Read"]):
         try:
             value: Read = self._convert(text)
         except RejectRecord as fault:
-            self.met_bad = True
+            self._met_bad = True
             value = Bad(str(fault))
         self[text] = value
         return value
 
     def column(self, cells: Sequence[str]) -> list[Read]:
-        """Convert a whole column."""
         return list(map(self.__getitem__, cells))
 
 
@@ -90,12 +106,108 @@ def read_key(text: str) -> str | None:
     return key or None
 
 
+_SUSPECT: Final = re.compile("['\u00a0\u202f]|E\\+", re.IGNORECASE)
+
+
+class Identifiers:
+    """Read a column of identifiers. They hardly repeat, so they are not remembered; a clean column is one pass of `strip`."""
+
+    __slots__ = ("_met_bad",)
+
+    def __init__(self) -> None:
+        self._met_bad = False
+
+    @property
+    def met_bad(self) -> bool:
+        return self._met_bad
+
+    def column(self, cells: Sequence[str]) -> list[Read]:
+        if not _SUSPECT.search("".join(cells)):
+            return [cell.strip() or None for cell in cells]
+        return [self._read(cell) for cell in cells]
+
+    def _read(self, cell: str) -> Read:
+        try:
+            return read_key(cell)
+        except RejectRecord as fault:
+            self._met_bad = True
+            return Bad(str(fault))
+
+
+class FreeText:
+    """Read a column of free text that has no rules. It hardly repeats, so it is not remembered."""
+
+    __slots__ = ()
+
+    @property
+    def met_bad(self) -> bool:
+        return False
+
+    def column(self, cells: Sequence[str]) -> list[Read]:
+        if "'" in "".join(cells):
+            return [trim_text(cell) or None for cell in cells]
+        return [cell.strip() or None for cell in cells]
+
+
 _YES: Final = frozenset(
-    "y yes true 1 in_stock instock available ja j wahr oui o vrai si sí s vero tak t ano da да sim verfügbar lieferbar disponible tilgængelig".split()
-) | {"in stock", "auf lager", "en stock"}
+    {
+        "y",
+        "yes",
+        "true",
+        "1",
+        "in_stock",
+        "instock",
+        "available",
+        "ja",
+        "j",
+        "wahr",
+        "oui",
+        "vrai",
+        "si",
+        "sí",
+        "vero",
+        "tak",
+        "ano",
+        "da",
+        "да",
+        "sim",
+        "verfügbar",
+        "lieferbar",
+        "disponible",
+        "tilgængelig",
+        "in stock",
+        "auf lager",
+        "en stock",
+    }
+)
 _NO: Final = frozenset(
-    "n no false 0 out_of_stock outofstock unavailable nein falsch non faux nie ne нет não discontinued ausverkauft agotado".split()
-) | {"out of stock", "not available", "sold out", "nicht verfügbar", "nicht lieferbar", "nicht auf lager"}
+    {
+        "n",
+        "no",
+        "false",
+        "0",
+        "out_of_stock",
+        "outofstock",
+        "unavailable",
+        "nein",
+        "falsch",
+        "non",
+        "faux",
+        "nie",
+        "ne",
+        "нет",
+        "não",
+        "discontinued",
+        "ausverkauft",
+        "agotado",
+        "out of stock",
+        "not available",
+        "sold out",
+        "nicht verfügbar",
+        "nicht lieferbar",
+        "nicht auf lager",
+    }
+)
 
 
 def read_flag(text: str) -> int:
@@ -170,19 +282,19 @@ def prepare(
     slugify: bool = False,
 ) -> Text | None:
     """Return the text rules of a mapping row as one function, None when it has none."""
-    steps: list[Text] = [lambda text, part=part: text.replace(part, "") for part in strip]
-    steps += rules
+    steps: list[Text] = [*rules]
     if slugify:
         steps.append(slug)
-    if prefix:
-        steps.append(lambda text: prefix + text)
-    if not steps:
+    if not steps and not strip and not prefix:
         return None
 
     def apply(text: str) -> str:
+        for part in strip:
+            text = text.replace(part, "")
+        text = text.strip()
         for step in steps:
-            text = step(text).strip()
-        return text
+            text = step(text)
+        return f"{prefix}{text}" if prefix and text else text
 
     return apply
 

@@ -171,7 +171,7 @@ class Feed(Resource):
     decimal_notation: Literal["decimal", "comma"] = "decimal"
     encoding: OptionalText = None
     weight_unit: Literal["g", "kg", "oz", "lb"] = "g"
-    currency: Annotated[str | None, BeforeValidator(_blank_is_none), Field(pattern=r"^[A-Z]{3}$")] = None
+    currency: Annotated[Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None, BeforeValidator(_blank_is_none)] = None
     compression: OptionalText = None
     quote: str | None = Field(default=None, description="Quote character; empty for none, null to detect.")
     header_row: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Row of the header, counted from 1; null to detect.")

@@ -72,10 +72,15 @@ class NumberReader:
 
     def money(self, text: str) -> int:
         """Read a price as an integer of millionths; digits beyond are rounded half to even. Negative prices are refused."""
-        if self.notation == "decimal" and (plain := _PLAIN_MONEY.fullmatch(text)):
+        return scale_money(self.amount(text))
+
+    def price(self, cell: str) -> int | None:
+        """Read a whole cell as `money`, a blank one as None; the plain case, which is nearly every one, comes first."""
+        if self.notation == "decimal" and (plain := _PLAIN_MONEY.fullmatch(cell)):
             whole, fraction = plain.groups()
             return int(whole) * MONEY_SCALE + (int(fraction.ljust(MONEY_DIGITS, "0")) if fraction else 0)
-        return scale_money(self.amount(text))
+        text = cell.strip().lstrip("'")
+        return self.money(text) if text else None
 
     def quantity(self, text: str) -> int:
         """Read a stock figure as the whole number of pieces that are surely there.

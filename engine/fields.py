@@ -1,0 +1,257 @@
+"""One attribute's way from the cells of its source columns to stored values: the row rules of a mapping, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import orjson
+
+from engine import convert
+from engine.convert import Bad, CellReader, FreeText, Identifiers, Memo, Read
+from engine.errors import ConfigError, RefuseRun, RejectRecord
+from engine.schema import ATTRIBUTES, Kind
+
+if TYPE_CHECKING:
+    from engine.batch import Value
+    from engine.feed import Feed, FieldRow
+    from engine.numbers import NumberReader
+
+Rule: TypeAlias = Callable[[str], str]
+Cells: TypeAlias = "list[Sequence[str]]"
+Reader: TypeAlias = "Callable[[str], Value]"
+
+_TARGET_OF: Final = {"sku": "vendorSku", "weight": "grams", "option": "options", "inventoryQuantityBoolean": "inventoryQuantity"}
+TARGETS: Final = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.imported)
+ESSENTIAL: Final = frozenset({"externalId", "vendorSku", "inventoryQuantity"})
+"""Attributes without whose column a run is refused: identity and stock (API, section 5)."""
+
+_IDENTIFIERS: Final = frozenset({"externalId", "vendorSku", "barcode"})
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRow:
+    """A mapping row with every name its column may have. `declared` tells a person's row from a preset's offer."""
+
+    row: FieldRow
+    names: tuple[str, ...]
+    declared: bool = True
+
+    @property
+    def target(self) -> str:
+        """Return the attribute that the row feeds."""
+        return _TARGET_OF.get(self.row.purpose, self.row.purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A column of the source, how its cells are read, and the second column a price operator may need."""
+
+    index: int
+    reader: CellReader
+    operand: int | None = None
+    operate: Callable[[Read, str], Read] | None = None
+
+    def read(self, cells: Cells) -> list[Read]:
+        """Read the whole column."""
+        values = self.reader.column(cells[self.index])
+        if self.operate is not None and self.operand is not None:
+            return list(map(self.operate, values, cells[self.operand]))
+        return values
+
+    @property
+    def may_be_bad(self) -> bool:
+        """Say whether a value read so far may be bad; lets a clean feed skip the search for flaws."""
+        return self.operate is not None or self.reader.met_bad
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One attribute of the items: its source columns, and how several become one value."""
+
+    attribute: str
+    sources: tuple[SourceColumn, ...]
+    combine: Callable[[tuple[Read, ...]], Read]
+    clears: bool = False
+
+    def read(self, cells: Cells) -> list[Read]:
+        """Return the attribute's value for every row."""
+        if len(self.sources) == 1:
+            return self.sources[0].read(cells)
+        parts = [source.read(cells) for source in self.sources]
+        return [next((part for part in row if type(part) is Bad), None) or self.combine(row) for row in zip(*parts, strict=True)]
+
+    @property
+    def may_be_bad(self) -> bool:
+        """Say whether a value read so far may be bad."""
+        return any(source.may_be_bad for source in self.sources)
+
+    def blame(self, cells: Cells, index: int) -> int:
+        """Return the source column at fault in a row: the first unreadable one, else the first."""
+        for source in self.sources:
+            if source.may_be_bad and type(source.read([column[index : index + 1] for column in cells])[0]) is Bad:
+                return source.index
+        return self.sources[0].index
+
+    def renamed(self, attribute: str) -> Column:
+        """Return the same column under another attribute."""
+        return replace(self, attribute=attribute)
+
+
+def compile_column(
+    target: str,
+    sources: Sequence[tuple[MappingRow, int]],
+    feed: Feed,
+    *,
+    locate: Callable[[str], int | None],
+    rules: Mapping[str, Rule],
+    numbers: NumberReader,
+) -> Column:
+    """Compile the mapping rows that feed one attribute.
+
+    Raises `ConfigError` for a rule no plugin registered, `RefuseRun` when the column of a price operator is gone.
+    """
+    compiled = []
+    for position, (mapping, index) in enumerate(sources, 1):
+        reader = _cell_reader(target, mapping.row, feed, numbers, rules, position)
+        compiled.append(SourceColumn(index, reader, *_compile_operand(mapping.row, locate, numbers)))
+    first = sources[0][0].row
+    clears = all(mapping.row.blank == "clear" for mapping, _ in sources)
+    return Column(target, tuple(compiled), _combiner(target, first), clears)
+
+
+def _cell_reader(target: str, row: FieldRow, feed: Feed, numbers: NumberReader, rules: Mapping[str, Rule], position: int) -> CellReader:
+    has_rules = row.strip or row.prefix or row.slugify or row.lookup or row.rules or row.parse_number or row.default is not None
+    if not has_rules and target in _IDENTIFIERS:
+        return Identifiers()
+    if not has_rules and ATTRIBUTES[target].kind is Kind.TEXT:
+        return FreeText()
+    if not has_rules and not row.price_operator and ATTRIBUTES[target].kind is Kind.MONEY:
+        return Memo(numbers.price)
+    return Memo(_compile_cell(row, feed, numbers, rules, position))
+
+
+def _compile_cell(row: FieldRow, feed: Feed, numbers: NumberReader, rules: Mapping[str, Rule], position: int) -> Reader:
+    unknown = [name for name in row.rules if name not in rules]
+    if unknown:
+        raise ConfigError(
+            f"mapping row {row.name!r}: no plugin registered the rule {unknown[0]!r}; installed: {', '.join(sorted(rules)) or 'none'}"
+        )
+    text_rules = convert.prepare(strip=row.strip, rules=[rules[name] for name in row.rules], prefix=row.prefix, slugify=row.slugify)
+    known = convert.look_up(row.lookup) if row.lookup else None
+    parse = _value_reader(row, feed, numbers, position)
+
+    def read(cell: str) -> Value:
+        text = convert.trim(cell)
+        if known is not None and (hit := known(text)) is not None:
+            return parse(hit) if hit else None
+        text = text or row.default or ""
+        if text_rules is not None and text:
+            text = text_rules(text)
+        if not text:
+            return None
+        return parse(numbers.embedded(text) if row.parse_number else text)
+
+    return read
+
+
+def _value_reader(row: FieldRow, feed: Feed, numbers: NumberReader, position: int) -> Reader:
+    purpose = row.purpose
+    if purpose == "inventoryQuantityBoolean" or (purpose == "inventoryQuantity" and row.inventory_quantity_boolean):
+        in_stock = 1 if row.inventory_quantity_default is None else row.inventory_quantity_default
+        return lambda text: in_stock if convert.read_flag(text) else 0
+    readers: dict[str, Reader] = {
+        "externalId": convert.read_key,
+        "sku": convert.read_key,
+        "barcode": convert.read_key,
+        "inventoryQuantity": _advised(numbers.quantity),
+        "requiresShipping": convert.read_flag,
+        "grams": convert.read_weight(numbers, "g"),
+        "weight": convert.read_weight(numbers, feed.weight_unit),
+        "images": lambda text: _read_images(row, text),
+        "tags": lambda text: convert.dump_json(convert.split_list(text, row.seperator or ",")),
+        "options": _read_options,
+        "option": lambda text: convert.dump_json([{"name": row.option_name or row.name, "value": text, "position": position}]),
+        "metaFields": lambda text: convert.dump_json({row.option_name or row.name: text}),
+    }
+    if ATTRIBUTES.get(purpose, ATTRIBUTES["name"]).kind is Kind.MONEY:
+        return _price_reader(row, numbers)
+    return readers.get(purpose, lambda text: text)
+
+
+def _advised(read: Callable[[str], int]) -> Reader:
+    """Add the cure to what a stock figure's reader complains of."""
+
+    def advised(text: str) -> int:
+        try:
+            return read(text)
+        except RejectRecord as fault:
+            advice = "; map such texts with a lookup, or set parseNumber" if "not a number" in str(fault) else ""
+            raise RejectRecord(f"{fault}{advice}") from None
+
+    return advised
+
+
+def _price_reader(row: FieldRow, numbers: NumberReader) -> Reader:
+    operator, operand = row.price_operator, row.price_operator_value
+    if operator is None or operand is None or row.price_operator_field is not None:
+        return numbers.money
+    return lambda text: convert.operate(operator, numbers.money(text), operand)
+
+
+def _compile_operand(
+    row: FieldRow, locate: Callable[[str], int | None], numbers: NumberReader
+) -> tuple[int | None, Callable[[Read, str], Read] | None]:
+    operator, name = row.price_operator, row.price_operator_field
+    if operator is None or name is None:
+        return None, None
+    index = locate(name)
+    if index is None:
+        raise RefuseRun(f"the column {name!r}, by which {row.purpose} is reckoned, is gone")
+
+    def operate(price: Read, cell: str) -> Read:
+        if not isinstance(price, int):
+            return price
+        try:
+            operand = numbers.amount(cell) if cell.strip() else Decimal(0)
+            return convert.operate(operator, price, operand)
+        except RejectRecord as fault:
+            return Bad(f"cannot be reckoned with {name!r} = {cell!r}: {fault}")
+
+    return index, operate
+
+
+def _read_images(row: FieldRow, text: str) -> str:
+    urls = convert.split_list(text, row.seperator)
+    return convert.dump_json([convert.clean_image_url(url) for url in urls] if row.normalize_image_url else urls)
+
+
+def _read_options(text: str) -> str:
+    try:
+        options = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        options = None
+    if not isinstance(options, list):
+        raise RejectRecord("is not a JSON list of options")
+    return convert.dump_json(options)
+
+
+def _combiner(target: str, row: FieldRow) -> Callable[[tuple[Read, ...]], Read]:
+    if target == "inventoryQuantity" and row.locations == "sum":
+        return lambda parts: sum(known) if (known := [part for part in parts if isinstance(part, int)]) else None
+    if target == "externalId":
+        mark = "-" if row.seperator is None else row.seperator
+        return lambda parts: mark.join(str(part or "") for part in parts) if any(part is not None for part in parts) else None
+    if target in {"images", "tags", "options", "metaFields"}:
+        return _join_json
+    return lambda parts: next((part for part in parts if part is not None), None)
+
+
+def _join_json(parts: tuple[Read, ...]) -> Read:
+    texts = [part for part in parts if isinstance(part, str)]
+    if not texts:
+        return None
+    inner = ",".join(text[1:-1] for text in texts if len(text) > 2)
+    return f"{texts[0][0]}{inner}{texts[0][-1]}"
