@@ -41,7 +41,7 @@ test-lowest: .venv-lowest/.dev ## the suite on the lowest versions that pyprojec
 	.venv-lowest/bin/python -m pytest
 
 lock: .venv/.lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
-	$(LOCK) --group dev --group docs --group lock $(LOCK_FLAGS) --output-file constraints.txt
+	$(LOCK) --group dev --group docs $(LOCK_FLAGS) --output-file constraints.txt
 	$(LOCK) --group dev --resolution lowest-direct --upgrade --output-file constraints-lowest.txt
 
 clean: ## remove what the targets made, environments too; databases stay
@@ -59,8 +59,10 @@ LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-vers
 	$(call install,.venv,constraints.txt,--group docs)
 	@touch $@
 
-.venv/.lock: .venv/.dev
-	$(call install,.venv,constraints.txt,--group lock)
+# Not held to the constraints, and not after .dev: the lock has to be mendable when the bounds no longer fit it.
+.venv/.lock: pyproject.toml
+	$(call make_venv,.venv)
+	$(call install,.venv,/dev/null,--group lock)
 	@touch $@
 
 .venv-lowest/.dev: pyproject.toml constraints-lowest.txt
