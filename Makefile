@@ -18,29 +18,29 @@ export NO_MKDOCS_2_WARNING := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/.dev ## a supplier on loopback, synced three times into SQLite
+run: .venv/.stamp-dev ## a supplier on loopback, synced three times into SQLite
 	.venv/bin/python -m examples.first_sync
 
-test: .venv/.dev ## the whole suite; warnings are errors, what was skipped is listed
+test: .venv/.stamp-dev ## the whole suite; warnings are errors, what was skipped is listed
 	.venv/bin/python -m pytest
 
-check: .venv/.dev ## lint, format, types, import contracts
+check: .venv/.stamp-dev ## lint, format, types, import contracts
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy --strict
 	.venv/bin/pyright
 	.venv/bin/python -m pytest -q tests/unit/test_import_contract.py
 
-bench: .venv/.dev ## measure speed and memory (needs the sqlite3 command line)
+bench: .venv/.stamp-dev ## measure speed and memory (needs the sqlite3 command line)
 	.venv/bin/python -m benchmarks
 
-docs: .venv/.docs ## build the pages into site/
+docs: .venv/.stamp-docs ## build the pages into site/
 	.venv/bin/mkdocs build --strict
 
-test-lowest: .venv-lowest/.dev ## the suite on the lowest versions that pyproject.toml allows
+test-lowest: .venv-lowest/.stamp-dev ## the suite on the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest
 
-lock: .venv/.lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
+lock: .venv/.stamp-lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
 	$(LOCK) --group dev --group docs $(LOCK_FLAGS) --output-file constraints.txt
 	$(LOCK) --group dev --resolution lowest-direct --upgrade --output-file constraints-lowest.txt
 
@@ -50,22 +50,22 @@ clean: ## remove what the targets made, environments too; databases stay
 LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
 # The stamps: an environment is installed into again only when what it is made from has changed.
-.venv/.dev: pyproject.toml constraints.txt
+.venv/.stamp-dev: pyproject.toml constraints.txt
 	$(call make_venv,.venv)
 	$(call install,.venv,constraints.txt,--editable . --group dev)
 	@touch $@
 
-.venv/.docs: .venv/.dev
+.venv/.stamp-docs: .venv/.stamp-dev
 	$(call install,.venv,constraints.txt,--group docs)
 	@touch $@
 
-# Not held to the constraints, and not after .dev: the lock has to be mendable when the bounds no longer fit it.
-.venv/.lock: pyproject.toml
+# Not held to the constraints, and not after .stamp-dev: the lock has to be mendable when the bounds no longer fit it.
+.venv/.stamp-lock: pyproject.toml
 	$(call make_venv,.venv)
 	$(call install,.venv,/dev/null,--group lock)
 	@touch $@
 
-.venv-lowest/.dev: pyproject.toml constraints-lowest.txt
+.venv-lowest/.stamp-dev: pyproject.toml constraints-lowest.txt
 	$(call make_venv,.venv-lowest)
 	$(call install,.venv-lowest,constraints-lowest.txt,--editable . --group dev)
 	@touch $@
