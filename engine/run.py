@@ -48,6 +48,7 @@ class Problem:
 
     code: str
     message: str
+    record: int | None = None
     line: int | None = None
     column: str | None = None
     value: str | None = None

@@ -1,0 +1,29 @@
+"""When a run may not be applied: the refusals. What a run would do is judged on figures, and the verdict names them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.errors import RefuseRun
+
+if TYPE_CHECKING:
+    from engine.feed import GuardLimits
+
+
+def refuse_unusable(limits: GuardLimits, *, read: int, rejected: int, skipped: int, reasons: dict[str, int]) -> None:
+    """Raise `RefuseRun` when nothing valid was read, or when too many records were rejected (API, section 5).
+
+    `reasons` counts rejects by reason; the message names the most frequent one, because its cure is usually the cure of all.
+    Fewer than `minItems` records are exempt from the ratio, but not from having a valid one among them.
+    """
+    valid = read - rejected - skipped
+    frequent = max(reasons, key=lambda reason: reasons[reason], default="")
+    most = f"; most often: {frequent} ({reasons[frequent]} times)" if frequent else ""
+    if valid == 0:
+        raise RefuseRun(f"no valid record among {read} read ({rejected} rejected, {skipped} skipped): nothing was applied{most}")
+    counted = read - skipped
+    if counted >= limits.min_items and rejected > limits.max_reject_ratio * counted:
+        raise RefuseRun(
+            f"{rejected} of {counted} records were rejected, more than guard.maxRejectRatio allows "
+            f"({limits.max_reject_ratio:.0%}): nothing was applied{most}"
+        )

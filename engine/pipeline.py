@@ -1,0 +1,196 @@
+"""The life of a record: fetch, map, stage, judge, apply. One run of one feed, from the source to the sink."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+import anyio
+from anyio import to_thread
+
+from engine.channel import Budget, Channel, StageClock, watch_for_stall
+from engine.contracts import Connector, DocumentFacts, Sink, SinkSession
+from engine.document import Document, Source
+from engine.errors import FeedmillError, RefuseRun, Retry, Stalled, Superseded
+from engine.events import RunEvent, RunFinished, RunStarted
+from engine.guard import refuse_unusable
+from engine.numbers import NumberReader
+from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.tally import Progress, Tally
+from engine.transform import MappedBatch, Recipe, Transform
+
+STALL_PATIENCE: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run to do. `lane` says where the mapper works: in a thread, or inline, which suits tests and tiny feeds."""
+
+    recipe: Recipe
+    source: Source
+    connector: Connector
+    sink: Sink
+    dry_run: bool = False
+    lane: Literal["thread", "inline"] = "thread"
+    budget: Budget = field(default_factory=Budget)
+    stall_patience: float = STALL_PATIENCE
+    on_progress: Callable[[Progress], None] | None = None
+    notify: Callable[[RunEvent], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    pass
+
+
+_Part: TypeAlias = "_Opened | bytes | _Ended"
+
+
+async def run_feed(job: Job) -> RunRecord:
+    """Run a feed once and return the record of the run, whatever became of it.
+
+    Bytes stream from the connector through the mapper and the rules into the sink's stage, at the pace of the slowest. Only
+    when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
+    discarded and the record has status `error` with the reason among its problems. Raises what is not the run's own
+    outcome: `ConfigError` and `PluginError` before anything was read, `InternalError` when the figures do not add up.
+    """
+    fetch, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "map", "stage", "apply")))
+    feed = job.recipe.feed
+    tally = Tally(feed.name, job.dry_run, clocks)
+    async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
+        _notify(job, RunStarted(feed.name, session.run, job.source.name))
+        chunks: Channel[_Part] = Channel(job.budget)
+        batches: Channel[MappedBatch] = Channel(job.budget)
+        try:
+            async with _lone_error(), anyio.create_task_group() as watched:
+                watched.start_soon(_watch, clocks[:3], job.stall_patience)
+                async with anyio.create_task_group() as stages:
+                    stages.start_soon(_fetch, job, fetch, chunks, tally)
+                    stages.start_soon(_map, job, map_, chunks, batches, tally)
+                    stages.start_soon(_stage, job, stage, batches, session, tally)
+                watched.cancel_scope.cancel()
+            refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
+            record = await _apply(apply, session, tally)
+        except Superseded:
+            raise
+        except (Retry, RefuseRun) as error:
+            await session.discard()
+            tally.note([Problem(_code(error), str(error))])
+            record = tally.record(session.run, RunStatus.ERROR, Counts())
+        finally:
+            chunks.drain()
+            batches.drain()
+        record.check_accounting()
+        await session.finish(record)
+    _notify(job, RunFinished(record))
+    return record
+
+
+async def _fetch(job: Job, clock: StageClock, out: Channel[_Part], tally: Tally) -> None:
+    with clock.running():
+        async with job.connector.fetch(job.source) as documents:
+            async for document in documents:
+                tally.expect(document.size)
+                await out.send(_Opened(document), 0, clock)
+                async for chunk in document.chunks:
+                    tally.bytes += len(chunk)
+                    await out.send(chunk, len(chunk), clock)
+                await out.send(_Ended(), 0, clock)
+        out.close()
+
+
+async def _map(job: Job, clock: StageClock, source: Channel[_Part], out: Channel[MappedBatch], tally: Tally) -> None:
+    numbers = NumberReader(job.recipe.feed.decimal_notation, job.recipe.feed.currency)
+    transform: Transform | None = None
+    records = 0
+    with clock.running():
+        async for part in source.receive(clock):
+            if isinstance(part, _Opened):
+                transform = Transform(job.recipe, _facts(part.document), numbers=numbers, records=records)
+            elif transform is not None:
+                for batch in await _in_lane(job, transform, part, tally):
+                    records += batch.read
+                    await out.send(batch, batch.weight, clock)
+        if contradiction := numbers.contradiction():
+            raise RefuseRun(contradiction)
+        out.close()
+
+
+async def _in_lane(job: Job, transform: Transform, part: bytes | _Ended, tally: Tally) -> list[MappedBatch]:
+    def work() -> list[MappedBatch]:
+        produced: Iterable[MappedBatch] = transform.finish() if isinstance(part, _Ended) else transform.feed(part)
+        return list(produced)
+
+    try:
+        return await to_thread.run_sync(work) if job.lane == "thread" else work()
+    finally:
+        # Also when the document is refused: how it was read is half of the explanation.
+        tally.dialect = tally.dialect or transform.dialect
+        tally.note(transform.problems)
+
+
+async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], session: SinkSession, tally: Tally) -> None:
+    with clock.running():
+        async for batch in source.receive(clock):
+            if batch.rejects:
+                await session.keep(batch.rejects)
+            if batch.items.keys:
+                await session.stage(batch.items)
+            tally.add(batch)
+            if job.on_progress is not None:
+                job.on_progress(tally.progress())
+
+
+async def _apply(clock: StageClock, session: SinkSession, tally: Tally) -> RunRecord:
+    with clock.running():
+        summary = await session.summary()
+        tally.note_outcome(summary)
+        planned = Counts(summary.created, summary.updated, summary.unchanged, summary.duplicate)
+        tally.record(session.run, RunStatus.COMPLETE, planned).check_accounting()
+        counts = await session.apply()
+    return tally.record(session.run, RunStatus.COMPLETE, counts)
+
+
+async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:
+    raise Stalled(f"{await watch_for_stall(clocks, patience=patience)}: nothing was applied; try again later")
+
+
+def _facts(document: Document) -> DocumentFacts:
+    return DocumentFacts(document.name, document.size, document.content_type, document.charset)
+
+
+def _notify(job: Job, event: RunEvent) -> None:
+    if job.notify is not None:
+        job.notify(event)
+
+
+def _code(error: FeedmillError) -> str:
+    return {"RefuseRun": "refused", "Retry": "retry", "Stalled": "stalled"}.get(type(error).__name__, "error")
+
+
+@asynccontextmanager
+async def _lone_error() -> AsyncIterator[None]:
+    """Raise what went wrong itself rather than a task group's wrapping of it; when several stages failed, Feedmill's own error."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        leaves = list(_leaves(group))
+        own = [leaf for leaf in leaves if isinstance(leaf, FeedmillError)]
+        if own or len(leaves) == 1:
+            raise (own or leaves)[0] from None
+        raise
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner

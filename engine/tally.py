@@ -1,0 +1,109 @@
+"""What a run counts while it goes on, and the record that this becomes at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Final
+
+from engine.batch import JsonValue, Reject
+from engine.channel import StageClock
+from engine.contracts import StageSummary
+from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.transform import MappedBatch
+
+_REJECTS_SHOWN: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come: bytes so far and in all (None when the source did not say), records read, its busiest stage."""
+
+    bytes: int
+    total_bytes: int | None
+    records: int
+    seconds: float
+    bottleneck: str
+
+
+@dataclass(slots=True)
+class Tally:
+    """The figures of one run under way."""
+
+    feed: str
+    dry_run: bool
+    clocks: tuple[StageClock, ...]
+    bytes: int = 0
+    total_bytes: int | None = None
+    read: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    dialect: Mapping[str, JsonValue] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    _samples: list[Problem] = field(default_factory=list)
+    _begun: float = field(default_factory=perf_counter)
+
+    def expect(self, size: int | None) -> None:
+        """Note the announced size of one more document."""
+        if size is not None:
+            self.total_bytes = (self.total_bytes or 0) + size
+
+    def add(self, batch: MappedBatch) -> None:
+        """Count a mapped batch."""
+        self.read += batch.read
+        for reject in batch.rejects:
+            if reject.fate == "skipped":
+                self.skipped += 1
+                continue
+            self.rejected += 1
+            self.reasons[reject.reason] += 1
+            if len(self._samples) < _REJECTS_SHOWN:
+                self._samples.append(_as_problem(reject))
+
+    def note(self, problems: Iterable[Problem]) -> None:
+        """Add problems of the run as a whole, each once."""
+        self.problems += [problem for problem in problems if problem not in self.problems]
+
+    def note_outcome(self, summary: StageSummary) -> None:
+        """Say what a person should know of the figures themselves."""
+        if summary.duplicate:
+            self.note([Problem("duplicate", f"{summary.duplicate} records repeat the key of another record of this run; the last one won")])
+        missing = summary.known - summary.seen
+        if missing > 0:
+            message = f"{missing} known items were not in the source and were left as they are: this version does not act on missing items"
+            self.note([Problem("missing", message)])
+
+    def progress(self) -> Progress:
+        """Return how far the run has come."""
+        busiest = max(self.clocks, key=lambda clock: clock.times.busy)
+        return Progress(self.bytes, self.total_bytes, self.read, perf_counter() - self._begun, busiest.name)
+
+    def record(self, run: int, status: RunStatus, counts: Counts) -> RunRecord:
+        """Return the record of the run. Of a run that was not applied every readable record counts as skipped."""
+        applied = status is RunStatus.COMPLETE
+        return RunRecord(
+            feed=self.feed,
+            run=run,
+            status=status,
+            read=self.read,
+            counts=counts,
+            skipped=self.skipped if applied else self.read - self.rejected,
+            rejected=self.rejected,
+            bytes=self.bytes,
+            seconds=perf_counter() - self._begun,
+            stages={clock.name: clock.times for clock in self.clocks},
+            dialect=self.dialect,
+            problems=(*self.problems, *self._samples, *self._withheld()),
+            dry_run=self.dry_run,
+        )
+
+    def _withheld(self) -> tuple[Problem, ...]:
+        withheld = self.rejected - len(self._samples)
+        return (Problem("rejected", f"{withheld} more records were rejected; all are kept with the run"),) if withheld else ()
+
+
+def _as_problem(reject: Reject) -> Problem:
+    return Problem("rejected", reject.reason, record=reject.record, line=reject.line, column=reject.column, value=reject.value)
