@@ -10,16 +10,16 @@ from typing import Final, Literal, TypeAlias
 import anyio
 from anyio import to_thread
 
-from engine.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.contracts import Connector, DocumentFacts, Sink, SinkSession
 from engine.document import Document, Source
 from engine.errors import FeedmillError, RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
+from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
+from engine.flow.tally import Progress, Tally
+from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.guard import refuse_unusable
-from engine.numbers import NumberReader
+from engine.mapping.numbers import NumberReader
 from engine.run import Counts, Problem, RunRecord, RunStatus
-from engine.tally import Progress, Tally
-from engine.transform import MappedBatch, Recipe, Transform
 
 STALL_PATIENCE: Final = 300.0
 

@@ -9,10 +9,10 @@ from time import perf_counter
 from typing import Final
 
 from engine.batch import JsonValue, Reject
-from engine.channel import StageClock
 from engine.contracts import StageSummary
+from engine.flow.channel import StageClock
+from engine.flow.transform import MappedBatch
 from engine.run import Counts, Problem, RunRecord, RunStatus
-from engine.transform import MappedBatch
 
 _REJECTS_SHOWN: Final = 20
 

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import orjson
 
 from engine.errors import RejectRecord
-from engine.numbers import NumberReader, checked, scale_money
+from engine.mapping.numbers import NumberReader, checked, scale_money
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue, Value

@@ -14,11 +14,11 @@ from typing import Final, cast
 from xxhash import xxh3_64_intdigest
 
 from engine.batch import Batch, Flaw, ItemBatch, Value, clip
-from engine.convert import Bad, Read
 from engine.errors import RefuseRun
 from engine.feed import Feed
-from engine.fields import ESSENTIAL, TARGETS, Column, MappingRow, Rule, compile_column
-from engine.numbers import NumberReader
+from engine.mapping.convert import Bad, Read
+from engine.mapping.fields import ESSENTIAL, TARGETS, Column, MappingRow, Rule, compile_column
+from engine.mapping.numbers import NumberReader
 from engine.run import Problem
 
 _DIGEST_OFFSET: Final = 2**63

@@ -9,9 +9,9 @@ from typing import Final
 from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Reject
 from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings
 from engine.feed import Feed
-from engine.fields import MappingRow, Rule
-from engine.numbers import NumberReader
-from engine.rules import Rules, compile_rules
+from engine.mapping.fields import MappingRow, Rule
+from engine.mapping.numbers import NumberReader
+from engine.mapping.rules import Rules, compile_rules
 from engine.run import Problem
 
 _BYTES_AS_OBJECTS: Final = 4

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
 
-from engine import convert
-from engine.convert import Bad, CellReader, FreeText, Identifiers, Memo, Read
 from engine.errors import ConfigError, RefuseRun, RejectRecord
+from engine.mapping import convert
+from engine.mapping.convert import Bad, CellReader, FreeText, Identifiers, Memo, Read
 from engine.schema import ATTRIBUTES, Kind
 
 if TYPE_CHECKING:
     from engine.batch import Value
     from engine.feed import Feed, FieldRow
-    from engine.numbers import NumberReader
+    from engine.mapping.numbers import NumberReader
 
 Rule: TypeAlias = Callable[[str], str]
 Cells: TypeAlias = "list[Sequence[str]]"

@@ -1,0 +1,1 @@
+"""How a run moves: the transform, the channels, the pipeline, the tally."""
