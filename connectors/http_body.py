@@ -1,0 +1,96 @@
+"""The bytes of one HTTP response, gathered into chunks, decoded and counted to the last one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+
+from connectors.http_errors import explained
+from connectors.pace import Pace
+from engine.document import CHUNK_BYTES
+from engine.errors import RefuseRun, Retry
+
+if TYPE_CHECKING:
+    from connectors.http_coding import Coding
+    from engine.document import Source
+
+_LINGER_SECONDS: Final = 0.25
+"""How long reads are gathered into one chunk: small reads cost, but what a slow source has sent should flow."""
+
+
+class Body(AsyncIterator[bytes]):
+    """Iterate a response's bytes; raises `Retry` unless the server sent all it promised, `RefuseRun` when that is nothing.
+
+    `promised` is the length the server announced, in bytes as sent, None when it announced none.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, coding: Coding, source: Source) -> None:
+        self._content = response.content
+        chunked = "Transfer-Encoding" in response.headers
+        self.promised = None if chunked else response.content_length
+        self._framed = chunked or self.promised is not None
+        # Kept because the response lets go of its connection the moment the body ends, well or not.
+        self._protocol = response.connection.protocol if response.connection is not None else None
+        self._coding = coding
+        self._source = source
+        self._pace = Pace(source)
+        self._pieces: Iterator[bytes] = iter(())
+        self._received = 0
+        self._empty = True
+
+    async def __anext__(self) -> bytes:
+        while (piece := next(self._pieces, None)) is None:
+            data = await self._gather()
+            if not data:
+                self._finish()
+                raise StopAsyncIteration
+            self._pieces = self._coding.decode(data)
+        self._empty = False
+        return piece
+
+    async def _gather(self) -> bytes:
+        """Read about one chunk; empty at the end of the body."""
+        pieces: list[bytes] = []
+        wanted = CHUNK_BYTES
+        begun = monotonic()
+        while wanted and monotonic() - begun < _LINGER_SECONDS:
+            piece = await self._read(wanted)
+            if not piece:
+                break
+            pieces.append(piece)
+            wanted -= len(piece)
+        return b"".join(pieces)
+
+    async def _read(self, limit: int) -> bytes:
+        asked = monotonic()
+        with explained(self._source):
+            try:
+                data = await self._content.read(limit)
+            except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                raise self._cut_short() from None
+        if data:
+            self._received += len(data)
+            self._pace.note(len(data), monotonic() - asked)
+        return data
+
+    def _finish(self) -> None:
+        if self.promised is not None and self._received != self.promised:
+            raise self._cut_short()
+        if not self._framed and self._was_reset():
+            raise self._cut_short()
+        self._coding.finish()
+        if self._empty:
+            raise RefuseRun(f"{self._source.name}: answered with no content; ask the supplier for the right URL")
+
+    def _was_reset(self) -> bool:
+        # A body whose only end mark is the end of the connection (RFC 9112, section 6.3) is reported as whole however the
+        # connection ended; a reset is no end.
+        return self._protocol is not None and isinstance(self._protocol.exception(), aiohttp.ClientOSError)
+
+    def _cut_short(self) -> Retry:
+        received = max(self._received, self._content.total_bytes)
+        of = f" of {self.promised}" if self.promised is not None else ""
+        return Retry(f"{self._source.name}: the body ended after {received}{of} bytes: nothing was applied; try again later")
