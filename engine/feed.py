@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from engine.batch import JsonValue
 from engine.contracts import FeedDefinition
+from engine.document import mask_location
 from engine.errors import ConfigError
 
 
@@ -264,6 +265,8 @@ class Feed(Resource):
     def definition(self) -> FeedDefinition:
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
         settings: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
+        if self.resource_location is not None:
+            settings["resourceLocation"] = mask_location(self.resource_location)
         rows = tuple(row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in self.fields)
         return FeedDefinition(self.name, settings, rows)
 

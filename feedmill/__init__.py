@@ -1,1 +1,124 @@
-"""The face: public API and CLI."""
+"""Feedmill: import suppliers' inventory feeds and keep one idempotent, queryable picture of every item.
+
+This module is the public API, for programs and for plugin authors; everything else may move. `sync` runs a feed, `preview`
+shows one. The plugin API is `hookimpl`, the specs and the protocols.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.batch import Batch, Flaw, ItemBatch, RawRecords, Reject
+    from engine.contracts import (
+        Connector,
+        ConnectorSpec,
+        DocumentFacts,
+        FeedDefinition,
+        FieldRuleSpec,
+        Mapper,
+        MapperSettings,
+        MapperSpec,
+        PresetField,
+        Sink,
+        SinkSession,
+        SinkSpec,
+        StageSummary,
+    )
+    from engine.document import Document, Patience, Secret, Source
+    from engine.errors import ConfigError, FeedmillError, InternalError, PluginError, RefuseRun, RejectRecord, Retry, Stalled, Superseded
+    from engine.events import RunEvent, RunFinished, RunStarted
+    from engine.feed import Feed, FieldRow, GuardLimits
+    from engine.flow.preview import Preview, PreviewRecord
+    from engine.flow.tally import Progress
+    from engine.hooks import hookimpl
+    from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
+    from engine.schema import ATTRIBUTES, Attribute, Kind
+    from feedmill.library import preview, sync
+    from plugins.manager import Registry, load_registry
+
+_HOMES = {
+    "engine.batch": "Batch Flaw ItemBatch RawRecords Reject",
+    "engine.contracts": "Connector ConnectorSpec DocumentFacts FeedDefinition FieldRuleSpec Mapper MapperSettings MapperSpec PresetField "
+    "Sink SinkSession SinkSpec StageSummary",
+    "engine.document": "Document Patience Secret Source",
+    "engine.errors": "ConfigError FeedmillError InternalError PluginError RefuseRun RejectRecord Retry Stalled Superseded",
+    "engine.events": "RunEvent RunFinished RunStarted",
+    "engine.feed": "Feed FieldRow GuardLimits",
+    "engine.flow.preview": "Preview PreviewRecord",
+    "engine.flow.tally": "Progress",
+    "engine.hooks": "hookimpl",
+    "engine.run": "Counts Problem RunRecord RunStatus StageTimes",
+    "engine.schema": "ATTRIBUTES Attribute Kind",
+    "feedmill.library": "preview sync",
+    "plugins.manager": "Registry load_registry",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "ATTRIBUTES",
+    "Attribute",
+    "Batch",
+    "ConfigError",
+    "Connector",
+    "ConnectorSpec",
+    "Counts",
+    "Document",
+    "DocumentFacts",
+    "Feed",
+    "FeedDefinition",
+    "FeedmillError",
+    "FieldRow",
+    "FieldRuleSpec",
+    "Flaw",
+    "GuardLimits",
+    "InternalError",
+    "ItemBatch",
+    "Kind",
+    "Mapper",
+    "MapperSettings",
+    "MapperSpec",
+    "Patience",
+    "PluginError",
+    "PresetField",
+    "Preview",
+    "PreviewRecord",
+    "Problem",
+    "Progress",
+    "RawRecords",
+    "RefuseRun",
+    "Registry",
+    "Reject",
+    "RejectRecord",
+    "Retry",
+    "RunEvent",
+    "RunFinished",
+    "RunRecord",
+    "RunStarted",
+    "RunStatus",
+    "Secret",
+    "Sink",
+    "SinkSession",
+    "SinkSpec",
+    "Source",
+    "StageSummary",
+    "StageTimes",
+    "Stalled",
+    "Superseded",
+    "hookimpl",
+    "load_registry",
+    "preview",
+    "sync",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Names load when they are asked for: a plugin author who needs `hookimpl`, and `feedmill --version`, pay for nothing else.
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

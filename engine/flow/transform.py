@@ -51,13 +51,25 @@ _FORMAT_ATTRIBUTES: Final = {
 
 
 class Transform:
-    """Read one document. Not for several threads at once; `records` is the number of records read before it."""
+    """Read one document. Not for several threads at once; `records` is the number of records read before it.
 
-    def __init__(self, recipe: Recipe, document: DocumentFacts, *, numbers: NumberReader, records: int = 0) -> None:
+    `observe` is shown every parsed batch before its rules; a preview shows people the raw text by it.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        document: DocumentFacts,
+        *,
+        numbers: NumberReader,
+        records: int = 0,
+        observe: Callable[[Batch], None] | None = None,
+    ) -> None:
         self._recipe = recipe
         self._document = document
         self._numbers = numbers
         self._records = records
+        self._observe = observe
         self._mapper: Mapper = recipe.create_mapper(recipe.settings, document)
         self._rules: Rules | None = None
 
@@ -81,6 +93,8 @@ class Transform:
 
     def _map(self, raw: RawRecords) -> MappedBatch:
         batch = self._mapper.parse(raw)
+        if self._observe is not None:
+            self._observe(batch)
         rules = self._rules or self._compile(batch)
         mapped = rules.apply(batch)
         read = len(batch.rows) + len(batch.flaws)

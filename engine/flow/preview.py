@@ -1,0 +1,105 @@
+"""A look at the first records of a source, raw beside mapped, through the same code as a run. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from anyio import to_thread
+
+from engine.batch import Batch, JsonValue, Reject
+from engine.contracts import Connector, DocumentFacts
+from engine.document import Source
+from engine.errors import RefuseRun
+from engine.flow.transform import MappedBatch, Recipe, Transform
+from engine.mapping.numbers import NumberReader
+from engine.run import Problem
+from engine.schema import ATTRIBUTES
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewRecord:
+    """One record: `raw` by the source's column names, `item` by attribute names or None when the record makes no item."""
+
+    record: int
+    line: int
+    raw: Mapping[str, str]
+    item: Mapping[str, JsonValue | Decimal] | None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How a source would be read, its first records, and what is wrong with it as a whole."""
+
+    dialect: Mapping[str, JsonValue]
+    records: tuple[PreviewRecord, ...]
+    problems: tuple[Problem, ...]
+
+
+async def preview_source(recipe: Recipe, connector: Connector, source: Source, *, limit: int) -> Preview:
+    """Read the first `limit` records of a source.
+
+    Reads no further than it must. Raises what the connector and the mapper raise: a source that cannot be read cannot be
+    previewed.
+    """
+    numbers = NumberReader(recipe.feed.decimal_notation, recipe.feed.currency)
+    async with connector.fetch(source) as documents:
+        async for document in documents:
+            reader = _Reader(recipe, DocumentFacts(document.name, document.size, document.content_type, document.charset), numbers, limit)
+            async for chunk in document.chunks:
+                await to_thread.run_sync(reader.feed, chunk)
+                if len(reader.records) >= limit:
+                    break
+            else:
+                await to_thread.run_sync(reader.finish)
+            return reader.preview()
+    raise RefuseRun(f"{source.name} holds no document")
+
+
+class _Reader:
+    def __init__(self, recipe: Recipe, facts: DocumentFacts, numbers: NumberReader, limit: int) -> None:
+        self.records: list[PreviewRecord] = []
+        self._numbers = numbers
+        self._limit = limit
+        self._parsed: list[Batch] = []
+        self._transform = Transform(recipe, facts, numbers=numbers, observe=self._parsed.append)
+
+    def feed(self, chunk: bytes) -> None:
+        for mapped in self._transform.feed(chunk):
+            self._collect(mapped)
+
+    def finish(self) -> None:
+        for mapped in self._transform.finish():
+            self._collect(mapped)
+
+    def preview(self) -> Preview:
+        contradiction = self._numbers.contradiction()
+        extra = (Problem("refused", contradiction),) if contradiction else ()
+        return Preview(self._transform.dialect, tuple(self.records[: self._limit]), (*self._transform.problems, *extra))
+
+    def _collect(self, mapped: MappedBatch) -> None:
+        batch = self._parsed.pop()
+        raws = {line: dict(zip(batch.columns, row, strict=True)) for line, row in zip(batch.lines[: self._limit], batch.rows, strict=False)}
+        items = _first_items(mapped, self._limit)
+        rejects = [_rejected(reject, raws.get(reject.line, {"": reject.raw})) for reject in mapped.rejects[: self._limit]]
+        accepted = [PreviewRecord(record, line, raws.get(line, {}), item) for record, line, item in items]
+        self.records += sorted([*accepted, *rejects], key=lambda found: found.record)
+
+
+def _first_items(mapped: MappedBatch, limit: int) -> Sequence[tuple[int, int, Mapping[str, JsonValue | Decimal]]]:
+    items = mapped.items
+    found = []
+    for key, row, record, line in list(zip(items.keys, items.rows, items.records, items.lines, strict=True))[:limit]:
+        values = {name: ATTRIBUTES[name].to_json(value) for name, value in zip(items.columns, row, strict=True)}
+        found.append((record, line, {"externalId": key, **values}))
+    return found
+
+
+def _rejected(reject: Reject, raw: Mapping[str, str]) -> PreviewRecord:
+    problem = Problem(reject.fate, reject.reason, record=reject.record, line=reject.line, column=reject.column, value=reject.value)
+    return PreviewRecord(reject.record, reject.line, raw, None, (problem,))

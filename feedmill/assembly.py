@@ -1,0 +1,96 @@
+"""The composition root: from what a person asks for to a job the engine can run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from anyio import to_thread
+
+from engine.contracts import MapperSpec, Sink
+from engine.document import Patience, Secret, Source, parse_location
+from engine.errors import ConfigError
+from engine.feed import Feed, FieldRow, build_feed
+from engine.flow.transform import Recipe, preset_rows
+from engine.mapping.fields import MappingRow
+from plugins.manager import Registry, load_registry
+
+if TYPE_CHECKING:
+    from engine.contracts import FeedDefinition
+
+_TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+_FORMAT_OF_TYPE: Final = {"ftpCsv": "csv", "xml": "xpath", "json": "json"}
+_PUSHED: Final = frozenset({"webhook", "upload", "manual"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for: a source, a feed's name, attributes and mapping rows by API names."""
+
+    source: str
+    feed: str
+    settings: Mapping[str, object]
+    fields: Sequence[Mapping[str, object]]
+    patience: Patience | None = None
+
+    def build_feed(self, stored: FeedDefinition | None) -> Feed:
+        """Return the feed: what is stored of it, changed as asked. Raises `ConfigError` with every fault."""
+        asked = {"resourceType": _guess_type(self.source), **(stored.attributes if stored else {}), **self.settings}
+        changes = {**self.settings, "resourceType": asked["resourceType"], "resourceLocation": self.source}
+        return build_feed(self.feed, changes, self.fields, stored=stored)
+
+    def locate(self, feed: Feed) -> Source:
+        """Return where to fetch from, with the feed's credentials when the URL has none of its own."""
+        source = parse_location(self.source, patience=self.patience)
+        if source.username is None and feed.authentication_token is not None:
+            secret = Secret(feed.authentication_secret or "")
+            return replace(source, username=feed.authentication_token, password=secret)
+        return source
+
+
+def as_sink_url(text: str) -> str:
+    """Return a sink's URL; a bare path is an SQLite database."""
+    return text if "://" in text else f"sqlite:///{text}"
+
+
+async def load_plugins() -> Registry:
+    """Load the registry off the event loop, for it reads the installed distributions."""
+    return await to_thread.run_sync(load_registry)
+
+
+@asynccontextmanager
+async def open_sink(registry: Registry, url: str) -> AsyncIterator[Sink]:
+    """Open the sink that a URL names."""
+    scheme = urlsplit(url).scheme
+    async with registry.sink(scheme).open(url) as sink:
+        yield sink
+
+
+def make_recipe(registry: Registry, feed: Feed) -> Recipe:
+    """Return how documents of a feed become items. Raises `ConfigError` when no mapper or no mapping answers the feed."""
+    if feed.resource_type in _PUSHED:
+        raise ConfigError(f"feed {feed.name!r} has resourceType={feed.resource_type}: it is pushed to, not fetched")
+    mapper = registry.mapper(_FORMAT_OF_TYPE.get(feed.resource_type, feed.resource_type))
+    rows = preset_rows(feed, lambda preset: _offered(mapper, preset))
+    if not rows:
+        raise ConfigError(f"feed {feed.name!r} maps no column: give mapping rows (--field sku=COLUMN --field inventoryQuantity=COLUMN)")
+    rules = {name: registry.field_rule(name).apply for row in rows for name in row.row.rules}
+    return Recipe(feed, rows, mapper.create, rules)
+
+
+def _offered(mapper: MapperSpec, preset: str) -> tuple[MappingRow, ...]:
+    if preset not in mapper.presets:
+        raise ConfigError(f"the format {mapper.format} has no preset {preset!r}: it has {', '.join(sorted(mapper.presets)) or 'none'}")
+    return tuple(
+        MappingRow(FieldRow.model_validate({"name": field.names[0], "purpose": field.purpose, **field.row}), field.names, declared=False)
+        for field in mapper.presets[preset]
+    )
+
+
+def _guess_type(source: str) -> str:
+    suffix = PurePosixPath(urlsplit(source).path if "://" in source else source).suffix.lower()
+    return _TYPE_OF_SUFFIX.get(suffix, "ftpCsv")

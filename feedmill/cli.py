@@ -1,0 +1,71 @@
+"""The command line: parses, calls the library, prints. Results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from engine.errors import FeedmillError
+from feedmill.exits import Exit, exit_of_error
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    if arguments == ["--version"]:
+        sys.stdout.write(f"{version('feedmill')}\n")
+        return Exit.COMPLETE
+    from cyclopts import CycloptsError
+
+    from feedmill.logs import configure_logging
+
+    configure_logging()
+    try:
+        code = build_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        sys.stderr.write(f"feedmill: {error}\n")
+        return Exit.USAGE
+    except FeedmillError as error:
+        sys.stderr.write(f"feedmill: {error}\n")
+        return exit_of_error(error)
+    except BrokenPipeError:
+        # The reader of the output (`head`) has seen enough; the flush at exit must not complain of it.
+        sys.stdout = None
+        return Exit.COMPLETE
+    except KeyboardInterrupt:
+        sys.stderr.write("feedmill: interrupted; nothing of this run was applied\n")
+        return Exit.INTERRUPTED
+    return code if isinstance(code, int) else Exit.COMPLETE
+
+
+def build_app() -> App:
+    """Return the application with every command."""
+    from cyclopts import App
+
+    from feedmill.commands import items, plugins, preview, rejects, runs, sync
+
+    app = App(
+        name="feedmill",
+        help="Import suppliers' inventory feeds and keep one idempotent picture of every item.",
+        version=lambda: version("feedmill"),
+        help_format="plaintext",
+    )
+    for command in (sync.sync, preview.preview, items.items, runs.runs, rejects.rejects, plugins.plugins):
+        app.command(command)
+    return app
+
+
+def run_async(work: Callable[[], Awaitable[int]]) -> int:
+    """Run a command's coroutine on a fresh event loop."""
+    import anyio
+
+    return anyio.run(work)

@@ -1,0 +1,37 @@
+"""What several commands take: `--set`, `--field`, `--to`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+
+from engine.errors import ConfigError
+
+Settings: TypeAlias = Annotated[
+    list[str] | None, Parameter(name="--set", negative=(), help="ATTRIBUTE=VALUE: a feed attribute, e.g. --set delimiter=';' (repeatable).")
+]
+Fields: TypeAlias = Annotated[
+    list[str] | None, Parameter(name="--field", negative=(), help="PURPOSE=COLUMN: a mapping row, e.g. --field sku=Artikelnr (repeatable).")
+]
+Json: TypeAlias = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
+Database: TypeAlias = Annotated[str, Parameter(name="--db", help="The database: sqlite:///shop.db, or a path.")]
+
+
+def parse_settings(pairs: Sequence[str] | None) -> dict[str, object]:
+    """Split ATTRIBUTE=VALUE pairs. Raises `ConfigError` naming the pair that is none."""
+    return dict(_split(pair, "--set", "ATTRIBUTE=VALUE") for pair in pairs or ())
+
+
+def parse_fields(pairs: Sequence[str] | None) -> list[dict[str, object]]:
+    """Split PURPOSE=COLUMN pairs into mapping rows. Raises `ConfigError` naming the pair that is none."""
+    split = [_split(pair, "--field", "PURPOSE=COLUMN") for pair in pairs or ()]
+    return [{"purpose": purpose, "name": column} for purpose, column in split]
+
+
+def _split(pair: str, option: str, form: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not equals or not name.strip():
+        raise ConfigError(f"{option} {pair!r} is not of the form {form}")
+    return name.strip(), value

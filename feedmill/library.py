@@ -1,0 +1,108 @@
+"""Feedmill for programs: run a feed, look at one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from engine.document import Patience
+from engine.errors import FeedmillError
+from engine.flow.pipeline import Job, run_feed
+from engine.flow.preview import Preview, preview_source
+from feedmill.assembly import Request, as_sink_url, load_plugins, make_recipe, open_sink
+
+if TYPE_CHECKING:
+    from engine.contracts import FeedDefinition
+    from engine.events import RunEvent
+    from engine.flow.tally import Progress
+    from engine.run import RunRecord
+    from plugins.manager import Registry
+
+Fields: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, object]]
+"""A mapping: purposes to columns, or whole mapping rows by API names where a row needs rules."""
+
+
+async def sync(
+    source: str,
+    *,
+    to: str,
+    feed: str,
+    settings: Mapping[str, object] | None = None,
+    fields: Fields = (),
+    dry_run: bool = False,
+    patience: Patience | None = None,
+    registry: Registry | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_event: Callable[[RunEvent], None] | None = None,
+    on_listener_error: Callable[[FeedmillError], None] | None = None,
+) -> RunRecord:
+    """Run a feed once: fetch it, map it, and make the sink's picture of its items agree.
+
+    `source` is a URL or a path, `to` a sink's URL (`sqlite:///shop.db`) or the path of an SQLite database, which is created
+    and migrated when absent. The feed is created on first use; later `settings` (API names) change what is stored of it. The
+    record's status says what became of the run: a source that fails, or content that cannot be trusted, ends as `error` and
+    changes nothing. Raises `ConfigError` when the settings cannot work, `PluginError` when a plugin is at fault,
+    `Superseded` when another run of the feed took over, `InternalError` when the figures do not add up.
+    """
+    registry = registry or await load_plugins()
+    request = Request(source, feed, settings or {}, _as_rows(fields), patience)
+
+    def notify(event: RunEvent) -> None:
+        if on_event is not None:
+            on_event(event)
+        for error in registry.notify(event):
+            if on_listener_error is not None:
+                on_listener_error(error)
+
+    async with open_sink(registry, as_sink_url(to)) as sink:
+        built = request.build_feed(await sink.feed(feed))
+        located = request.locate(built)
+        return await run_feed(
+            Job(
+                recipe=make_recipe(registry, built),
+                source=located,
+                connector=registry.connector(located.scheme),
+                sink=sink,
+                dry_run=dry_run,
+                on_progress=on_progress,
+                notify=notify,
+            )
+        )
+
+
+async def preview(
+    source: str,
+    *,
+    to: str | None = None,
+    feed: str = "preview",
+    settings: Mapping[str, object] | None = None,
+    fields: Fields = (),
+    limit: int = 20,
+    patience: Patience | None = None,
+    registry: Registry | None = None,
+) -> Preview:
+    """Show the first `limit` records of a source, raw beside mapped, with what is wrong with each. Writes nothing.
+
+    With `to`, the stored settings of `feed` apply under those given. Raises as `sync` does, and `Retry` or `RefuseRun` when the
+    source cannot be read.
+    """
+    registry = registry or await load_plugins()
+    request = Request(source, feed, settings or {}, _as_rows(fields), patience)
+    built = request.build_feed(await _stored(registry, to, feed))
+    located = request.locate(built)
+    found = await preview_source(make_recipe(registry, built), registry.connector(located.scheme), located, limit=limit)
+    return replace(found, records=found.records[:limit])
+
+
+async def _stored(registry: Registry, to: str | None, feed: str) -> FeedDefinition | None:
+    if to is None:
+        return None
+    async with open_sink(registry, as_sink_url(to)) as sink:
+        return await sink.feed(feed)
+
+
+def _as_rows(fields: Fields) -> Sequence[Mapping[str, object]]:
+    if isinstance(fields, Mapping):
+        return [{"purpose": purpose, "name": column} for purpose, column in fields.items()]
+    return fields

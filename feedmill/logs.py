@@ -1,0 +1,64 @@
+"""Logging: structlog to stderr, for people on a terminal, JSON lines otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+from engine.events import RunStarted
+
+if TYPE_CHECKING:
+    from engine.errors import FeedmillError
+    from engine.events import RunEvent
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def configure_logging() -> None:
+    """Set structlog up. `FEEDMILL_LOG` sets the level; on a terminal it is `warning`, since results are printed there anyway."""
+    terminal = sys.stderr.isatty()
+    level = _LEVELS.get(os.environ.get("FEEDMILL_LOG", "").lower(), logging.WARNING if terminal else logging.INFO)
+    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def log_event(event: RunEvent) -> None:
+    """Log the begin or the end of a run, with feed and run."""
+    log = structlog.get_logger("feedmill")
+    if isinstance(event, RunStarted):
+        log.info("run started", feed=event.feed, run=event.run, source=event.source)
+        return
+    record = event.record
+    counts = record.counts
+    log.info(
+        "run finished",
+        feed=record.feed,
+        run=record.run,
+        status=record.status.value,
+        read=record.read,
+        created=counts.created,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        rejected=record.rejected,
+        seconds=round(record.seconds, 3),
+        bottleneck=record.bottleneck,
+    )
+
+
+def log_listener_error(error: FeedmillError) -> None:
+    """Log that a plugin's listener failed; the run goes on."""
+    structlog.get_logger("feedmill").error("a plugin's listener failed", error=str(error))

@@ -1,0 +1,75 @@
+"""Runs, previews and rejects in the shapes that `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from engine.flow.preview import Preview
+    from engine.run import Problem, RunRecord, StageTimes
+
+
+def shape_run(record: RunRecord) -> dict[str, object]:
+    """Return a run as one flat object. `run` is null where no run is stored, as in a dry run."""
+    counts = record.counts
+    return {
+        "feed": record.feed,
+        "run": record.run or None,
+        "status": record.status.value,
+        "read": record.read,
+        "created": counts.created,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "duplicate": counts.duplicate,
+        "skipped": record.skipped,
+        "rejected": record.rejected,
+        "removed": counts.removed,
+        "bytes": record.bytes,
+        "seconds": round(record.seconds, 3),
+        "stages": {name: shape_times(times) for name, times in record.stages.items()},
+        "dialect": dict(record.dialect),
+        "problems": [shape_problem(problem) for problem in record.problems],
+    }
+
+
+def shape_times(times: StageTimes) -> dict[str, float]:
+    """Return how a stage spent its time, in seconds."""
+    return {"busy": round(times.busy, 3), "starved": round(times.starved, 3), "blocked": round(times.blocked, 3)}
+
+
+def shape_problem(problem: Problem) -> dict[str, object]:
+    """Return a problem with only the places it has."""
+    place = {"record": problem.record, "line": problem.line, "column": problem.column, "value": problem.value}
+    return {"code": problem.code, "message": problem.message, **{name: at for name, at in place.items() if at is not None}}
+
+
+def shape_preview(preview: Preview) -> dict[str, object]:
+    """Return a preview: dialect, records with raw, item and problems, and the problems of the whole."""
+    records = [
+        {
+            "record": record.record,
+            "line": record.line,
+            "raw": record.raw,
+            "item": record.item,
+            "problems": [shape_problem(problem) for problem in record.problems],
+        }
+        for record in preview.records
+    ]
+    return {"dialect": dict(preview.dialect), "records": records, "problems": [shape_problem(problem) for problem in preview.problems]}
+
+
+def dump(value: object, *, indent: bool = False) -> str:
+    """Return JSON text; decimals stay exact numbers."""
+    return orjson.dumps(value, default=_exact, option=orjson.OPT_INDENT_2 if indent else None).decode()
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
