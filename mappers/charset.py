@@ -1,0 +1,181 @@
+"""Which encoding a document is written in, with the reason; and how its pieces are decoded."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from mappers.options import text_encoding
+
+LIKELY: Final = ("cp1252", "cp1250", "cp1251", "iso8859-1", "iso8859-2", "iso8859-15")
+"""What is considered when bytes are not UTF-8, the most common first."""
+
+_BOMS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_GUESS_BYTES: Final = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """An encoding and why it was chosen. `bom` is the length of the byte order mark.
+
+    `assumed` says that nothing but ASCII has been seen, so that the first other byte has to settle the matter.
+    """
+
+    encoding: str
+    reason: str
+    bom: int = 0
+    assumed: bool = False
+
+    @property
+    def transcoded(self) -> bool:
+        """Tell whether the bytes must become UTF-8 before they can be split at ASCII bytes."""
+        return not splits_as_bytes(self.encoding)
+
+    def decode(self, data: bytes) -> tuple[str, bool]:
+        """Decode a piece (UTF-8 if transcoded); return the text, and whether every byte of it was valid.
+
+        Bytes that are not valid stand in the text as lone surrogates.
+        """
+        encoding, errors = ("utf-8", "surrogatepass") if self.transcoded else (self.encoding, "surrogateescape")
+        try:
+            return data.decode(encoding), True
+        except UnicodeDecodeError:
+            return data.decode(encoding, errors), False
+
+    def transcoder(self) -> codecs.IncrementalDecoder:
+        """Return a decoder that keeps what it cannot decode as lone surrogates."""
+        wide = self.encoding.startswith(("utf-16", "utf-32"))
+        return codecs.getincrementaldecoder(self.encoding)("surrogatepass" if wide else "surrogateescape")
+
+
+@lru_cache(maxsize=64)
+def splits_as_bytes(encoding: str) -> bool:
+    """Tell whether an ASCII byte always is that character: UTF-8 and single-byte encodings built on ASCII.
+
+    In others (UTF-16, Shift-JIS, GBK, Big5) the byte of a delimiter or a quote may be half of another character.
+    """
+    if encoding in ("utf-8", "ascii"):
+        return True
+    ascii_bytes = bytes(range(128))
+    try:
+        if ascii_bytes.decode(encoding) != ascii_bytes.decode("ascii"):
+            return False
+        # Probes that follow a lead byte of every multi-byte family: a letter, and two high bytes.
+        return all(len(bytes((high, low)).decode(encoding, "replace")) == 2 for high in range(128, 256) for low in (0x41, 0xA1, 0xE9))
+    except UnicodeError:
+        return False
+
+
+def find_charset(sample: bytes, *, complete: bool = True, option: str | None = None, declared: str | None = None) -> Charset:
+    """Choose the encoding of a document from its first bytes.
+
+    In this order: a byte order mark, the feed's own setting, what the transport declared if the bytes agree, UTF-16 by its
+    NULs, UTF-8, a guess among `LIKELY`. `complete` is False when the sample may end inside a character.
+    """
+    for mark, encoding in _BOMS:
+        if sample.startswith(mark):
+            overruled = f"; the setting {option} gives way" if option and not encoding.startswith(option) else ""
+            return Charset(encoding, f"byte order mark{overruled}", len(mark))
+    if option is not None:
+        return _as_set(sample, option)
+    if declared is None:
+        return _by_bytes(sample, complete, "")
+    name = text_encoding(declared)
+    return (_as_declared(sample, complete, name) if name else None) or _by_bytes(
+        sample, complete, f"; the transport declared {declared}, but the bytes are otherwise"
+    )
+
+
+def settle(piece: bytes, charset: Charset, declared: str | None) -> Charset:
+    """Choose again when the first bytes beyond ASCII arrive; `piece` ends at a record's end."""
+    found = find_charset(piece, declared=declared)
+    if found.encoding == charset.encoding:
+        return Charset(found.encoding, found.reason)
+    return Charset(found.encoding, f"{found.reason}; the document began as plain ASCII")
+
+
+def _as_set(sample: bytes, option: str) -> Charset:
+    if option in ("utf-16", "utf-32"):
+        endian = "be" if _nul_pattern(sample) == "utf-16-be" else "le"
+        return Charset(f"{option}-{endian}", f"set by the feed; no byte order mark, read as {endian.upper()}")
+    return Charset(option, "set by the feed")
+
+
+def _as_declared(sample: bytes, complete: bool, name: str) -> Charset | None:
+    reason = "declared by the transport"
+    if name in ("utf-16", "utf-32") or (wide := _nul_pattern(sample)) not in (None, name):
+        return None
+    if wide is not None:
+        return Charset(name, reason) if _decodes(sample, name, complete) else None
+    if sample.isascii() and splits_as_bytes(name):
+        return Charset(name, f"{reason}; only ASCII so far", assumed=True)
+    if _decodes(sample, "utf-8", complete) and not sample.isascii():
+        # Text in another encoding is hardly ever valid UTF-8 by chance; web servers declare ISO-8859-1 by default.
+        return Charset("utf-8", reason) if name == "utf-8" else None
+    if name == "iso8859-1" and any(0x80 <= byte <= 0x9F for byte in sample) and _decodes(sample, "cp1252", complete):
+        return Charset("cp1252", f"{reason} as iso-8859-1, but with the letters only windows-1252 has")
+    return Charset(name, reason) if _decodes(sample, name, complete) else None
+
+
+def _by_bytes(sample: bytes, complete: bool, note: str) -> Charset:
+    wide = _nul_pattern(sample)
+    if wide is not None and _decodes(sample, wide, complete):
+        return Charset(wide, f"every other byte is NUL{note}")
+    if sample.isascii():
+        return Charset("utf-8", f"only ASCII so far, read as UTF-8{note}", assumed=True)
+    if _decodes(sample, "utf-8", complete):
+        return Charset("utf-8", f"valid UTF-8{note}")
+    if wrong := _nearly_utf8(sample, complete):
+        return Charset("utf-8", f"UTF-8 but for {wrong} bytes{note}")
+    return Charset(_guess(sample), f"not UTF-8; guessed from its letters: set encoding if names look wrong{note}")
+
+
+def _decodes(sample: bytes, encoding: str, complete: bool) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)("strict").decode(sample, complete)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _nul_pattern(sample: bytes) -> str | None:
+    """Name the UTF-16 whose ASCII characters would put NULs where this sample has them."""
+    head = sample[: 4096 & ~1]
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if max(even, odd) * 20 < len(head) or min(even, odd) * 10 > max(even, odd) or not max(even, odd):
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _nearly_utf8(sample: bytes, complete: bool) -> int:
+    """Return how many bytes of a text that is plainly UTF-8 are not, 0 when it is not plainly UTF-8."""
+    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(sample, complete)
+    wrong = sum("\ud800" <= character <= "\udfff" for character in text)
+    return wrong if sum(character > "\x7f" for character in text) > 10 * wrong else 0
+
+
+def _guess(sample: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    # Only lines with letters beyond ASCII tell anything.
+    telling = b"\n".join(line for line in sample.replace(b"\r", b"\n").split(b"\n") if not line.isascii())[:_GUESS_BYTES]
+    best = from_bytes(telling, cp_isolation=list(LIKELY)).best()
+    if best is None:
+        return LIKELY[0]
+    text = str(best)
+    # Where several encodings read the same text the guess is a toss-up, and the most common one is the better bet.
+    for name in LIKELY:
+        try:
+            if telling.decode(name) == text:
+                return name
+        except UnicodeDecodeError:
+            continue
+    return best.encoding

@@ -1,0 +1,112 @@
+"""What of a table is an item's record and what is not: blank and repeated rows, totals, ragged rows, broken bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Final, Literal
+
+from engine.batch import Batch, Flaw, clip
+from mappers.dialect import normal
+from mappers.reader import Grammar, Sources, Table, count_lines
+
+_TOTAL_WORDS: Final = (
+    "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "totale", "razem", "celkem",
+    "итого", "всего", "suma",
+)  # fmt: skip
+TOTALS: Final = frozenset(word + mark for word in _TOTAL_WORDS for mark in ("", ":", " :"))
+_BROKEN: Final = re.compile("[\0\ud800-\udfff]")
+
+_first_cell: Final = itemgetter(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    reason: str
+    fate: Literal["rejected", "skipped"] = "rejected"
+    column: str | None = None
+    value: str | None = None
+
+
+class Inspector:
+    """Turn tables into batches of full-width rows and flaws.
+
+    A good table costs two passes in C: one over the widths, one over the first cells, in which alone blank, repeated and
+    totals rows can show. `header` is the header's cells, None when the document has none.
+    """
+
+    def __init__(self, columns: Sequence[str], header: Sequence[str] | None, grammar: Grammar, *, totals: bool = True) -> None:
+        self._columns = tuple(columns)
+        self._width = len(columns)
+        self._grammar = grammar
+        self._header = [normal(cell) for cell in header] if header is not None else None
+        self._totals = TOTALS if totals else frozenset()
+        self._suspects = self._totals | {""} | ({self._header[0]} if self._header else set())
+
+    def inspect(self, table: Table, text: str, line: int, *, encoding: str, valid: bool) -> Batch:
+        """Sort out a table. `text` and `line` are what it was read from; `valid` is False when bytes of it did not decode."""
+        rows = table.rows
+        broken = not valid or "\0" in text
+        if not broken and set(map(len, rows)) <= {self._width} and self._suspects.isdisjoint(self._folded(rows)):
+            return Batch(self._columns, rows, table.lines)
+        sources: Sources | None = None
+        good: list[list[str]] = []
+        lines: list[int] = []
+        flaws: list[Flaw] = []
+        for index, row in enumerate(rows):
+            fault = self._fault(row, encoding if broken else None)
+            if fault is None:
+                good.append(row if len(row) == self._width else row[: self._width])
+                lines.append(table.lines[index])
+                continue
+            sources = sources or Sources(text, self._grammar, table, line)
+            flaws.append(Flaw(table.lines[index], fault.reason, clip(sources.record(index)), fault.column, fault.value, fault.fate))
+        return Batch(self._columns, good, lines, tuple(flaws))
+
+    @staticmethod
+    def _folded(rows: list[list[str]]) -> map[str]:
+        return map(str.casefold, map(str.strip, map(_first_cell, rows)))
+
+    def _fault(self, row: list[str], encoding: str | None) -> _Fault | None:
+        fault = self._no_item(row) if normal(row[0]) in self._suspects else None
+        if fault is None and encoding is not None:
+            fault = self._broken(row, encoding)
+        if fault is None and len(row) != self._width:
+            fault = self._ragged(row)
+        return fault
+
+    def _no_item(self, row: list[str]) -> _Fault | None:
+        filled = [cell for cell in map(normal, row) if cell]
+        if not filled:
+            return _Fault("blank record", "skipped")
+        if self._header is not None and list(map(normal, row[: len(self._header)])) == self._header:
+            return _Fault("header repeated", "skipped")
+        if filled[0] in self._totals and (len(filled) <= 2 or (len(row) - len(filled)) * 2 >= len(row) - 1):
+            return _Fault("totals row", "skipped")
+        return None
+
+    def _broken(self, row: list[str], encoding: str) -> _Fault | None:
+        for index, cell in enumerate(row):
+            if found := _BROKEN.search(cell):
+                column = self._columns[index] if index < self._width else None
+                return _Fault(_broken_reason(found[0], encoding), column=column, value=clip(cell))
+        return None
+
+    def _ragged(self, row: list[str]) -> _Fault | None:
+        if len(row) > self._width and not any(map(str.strip, row[self._width :])):
+            return None
+        spans = sum(map(count_lines, row)) + 1
+        cure = "check the settings delimiter and quote, and that texts holding the delimiter are quoted"
+        if spans > 1:
+            cure = f"the record spans {spans} lines: check whether a quote was not closed"
+        return _Fault(f"{len(row)} fields where the header has {self._width}; {cure}")
+
+
+def _broken_reason(character: str, encoding: str) -> str:
+    if character == "\0":
+        return "the text holds a NUL character, which no store takes: have the supplier remove it"
+    code = ord(character)
+    what = f"byte 0x{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"half a surrogate pair (U+{code:04X})"
+    return f"{what} does not decode as {encoding}: set encoding to the one the feed is written in"

@@ -1,0 +1,200 @@
+"""The CSV mapper: bytes of one document to rows of text, whatever dialect they are written in."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from typing import Final
+
+from engine.batch import Batch, JsonValue, RawRecords, clip
+from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
+from engine.errors import InternalError, RefuseRun
+from mappers.charset import settle
+from mappers.checks import Inspector
+from mappers.grouping import ShopifyGrouping
+from mappers.header import locate_column
+from mappers.opening import Opening, open_document, undecodable
+from mappers.options import read_options
+from mappers.presets import PRESETS
+from mappers.reader import RECORD_BYTES, Sources, find_record, read_table
+from mappers.splitter import PIECE_BYTES
+
+SAMPLE_BYTES: Final = 256 * 1024
+"""How much of a document is looked at to detect its dialect."""
+
+
+class CsvMapper:
+    """Read one CSV document; see `engine.contracts.Mapper`.
+
+    The first `sample_bytes` are held until the dialect is known (more only while they hold no whole record). Raises
+    `ConfigError` when made with settings that cannot work, and `RefuseRun` for content that is no CSV, for a header without
+    records, for a record over `record_bytes` and for a quote that is never closed (RFC 4180 is the model, laxly read).
+    """
+
+    def __init__(
+        self,
+        settings: MapperSettings,
+        facts: DocumentFacts,
+        *,
+        sample_bytes: int = SAMPLE_BYTES,
+        piece_bytes: int = PIECE_BYTES,
+        record_bytes: int = RECORD_BYTES,
+    ) -> None:
+        self._options = read_options(settings)
+        self._facts = facts
+        self._sample_bytes = sample_bytes
+        self._piece_bytes = piece_bytes
+        self._record_bytes = record_bytes
+        self._head = bytearray()
+        self._body: _Body | None = None
+
+    def feed(self, chunk: bytes) -> list[RawRecords]:
+        if self._body is not None:
+            return self._body.feed(chunk)
+        self._head += chunk
+        while len(self._head) >= self._sample_bytes:
+            if self._begin(bytes(self._head[: self._sample_bytes]), complete=False):
+                return self._feed_head()
+            self._sample_bytes *= 2
+        return []
+
+    def finish(self) -> list[RawRecords]:
+        if self._body is not None:
+            return self._body.finish()
+        self._begin(bytes(self._head), complete=True)
+        return [*self._feed_head(), *self._begun.finish()]
+
+    def parse(self, raw: RawRecords) -> Batch:
+        return self._begun.parse(raw)
+
+    def locate(self, name: str) -> int | None:
+        return locate_column(self.columns, name)
+
+    def excerpt(self, raw: RawRecords, line: int) -> str:
+        return self._begun.excerpt(raw, line)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._body.columns if self._body is not None else ()
+
+    @property
+    def dialect(self) -> Mapping[str, JsonValue]:
+        return self._body.dialect if self._body is not None else {"format": "csv"}
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Return how many bytes are held until more of the document arrives."""
+        return len(self._head) + (self._body.buffered_bytes if self._body is not None else 0)
+
+    @property
+    def _begun(self) -> _Body:
+        if self._body is None:
+            raise InternalError("records of a CSV document were parsed before any was cut out of it")
+        return self._body
+
+    def _begin(self, sample: bytes, *, complete: bool) -> bool:
+        opening = open_document(sample, self._options, self._facts, complete=complete, record_bytes=self._record_bytes)
+        if opening is not None:
+            self._body = _Body(opening, self._facts, self._options.grouped, self._piece_bytes, self._record_bytes)
+        return opening is not None
+
+    def _feed_head(self) -> list[RawRecords]:
+        head, self._head = bytes(self._head), bytearray()
+        return self._begun.feed_first(head)
+
+
+class _Body:
+    """A document whose dialect is known."""
+
+    def __init__(self, opening: Opening, facts: DocumentFacts, grouped: bool, piece_bytes: int, record_bytes: int) -> None:
+        header = opening.header
+        self._facts = facts
+        self._opening = opening
+        self._charset = opening.charset
+        self._decoder: codecs.IncrementalDecoder | None = self._charset.transcoder() if self._charset.transcoded else None
+        self._splitter = opening.splitter(facts.name, piece_bytes, record_bytes)
+        self._grouping = ShopifyGrouping(header.columns, name=facts.name) if grouped else None
+        # A shop may well sell something whose handle is "total"; its own export has no totals row.
+        self._inspector = Inspector(header.columns, header.cells, opening.grammar, totals=not grouped)
+        self._empty = True
+        self._recent: list[RawRecords] = []
+        self.columns = self._grouping.columns if self._grouping else header.columns
+
+    @property
+    def dialect(self) -> dict[str, JsonValue]:
+        reasons = {**self._opening.reasons, "encoding": self._charset.reason}
+        return {**self._opening.dialect, "encoding": self._charset.encoding, "reasons": reasons}
+
+    @property
+    def buffered_bytes(self) -> int:
+        return self._splitter.buffered_bytes
+
+    def feed_first(self, head: bytes) -> list[RawRecords]:
+        return self._split(self._decoded(head[self._charset.bom :])[self._opening.skip :])
+
+    def feed(self, chunk: bytes) -> list[RawRecords]:
+        return self._split(self._decoded(chunk))
+
+    def finish(self) -> list[RawRecords]:
+        pieces = self._split(self._decoded(b"", final=True)) if self._decoder else []
+        pieces += self._settled(self._splitter.finish())
+        if self._empty:
+            raise RefuseRun(
+                f"{self._facts.name} holds a header and no record (line {self._opening.header.line}: "
+                f"{clip(', '.join(self._opening.header.columns), 200)}): an empty export changes nothing; ask the supplier, or check "
+                f"the setting csvHasHeader"
+            )
+        return pieces
+
+    def _decoded(self, data: bytes, *, final: bool = False) -> bytes:
+        if self._decoder is None:
+            return data
+        try:
+            return self._decoder.decode(data, final).encode("utf-8", "surrogatepass")
+        except UnicodeDecodeError as fault:
+            raise undecodable(fault, self._charset, self._facts.name) from None
+
+    def _split(self, data: bytes) -> list[RawRecords]:
+        return self._settled(self._splitter.feed(data))
+
+    def _settled(self, pieces: list[RawRecords]) -> list[RawRecords]:
+        for piece in pieces:
+            self._empty = self._empty and not piece.data.strip()
+            if self._charset.assumed and not piece.data.isascii():
+                # Here and not in `parse`, which need not see every piece.
+                self._charset = settle(piece.data, self._charset, self._facts.charset)
+        return pieces
+
+    def parse(self, raw: RawRecords) -> Batch:
+        text, valid = self._charset.decode(raw.data)
+        table = read_table(text, self._opening.grammar, raw.line)
+        batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid)
+        return batch if self._grouping is None else self._group(self._grouping, raw, batch)
+
+    def _group(self, grouping: ShopifyGrouping, raw: RawRecords, batch: Batch) -> Batch:
+        # Rows that are given up now may stand in an earlier piece, which an excerpt of them needs.
+        first = grouping.first_held_line
+        held = self._recent[-1:] if first is None else [piece for piece in self._recent if _end_line(piece) > first]
+        self._recent = [*(held if first is not None else []), raw]
+        return grouping.group(batch, final=raw.final)
+
+    def excerpt(self, raw: RawRecords, line: int) -> str:
+        for piece in (raw, *self._recent):
+            text, _ = self._charset.decode(piece.data)
+            table = read_table(text, self._opening.grammar, piece.line)
+            index = find_record(table, line)
+            if index is not None:
+                return clip(Sources(text, self._opening.grammar, table, piece.line).record(index))
+        return ""
+
+
+def _end_line(piece: RawRecords) -> int:
+    return piece.line + piece.data.count(b"\n") + piece.data.count(b"\r")
+
+
+def make_csv_mapper(settings: MapperSettings, facts: DocumentFacts) -> CsvMapper:
+    """Make a mapper for one document with the sizes of production."""
+    return CsvMapper(settings, facts)
+
+
+SPEC: Final = MapperSpec("csv", make_csv_mapper, PRESETS)

@@ -1,0 +1,134 @@
+"""Which row names the columns, and where the records begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from engine.errors import RefuseRun
+from mappers.dialect import is_figure, modal_width, names_in, names_matched, normal
+from mappers.options import CsvOptions
+from mappers.reader import Table, find_record
+
+SEARCHED_ROWS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The columns of a document. `cells` is the header as written, None when there is none.
+
+    `line` is the header's line (of the first record when there is no header); `records` is how many records of the sample
+    come before the first data record, header included.
+    """
+
+    columns: tuple[str, ...]
+    cells: tuple[str, ...] | None
+    line: int
+    records: int
+    reason: str
+
+
+def find_header(table: Table, options: CsvOptions, *, name: str) -> Header:
+    """Find the header among the first rows of a sample, or decide that there is none.
+
+    Raises `RefuseRun` when `headerRow` names a line on which no record starts.
+    """
+    rows = table.rows
+    width, _ = modal_width(rows)
+    if options.header_row is not None:
+        index = find_record(table, options.header_row)
+        if index is None:
+            raise RefuseRun(f"{name}: no record starts at line {options.header_row}, which headerRow names: set it to the header's line")
+        return _header(table, index, width, "set by the feed")
+    if options.has_header is False:
+        return _headless(table, 0, width, "set by the feed: no header")
+    best = names_in(table, options.names)
+    if best:
+        index = next(index for index, row in enumerate(rows) if names_matched(row, options.names) == best)
+        return _header(table, index, width, f"holds the names of {best} of {len(options.names)} mapped fields")
+    return _by_shape(table, width, must=options.has_header is True)
+
+
+def _by_shape(table: Table, width: int, *, must: bool) -> Header:
+    rows = table.rows
+    usual = [index for index, row in enumerate(rows) if _is_usual(rows, row, width)]
+    dense = [index for index in usual if _filled(rows[index]) * 2 >= len(rows[index])]
+    first = (dense or usual or [0])[0]
+    if not must and _looks_like_data(rows[first], rows[first + 1 :]):
+        return _headless(table, first, width, "no header: the first full row holds figures where the later rows do")
+    for index in dense:
+        if index < SEARCHED_ROWS and _looks_like_names(rows[index]):
+            return _header(table, index, width, "the first full row of distinct names")
+    return _header(table, first, width, "the first full row")
+
+
+def _is_usual(rows: Sequence[Sequence[str]], row: Sequence[str], width: int) -> bool:
+    # Some exporters end every row but the header with a delimiter.
+    return len(row) == width or (len(row) == width - 1 and all(not other[-1] for other in rows if len(other) == width))
+
+
+def _filled(row: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
+
+
+def _looks_like_names(row: Sequence[str]) -> bool:
+    cells = [normal(cell) for cell in row if cell.strip()]
+    return len(set(cells)) == len(cells) and not any(map(is_figure, cells))
+
+
+def _looks_like_data(row: Sequence[str], later: Sequence[Sequence[str]]) -> bool:
+    later = [other for other in later if len(other) >= len(row)][:200]
+    if not later:
+        return any(map(is_figure, row))
+    figures = names = 0
+    for column, cell in enumerate(row):
+        below = [other[column] for other in later if other[column].strip()]
+        if below and sum(map(is_figure, below)) * 10 >= 8 * len(below):
+            figures += is_figure(cell)
+            names += bool(cell.strip()) and not is_figure(cell)
+    return figures > 0 and names == 0
+
+
+def _header(table: Table, index: int, width: int, reason: str) -> Header:
+    cells = list(table.rows[index])
+    while len(cells) > width > 0 and not cells[-1].strip():
+        # The header alone ends with a delimiter.
+        cells.pop()
+    if index:
+        reason += f"; {index} rows before it are a preamble"
+    return Header(unique_names(cells), tuple(cells), table.lines[index], index + 1, reason)
+
+
+def _headless(table: Table, index: int, width: int, reason: str) -> Header:
+    if index:
+        reason += f"; {index} rows before it are a preamble"
+    return Header(tuple(str(number) for number in range(1, width + 1)), None, table.lines[index], index, reason)
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Trim header names; a name that stood before gets ` (2)`, ` (3)` and so on."""
+    taken: set[str] = set()
+    unique: list[str] = []
+    for name in map(str.strip, names):
+        candidate, count = name, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{name} ({count})"
+        taken.add(candidate)
+        unique.append(candidate)
+    return tuple(unique)
+
+
+def locate_column(columns: Sequence[str], name: str) -> int | None:
+    """Return the index of the column a mapping row names: exactly, else whatever its case, else counted from 1."""
+    wanted = name.strip()
+    if wanted in columns:
+        return columns.index(wanted)
+    folded = normal(wanted)
+    for index, column in enumerate(columns):
+        if normal(column) == folded:
+            return index
+    if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= len(columns):
+        return int(wanted) - 1
+    return None

@@ -1,0 +1,172 @@
+"""Bytes to whole records: where a CSV stream may be cut. Looks at quotes, delimiters and line ends, never into a field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from engine.batch import RawRecords
+from engine.errors import RefuseRun
+from mappers.reader import RECORD_BYTES
+
+PIECE_BYTES: Final = 192 * 1024
+"""Bytes that are looked at to cut a piece: big enough that per-piece costs vanish, small enough to flow."""
+
+_TOKENS: Final = 1_000
+# A bound on what one regex match may repeat: the engine keeps some 100 bytes for every repetition.
+
+
+class Splitter:
+    """Cut a stream of bytes into pieces that end where a record ends.
+
+    Exact, not by counting quotes: a quote opens a field only at the field's start, and is text anywhere else. Where the cuts
+    fall depends on the bytes alone, not on the chunks they came in. When a window holds no record end it is doubled and read
+    again from its start, so a record of n bytes costs 2n however small the chunks. Raises `RefuseRun` for a record longer than
+    `record_bytes` and for a quote that the document never closes; at most that many bytes and one chunk are held.
+    """
+
+    def __init__(
+        self,
+        delimiter: bytes,
+        quote: bytes,
+        *,
+        cr_ends: bool = True,
+        name: str = "the document",
+        offset: int = 0,
+        line: int = 1,
+        piece_bytes: int = PIECE_BYTES,
+        record_bytes: int = RECORD_BYTES,
+    ) -> None:
+        self._delimiter = delimiter
+        self._quote = quote
+        self._cr_ends = cr_ends
+        self._name = name
+        self._offset = offset
+        self._line = line
+        self._piece_bytes = min(piece_bytes, record_bytes)
+        self._record_bytes = record_bytes
+        self._window = self._piece_bytes
+        self._buffer = bytearray()
+        self._starters = frozenset(b"\r\n" if cr_ends else b"\n") | (frozenset(delimiter) if len(delimiter) == 1 else frozenset())
+        self._next_field = delimiter + quote
+        q, d = re.escape(quote or b"\0"), re.escape(delimiter)
+        # Inside a quoted field: text, then again and again a doubled quote, or the hop over a delimiter into the next quoted
+        # field. There is nothing after the repetition, so it never gives back what it took.
+        hop = b"|" + d + q if delimiter else b""
+        self._inside = re.compile(b"[^" + q + b"]*(?:" + q + b"(?:" + q + hop + b")[^" + q + b"]*){0,%d}" % _TOKENS)
+
+    def feed(self, data: bytes) -> list[RawRecords]:
+        """Take the next bytes; return the pieces that are complete."""
+        self._buffer += data
+        return list(self._pieces())
+
+    def finish(self) -> list[RawRecords]:
+        """Return the rest of the document as its final piece, empty when nothing is left."""
+        _, opened = self._scan(0, len(self._buffer))
+        if opened >= 0:
+            raise self._never_closed(0, opened, "by the end of the document")
+        return [self._piece(0, len(self._buffer), final=True)]
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Return how many bytes wait for their record's end."""
+        return len(self._buffer)
+
+    def _pieces(self) -> Iterator[RawRecords]:
+        start = 0
+        while len(self._buffer) - start >= self._window:
+            cut, opened = self._scan(start, self._settled_end(start + self._window))
+            if cut > start:
+                yield self._piece(start, cut)
+                start, self._window = cut, self._piece_bytes
+            elif self._window < self._record_bytes:
+                self._window = min(self._window * 2, self._record_bytes)
+            else:
+                raise self._too_long(start, opened)
+        del self._buffer[:start]
+
+    def _piece(self, start: int, cut: int, *, final: bool = False) -> RawRecords:
+        data = bytes(self._buffer[start:cut])
+        piece = RawRecords(data, self._offset, self._line, final)
+        self._offset += len(data)
+        self._line += self._count_lines(data)
+        return piece
+
+    def _count_lines(self, data: bytes) -> int:
+        lines = data.count(b"\n")
+        if self._cr_ends and b"\r" in data:
+            lines += data.count(b"\r") - data.count(b"\r\n")
+        return lines
+
+    def _settled_end(self, end: int) -> int:
+        # A CR at the very end may be half of a CRLF; only the next byte tells.
+        return end - 1 if self._cr_ends and self._buffer[end - 1] == 0x0D else end
+
+    def _scan(self, start: int, end: int) -> tuple[int, int]:
+        """Return where the last record ends (`start` for nowhere) and where an unclosed quote was opened (-1 for none)."""
+        if not self._quote:
+            return self._last_end([(start, end)], start), -1
+        find, quote, buffer = self._buffer.find, self._quote, self._buffer
+        unquoted = []
+        since = position = start
+        while (at := find(quote, position, end)) >= 0:
+            if at != start and buffer[at - 1] not in self._starters and not self._follows_delimiter(position, at):
+                position = at + 1
+                continue
+            unquoted.append((since, at))
+            closed = self._close(at + 1, end)
+            if closed < 0:
+                return self._last_end(unquoted, start), at
+            since = position = closed
+        unquoted.append((since, end))
+        return self._last_end(unquoted, start), -1
+
+    def _follows_delimiter(self, position: int, at: int) -> bool:
+        """Tell whether a delimiter of several characters ends at `at`.
+
+        Delimiters are taken from the left: in `a|||"b` the second field is `|"b`, so the last two bars are none. A quote
+        or a line end breaks every run, hence it is enough to look back to the last quote.
+        """
+        if len(self._delimiter) < 2 or not self._buffer.endswith(self._delimiter, position, at):
+            return False
+        line = max(self._buffer.rfind(b"\n", position, at), self._buffer.rfind(b"\r", position, at)) + 1
+        return not self._buffer[max(line, position) : at].split(self._delimiter)[-1]
+
+    def _close(self, position: int, end: int) -> int:
+        """Return the position after the quote that closes the field, -1 when it stays open."""
+        while True:
+            match = self._inside.match(self._buffer, position, end)
+            position = match.end() if match else position
+            if position >= end:
+                return -1
+            after = position + 1
+            if not self._buffer.startswith((self._quote, self._next_field), after, end):
+                return after
+
+    def _last_end(self, unquoted: list[tuple[int, int]], start: int) -> int:
+        rfind = self._buffer.rfind
+        for low, high in reversed(unquoted):
+            last = rfind(b"\n", low, high)
+            if self._cr_ends:
+                last = max(last, rfind(b"\r", low, high))
+            if last >= 0:
+                return last + 1
+        return start
+
+    def _too_long(self, start: int, opened: int) -> RefuseRun:
+        limit = f"within {self._record_bytes:,} bytes"
+        if opened >= 0:
+            return self._never_closed(start, opened, limit)
+        return RefuseRun(
+            f"{self._name}, line {self._line}: the record does not end {limit}; this is not the expected CSV, or its lines end "
+            f"otherwise: check the source and the setting lineEnding"
+        )
+
+    def _never_closed(self, start: int, opened: int, limit: str) -> RefuseRun:
+        line = self._line + self._count_lines(bytes(self._buffer[start:opened]))
+        quote = self._quote.decode("ascii")
+        return RefuseRun(
+            f"{self._name}, line {line}: the quote {quote} opened there is not closed {limit}, so the records behind it cannot be "
+            f"told apart; have the supplier double or close it, or set quote to none if the feed does not quote its fields"
+        )
