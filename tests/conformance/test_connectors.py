@@ -1,0 +1,90 @@
+"""The built-in connectors keep the contract of connectors, checked with the kit that plugin authors get."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from connectors.file import FileConnector
+from connectors.http import HttpConnector
+from engine.document import Document, Source, parse_location
+from plugins.conformance.connector import CHECKS, ConnectorCase, ConnectorCheck
+
+BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(200_000))
+
+
+@pytest.fixture
+async def http_case() -> AsyncIterator[ConnectorCase]:
+    """Give the HTTP connector with a server that wants a password and knows one path."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        headers = {"Last-Modified": "Sun, 01 Nov 2026 06:30:00 GMT"}
+        return web.Response(body=BODY, headers=headers) if request.path == "/stock.csv" else web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handler)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://shop:p%40ss-hunter2@127.0.0.1:{runner.addresses[0][1]}"
+    yield ConnectorCase(
+        HttpConnector(), parse_location(f"{base}/stock.csv?key=hush-1"), BODY, parse_location(f"{base}/missing.csv?key=hush-2")
+    )
+    await runner.cleanup()
+
+
+@pytest.fixture
+def file_case(tmp_path: Path) -> ConnectorCase:
+    """Give the file connector with a file that is there and one that is not."""
+    path = tmp_path / "stock.csv"
+    path.write_bytes(BODY)
+    return ConnectorCase(FileConnector(), parse_location(str(path)), BODY, parse_location(str(tmp_path / "missing.csv")))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_the_http_connector_keeps_the_contract(check: ConnectorCheck, http_case: ConnectorCase) -> None:
+    """Every rule of the kit holds for HTTP."""
+    await check(http_case)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_the_file_connector_keeps_the_contract(check: ConnectorCheck, file_case: ConnectorCase) -> None:
+    """Every rule of the kit holds for files."""
+    await check(file_case)
+
+
+class _Careless:
+    """A connector as a beginner writes it: it answers anything, with the whole URL as the name and an empty chunk at the end."""
+
+    @asynccontextmanager
+    async def fetch(self, source: Source) -> AsyncIterator[AsyncIterator[Document]]:
+        password = source.password.reveal() if source.password is not None else ""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield BODY
+            yield b""
+
+        async def documents() -> AsyncIterator[Document]:
+            yield Document(f"{source.username}:{password}@{source.url}", chunks(), size=1)
+
+        yield documents()
+
+
+async def test_the_kit_finds_a_careless_connector() -> None:
+    """A kit that cannot fail proves nothing: this connector breaks these rules and no others."""
+    source = parse_location("careless://shop:hunter2@host/stock.csv")
+    case = ConnectorCase(_Careless(), source, BODY, source)
+    failed = {check.__name__ for check in CHECKS if await _fails(check, case)}
+    assert failed == {"yields_chunks_of_bounded_size", "tells_a_true_size", "refuses_what_is_missing", "shows_no_secret"}
+
+
+async def _fails(check: ConnectorCheck, case: ConnectorCase) -> bool:
+    try:
+        await check(case)
+    except AssertionError:
+        return True
+    return False

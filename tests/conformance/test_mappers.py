@@ -1,0 +1,116 @@
+"""The built-in mappers keep the contract of mappers, checked with the kit that plugin authors get."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+import mappers
+from engine.batch import Batch, RawRecords
+from engine.contracts import DocumentFacts, Mapper, MapperSettings
+from engine.errors import RefuseRun
+from plugins.conformance.mapper import CHECKS, MapperCase, MapperCheck, reads_the_same_however_it_is_cut
+from plugins.manager import registry_of
+
+AWKWARD = (
+    "\N{BYTE ORDER MARK}sku;stock;name\r\n"
+    '00123;5;"nut; bolt"\r\n'
+    '1105.1;0;"two\r\nlines"\r\n'
+    'A-1;;1/4" bolt\r\n'
+    'ÄÖ-7;>100;"say ""ah"""\r\n'
+    "short;1\r\n"
+    "long;1;x;too much\r\n"
+    "last;9;no line end"
+)
+MANY = "sku;stock;name\n" + "".join(f'{n:06d};{n % 90};"item {n}, größer"\n' for n in range(20_000))
+FOREIGN = (
+    b"<!DOCTYPE html><html><body>Please log in</body></html>",
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    b'{"error": "token expired"}',
+    b"PK\x03\x04\x14\x00\x00\x00\x08\x00stock.csv",
+    b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
+)
+
+
+@cache
+def _awkward() -> MapperCase:
+    spec = registry_of(mappers).mapper("csv")
+    return MapperCase(spec.create, AWKWARD.encode(), 7, FOREIGN, MapperSettings((("sku",), ("stock",))))
+
+
+@cache
+def _cases() -> dict[str, MapperCase]:
+    awkward = _awkward()
+    return {
+        "csv, awkward": awkward,
+        "csv, UTF-16": replace(awkward, sample=AWKWARD.encode("utf-16-le")),
+        "csv, windows-1252": replace(
+            awkward,
+            sample=AWKWARD.removeprefix("\N{BYTE ORDER MARK}").encode("cp1252"),
+            settings=MapperSettings((("sku",), ("stock",)), {"encoding": "windows-1252"}),
+        ),
+        "csv, many pieces": replace(awkward, sample=MANY.encode(), records=20_000, chunk_sizes=(4_093, 65_536, 300_007)),
+    }
+
+
+@pytest.mark.parametrize("name", ["csv, awkward", "csv, UTF-16", "csv, windows-1252", "csv, many pieces"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_csv_mapper_keeps_the_contract(check: MapperCheck, name: str) -> None:
+    """Every rule of the kit holds for CSV in several encodings, small and cut into many pieces."""
+    check(_cases()[name])
+
+
+class _Lines:
+    """A mapper as a beginner writes it: it splits each chunk by itself, and so tears records apart at the chunks' edges."""
+
+    columns = ("text",)
+
+    def __init__(self, settings: MapperSettings, facts: DocumentFacts) -> None:
+        self._offset = 0
+
+    def feed(self, chunk: bytes) -> list[RawRecords]:
+        piece = RawRecords(chunk, self._offset, 1)
+        self._offset += len(chunk)
+        return [piece]
+
+    def finish(self) -> list[RawRecords]:
+        if not self._offset:
+            raise RefuseRun("empty")
+        return [RawRecords(b"", self._offset, 1, final=True)]
+
+    def parse(self, raw: RawRecords) -> Batch:
+        rows = [(line.decode(),) for line in raw.data.splitlines()]
+        return Batch(self.columns, rows, [1] * len(rows))
+
+    def locate(self, name: str) -> int | None:
+        return 0 if name == "text" else None
+
+    @property
+    def dialect(self) -> dict[str, str]:
+        return {"format": "lines"}
+
+    def excerpt(self, raw: RawRecords, line: int) -> str:
+        return raw.data.decode()
+
+
+def _make_lines(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
+    return _Lines(settings, facts)
+
+
+def test_the_kit_finds_a_mapper_that_tears_records() -> None:
+    """A kit that cannot fail proves nothing: this mapper breaks the rule about chunks, and only such rules."""
+    case = MapperCase(_make_lines, b"one\ntwo\nthree\n", 3, ())
+    with pytest.raises(AssertionError, match="other content for chunks of 1 bytes"):
+        reads_the_same_however_it_is_cut(case)
+    failed = {check.__name__ for check in CHECKS if _fails(check, case)}
+    assert failed == {"reads_the_same_however_it_is_cut", "covers_every_record_once"}
+
+
+def _fails(check: MapperCheck, case: MapperCase) -> bool:
+    try:
+        check(case)
+    except AssertionError:
+        return True
+    return False
