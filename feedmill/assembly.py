@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -55,6 +55,12 @@ class Request:
 def as_sink_url(text: str) -> str:
     """Return a sink's URL; a bare path is an SQLite database."""
     return text if "://" in text else f"sqlite:///{text}"
+
+
+def traceless(url: str) -> str:
+    """Return a URL that can be opened without leaving a trace: a database that does not exist is one in memory. Blocks."""
+    path = url.removeprefix("sqlite:///")
+    return "sqlite://" if path != url and not Path(path).exists() else url
 
 
 async def load_plugins() -> Registry:

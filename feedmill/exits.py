@@ -8,6 +8,10 @@ from engine.errors import ConfigError, FeedmillError, InternalError, PluginError
 from engine.run import RunStatus
 
 
+class UsageError(FeedmillError):
+    """Report a command line that says something malformed."""
+
+
 class Exit(IntEnum):
     """What a shell script can tell a run by; 78 is EX_CONFIG of sysexits.h, 130 what shells use for an interrupt."""
 
@@ -27,6 +31,8 @@ def exit_of_status(status: RunStatus) -> Exit:
 
 def exit_of_error(error: FeedmillError) -> Exit:
     """Return the exit code of an error that kept a command from its work."""
+    if isinstance(error, UsageError):
+        return Exit.USAGE
     if isinstance(error, ConfigError | PluginError):
         return Exit.CONFIGURATION
     return Exit.INTERNAL if isinstance(error, InternalError) else Exit.FAILED

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from anyio import to_thread
+
 from engine.document import Patience
 from engine.errors import FeedmillError
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.preview import Preview, preview_source
-from feedmill.assembly import Request, as_sink_url, load_plugins, make_recipe, open_sink
+from feedmill.assembly import Request, as_sink_url, load_plugins, make_recipe, open_sink, traceless
 
 if TYPE_CHECKING:
     from engine.contracts import FeedDefinition
@@ -55,7 +57,8 @@ async def sync(
             if on_listener_error is not None:
                 on_listener_error(error)
 
-    async with open_sink(registry, as_sink_url(to)) as sink:
+    url = as_sink_url(to)
+    async with open_sink(registry, await to_thread.run_sync(traceless, url) if dry_run else url) as sink:
         built = request.build_feed(await sink.feed(feed))
         located = request.locate(built)
         return await run_feed(
@@ -98,7 +101,7 @@ async def preview(
 async def _stored(registry: Registry, to: str | None, feed: str) -> FeedDefinition | None:
     if to is None:
         return None
-    async with open_sink(registry, as_sink_url(to)) as sink:
+    async with open_sink(registry, await to_thread.run_sync(traceless, as_sink_url(to))) as sink:
         return await sink.feed(feed)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
+    from engine.batch import Reject
     from engine.flow.preview import Preview
     from engine.run import Problem, RunRecord, StageTimes
 
@@ -47,6 +48,22 @@ def shape_problem(problem: Problem) -> dict[str, object]:
     return {"code": problem.code, "message": problem.message, **{name: at for name, at in place.items() if at is not None}}
 
 
+def shape_reject(reject: Reject, *, feed: str, run: int) -> dict[str, object]:
+    """Return a rejected or skipped record with its full address."""
+    return {
+        "feed": feed,
+        "run": run,
+        "document": reject.document,
+        "record": reject.record,
+        "line": reject.line,
+        "column": reject.column,
+        "value": reject.value,
+        "reason": reject.reason,
+        "fate": reject.fate,
+        "raw": reject.raw,
+    }
+
+
 def shape_preview(preview: Preview) -> dict[str, object]:
     """Return a preview: dialect, records with raw, item and problems, and the problems of the whole."""
     records = [
@@ -62,9 +79,9 @@ def shape_preview(preview: Preview) -> dict[str, object]:
     return {"dialect": dict(preview.dialect), "records": records, "problems": [shape_problem(problem) for problem in preview.problems]}
 
 
-def dump(value: object, *, indent: bool = False) -> str:
+def dump(value: object) -> str:
     """Return JSON text; decimals stay exact numbers."""
-    return orjson.dumps(value, default=_exact, option=orjson.OPT_INDENT_2 if indent else None).decode()
+    return orjson.dumps(value, default=_exact, option=orjson.OPT_UTC_Z).decode()
 
 
 def _exact(value: object) -> object:

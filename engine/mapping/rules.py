@@ -118,7 +118,10 @@ def compile_rules(
         if index is not None:
             found.setdefault(row.target, []).append((row, index))
         elif row.declared and row.target in ESSENTIAL:
-            raise RefuseRun(f"the column {row.names[0]!r}, mapped to {row.row.purpose}, is gone; {_list_columns(columns)}")
+            raise RefuseRun(
+                f"the column {row.names[0]!r}, mapped to {row.row.purpose}, is not in the source: "
+                f"correct the mapping, or ask the supplier where it went; {_list_columns(columns)}"
+            )
         elif row.declared:
             message = f"the column {row.names[0]!r}, mapped to {row.row.purpose}, is not in the source; {_list_columns(columns)}"
             problems.append(Problem("column-missing", message, column=row.names[0]))
@@ -135,7 +138,7 @@ def _refuse_incomplete(rows: Sequence[MappingRow], found: Mapping[str, object], 
     wanted = [row for row in rows if row.target == "inventoryQuantity" and not row.declared]
     if wanted and "inventoryQuantity" not in found:
         raise RefuseRun(
-            f"no column of stock found (looked for {', '.join(wanted[0].names)}); "
+            f"no column of stock found (looked for {', '.join(wanted[0].names[:6])} and the like); "
             f"name it with --field inventoryQuantity=COLUMN; {_list_columns(columns)}"
         )
 

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-from engine.errors import ConfigError
+from feedmill.exits import UsageError
 
 Settings: TypeAlias = Annotated[
     list[str] | None, Parameter(name="--set", negative=(), help="ATTRIBUTE=VALUE: a feed attribute, e.g. --set delimiter=';' (repeatable).")
@@ -20,12 +20,12 @@ Database: TypeAlias = Annotated[str, Parameter(name="--db", help="The database: 
 
 
 def parse_settings(pairs: Sequence[str] | None) -> dict[str, object]:
-    """Split ATTRIBUTE=VALUE pairs. Raises `ConfigError` naming the pair that is none."""
+    """Split ATTRIBUTE=VALUE pairs. Raises `UsageError` naming the pair that is none."""
     return dict(_split(pair, "--set", "ATTRIBUTE=VALUE") for pair in pairs or ())
 
 
 def parse_fields(pairs: Sequence[str] | None) -> list[dict[str, object]]:
-    """Split PURPOSE=COLUMN pairs into mapping rows. Raises `ConfigError` naming the pair that is none."""
+    """Split PURPOSE=COLUMN pairs into mapping rows. Raises `UsageError` naming the pair that is none."""
     split = [_split(pair, "--field", "PURPOSE=COLUMN") for pair in pairs or ()]
     return [{"purpose": purpose, "name": column} for purpose, column in split]
 
@@ -33,5 +33,5 @@ def parse_fields(pairs: Sequence[str] | None) -> list[dict[str, object]]:
 def _split(pair: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = pair.partition("=")
     if not equals or not name.strip():
-        raise ConfigError(f"{option} {pair!r} is not of the form {form}")
+        raise UsageError(f"{option} {pair!r} is not of the form {form}")
     return name.strip(), value

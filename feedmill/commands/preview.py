@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def preview(
     source: str,
+    /,
     *,
     to: Annotated[str | None, Parameter(help="A database whose stored settings of the feed apply.")] = None,
     feed: Annotated[str, Parameter(help="The feed's name.")] = "preview",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def sync(
     source: str,
+    /,
     *,
     to: Annotated[str, Parameter(help="Where the items go: sqlite:///shop.db, jsonl:///items.jsonl, or the path of an SQLite database.")],
     feed: Annotated[str, Parameter(help="The feed's name; the feed is created on first use.")],
