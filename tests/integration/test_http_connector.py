@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import gzip
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from connectors.http import USER_AGENT, HttpConnector
+from connectors.http_errors import retry_after
 from engine.document import CHUNK_BYTES, Document, Patience, Source, parse_location
 from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
 
@@ -23,13 +26,13 @@ CHANGED = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
 
 
 @asynccontextmanager
-async def _serving(handler: Handler) -> AsyncIterator[int]:
+async def _serving(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
@@ -350,3 +353,36 @@ async def test_leaving_early_closes_the_connection() -> None:
             assert await anext(document.chunks)
         async with HttpConnector().fetch(source):
             pass
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused() -> None:
+    """A self-signed certificate is refused with the reason: sending a password to it could send it to anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(Path(__file__).with_name("self_signed.pem"))
+    async with _serving(_answering(), tls=context) as port:
+        with pytest.raises(RefuseRun, match="certificate that is not trusted") as caught:
+            await _fetch(parse_location(f"https://shop:hunter2@127.0.0.1:{port}/"))
+    assert "self-signed certificate" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        (" 30 ", 30.0),
+        ("Sun, 01 Nov 2026 06:31:00 GMT", 60.0),
+        ("Sun, 01 Nov 2026 06:29:00 GMT", 0.0),
+        ("Sunday, 01-Nov-26 06:31:00 GMT", 60.0),
+        ("Sun Nov  1 06:31:00 2026", 60.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("\N{SUPERSCRIPT TWO}", None),
+        ("9" * 400, None),
+    ],
+)
+def test_retry_after_is_seconds_or_any_http_date(text: str, seconds: float | None) -> None:
+    """All three date forms are read (RFC 9110, 5.6.7); a date gone by is now; what is neither is no wish."""
+    assert retry_after({"Retry-After": text}, CHANGED) == seconds
