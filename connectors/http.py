@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
+import anyio.to_thread
 from yarl import URL
 
 from connectors.http_body import Body
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_REDIRECTS: Final = 5
-USER_AGENT: Final = f"feedmill/{version('feedmill')}"
 
 _CLOSE_SECONDS: Final = 2.0
 
@@ -54,7 +55,7 @@ async def _fetch(source: Source) -> AsyncIterator[AsyncIterator[Document]]:
 async def _session(source: Source) -> AsyncIterator[aiohttp.ClientSession]:
     patience = source.patience
     session = aiohttp.ClientSession(
-        headers=_headers(source),
+        headers=_headers(source, await anyio.to_thread.run_sync(user_agent)),
         timeout=aiohttp.ClientTimeout(total=None, connect=patience.connect, sock_connect=patience.connect, sock_read=patience.idle),
         auto_decompress=False,
         read_bufsize=CHUNK_BYTES,
@@ -107,8 +108,14 @@ def _url(source: Source) -> URL:
     return URL(source.url, encoded=written_out)
 
 
-def _headers(source: Source) -> dict[str, str]:
-    headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
+@cache
+def user_agent() -> str:
+    """Return how Feedmill names itself to suppliers. Reads the installed metadata, so not on the event loop."""
+    return f"feedmill/{version('feedmill')}"
+
+
+def _headers(source: Source, agent: str) -> dict[str, str]:
+    headers = {"User-Agent": agent, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
     if source.username is not None:
         headers["Authorization"] = _basic(source)
     return headers

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from connectors.http import USER_AGENT, HttpConnector
+from connectors.http import HttpConnector, user_agent
 from connectors.http_errors import retry_after
 from engine.document import CHUNK_BYTES, Document, Patience, Source, parse_location
 from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
@@ -114,7 +114,7 @@ async def test_the_request_names_its_maker() -> None:
 
     async with _serving(handler) as port:
         await _fetch(parse_location(f"http://127.0.0.1:{port}/a%2Fb?x=%2B+%7e"))
-    assert seen[0].headers["User-Agent"] == USER_AGENT
+    assert seen[0].headers["User-Agent"] == user_agent()
     assert seen[0].headers["Accept-Encoding"] == "gzip, deflate"
     assert "Authorization" not in seen[0].headers
     assert seen[0].raw_path == "/a%2Fb?x=%2B+%7e"

@@ -232,3 +232,16 @@ def test_loading_the_registry_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines() == ["[]", "['aiohttp']"]
+
+
+def test_a_connector_can_be_made_on_the_event_loop() -> None:
+    """The first use of a built-in connector imports its library, and does nothing else that blocks."""
+    program = (
+        "import anyio, blockbuster, connectors; from plugins.manager import registry_of; registry = registry_of(connectors)\n"
+        "async def main():\n"
+        "    with blockbuster.blockbuster_ctx():\n"
+        "        print(*(type(registry.connector(scheme)).__name__ for scheme in ('http', 'https', 'file')))\n"
+        "anyio.run(main)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["HttpConnector", "HttpConnector", "FileConnector"]
