@@ -89,9 +89,10 @@ def find_charset(sample: bytes, *, complete: bool = True, option: str | None = N
     if declared is None:
         return _by_bytes(sample, complete, "")
     name = text_encoding(declared)
-    return (_as_declared(sample, complete, name) if name else None) or _by_bytes(
-        sample, complete, f"; the transport declared {declared}, but the bytes are otherwise"
-    )
+    if name is None:
+        return _by_bytes(sample, complete, f"; the transport declared {declared}, which is unknown")
+    note = f"; the transport declared {declared}, but the bytes are otherwise"
+    return _as_declared(sample, complete, name) or _by_bytes(sample, complete, note)
 
 
 def settle(piece: bytes, charset: Charset, declared: str | None) -> Charset:
@@ -150,7 +151,8 @@ def _nul_pattern(sample: bytes) -> str | None:
     """Name the UTF-16 whose ASCII characters would put NULs where this sample has them."""
     head = sample[: 4096 & ~1]
     even, odd = head[0::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 20 < len(head) or min(even, odd) * 10 > max(even, odd) or not max(even, odd):
+    # Even text of no ASCII letter has digits, delimiters and line ends; fewer than four NULs may be stray ones.
+    if max(even, odd) < max(4, len(head) // 20) or min(even, odd) * 10 > max(even, odd):
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
 
@@ -163,19 +165,32 @@ def _nearly_utf8(sample: bytes, complete: bool) -> int:
 
 
 def _guess(sample: bytes) -> str:
-    from charset_normalizer import from_bytes
-
     # Only lines with letters beyond ASCII tell anything.
     telling = b"\n".join(line for line in sample.replace(b"\r", b"\n").split(b"\n") if not line.isascii())[:_GUESS_BYTES]
-    best = from_bytes(telling, cp_isolation=list(LIKELY)).best()
-    if best is None:
-        return LIKELY[0]
-    text = str(best)
-    # Where several encodings read the same text the guess is a toss-up, and the most common one is the better bet.
-    for name in LIKELY:
-        try:
-            if telling.decode(name) == text:
-                return name
-        except UnicodeDecodeError:
-            continue
-    return best.encoding
+    readings = {name: text for name in LIKELY if (text := _reading(telling, name)) is not None}
+    odd = {name: _odd_characters(text) for name, text in readings.items()}
+    fewest = min(odd.values())
+    plausible = [name for name in readings if odd[name] <= fewest * 1.1]
+    if len({readings[name] for name in plausible}) == 1:
+        return plausible[0]
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(telling, cp_isolation=plausible).best()
+    # Where several encodings read the same text the choice between them is a toss-up: the most common one is the better bet.
+    return plausible[0] if best is None else next((name for name in plausible if readings[name] == str(best)), plausible[0])
+
+
+def _reading(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _odd_characters(text: str) -> int:
+    """Count control characters, and signs beyond ASCII that touch a letter: `³ód¼` is no word in any language."""
+    odd = 0
+    for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if character > "\x7f" and not character.isalpha():
+            odd += character < "\xa0" or before.isalpha() or after.isalpha()
+    return odd

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Final, Literal
 
 from engine.batch import Batch, Flaw, clip
-from mappers.dialect import normal
+from mappers.options import normal
 from mappers.reader import Grammar, Sources, Table, count_lines
 
 _TOTAL_WORDS: Final = (
@@ -101,7 +101,8 @@ class Inspector:
         cure = "check the settings delimiter and quote, and that texts holding the delimiter are quoted"
         if spans > 1:
             cure = f"the record spans {spans} lines: check whether a quote was not closed"
-        return _Fault(f"{len(row)} fields where the header has {self._width}; {cure}")
+        whose = "the header has" if self._header is not None else "most rows have"
+        return _Fault(f"{len(row)} fields where {whose} {self._width}; {cure}")
 
 
 def _broken_reason(character: str, encoding: str) -> str:

@@ -174,8 +174,8 @@ class _Body:
     def _group(self, grouping: ShopifyGrouping, raw: RawRecords, batch: Batch) -> Batch:
         # Rows that are given up now may stand in an earlier piece, which an excerpt of them needs.
         first = grouping.first_held_line
-        held = self._recent[-1:] if first is None else [piece for piece in self._recent if _end_line(piece) > first]
-        self._recent = [*(held if first is not None else []), raw]
+        held = [piece for piece in self._recent if first is not None and _end_line(piece) > first]
+        self._recent = [*held, raw]
         return grouping.group(batch, final=raw.final)
 
     def excerpt(self, raw: RawRecords, line: int) -> str:

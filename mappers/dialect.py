@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import RefuseRun
-from mappers.options import CsvOptions
+from mappers.options import CsvOptions, normal
 from mappers.reader import Grammar, Table, read_table
 
 SINGLE: Final = (",", ";", "\t", "|", "~", "^")
@@ -31,11 +31,6 @@ class Layout:
     line_ending: str
     table: Table
     reasons: dict[str, str]
-
-
-def normal(name: str) -> str:
-    """Return a header name as names are compared: trimmed (NBSP too), whatever its case."""
-    return name.strip().casefold()
 
 
 def is_figure(cell: str) -> bool:
@@ -72,10 +67,10 @@ def modal_width(rows: Iterable[Sequence[str]]) -> tuple[int, float]:
     return width, count / widths.total()
 
 
-def names_matched(row: Sequence[str], names: Iterable[Sequence[str]]) -> int:
-    """Count the mapped fields one of whose names stands in a row. A column number is no name."""
+def names_matched(row: Sequence[str], names: Iterable[frozenset[str]]) -> int:
+    """Count the mapped fields one of whose names stands in a row."""
     cells = {normal(cell) for cell in row}
-    return sum(any(normal(name) in cells for name in aliases if not name.strip().isdecimal()) for aliases in names)
+    return sum(not aliases.isdisjoint(cells) for aliases in names)
 
 
 def _find_quote(text: str, option: str | None) -> tuple[str, str]:
@@ -107,7 +102,7 @@ def _sample_table(text: str, grammar: Grammar, complete: bool) -> Table:
     return Table(table.rows[:stop], table.lines[:stop])
 
 
-def _find_delimiter(text: str, base: Grammar, names: tuple[tuple[str, ...], ...], complete: bool) -> tuple[Grammar, Table, str]:
+def _find_delimiter(text: str, base: Grammar, names: tuple[frozenset[str], ...], complete: bool) -> tuple[Grammar, Table, str]:
     single = Grammar("", base.quote, base.cr_ends)
     best = (single, _sample_table(text, single, complete), "no delimiter cuts the lines evenly: one column")
     # A cut that is even on fewer than half of the records is prose with commas in it, unless it uncovers mapped names.
@@ -129,7 +124,7 @@ def _find_delimiter(text: str, base: Grammar, names: tuple[tuple[str, ...], ...]
     return best
 
 
-def names_in(table: Table, names: Iterable[Sequence[str]]) -> int:
+def names_in(table: Table, names: Sequence[frozenset[str]]) -> int:
     """Return how many mapped fields the best header among the first rows of a table has."""
     return max((names_matched(row, names) for row in table.rows[:_PREAMBLE_ROWS]), default=0)
 

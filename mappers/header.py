@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import RefuseRun
-from mappers.dialect import is_figure, modal_width, names_in, names_matched, normal
-from mappers.options import CsvOptions
+from mappers.dialect import is_figure, modal_width, names_in, names_matched
+from mappers.options import CsvOptions, normal
 from mappers.reader import Table, find_record
 
 SEARCHED_ROWS: Final = 30

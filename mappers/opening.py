@@ -110,9 +110,13 @@ def _offset_of(sample: bytes, line: int, grammar: Grammar) -> int:
 
 
 def _splitter(grammar: Grammar, charset: Charset, name: str, offset: int, line: int, piece_bytes: int, record_bytes: int) -> Splitter:
-    encoding = "utf-8" if charset.transcoded else charset.encoding
+    try:
+        delimiter = grammar.delimiter.encode("utf-8" if charset.transcoded else charset.encoding)
+    except UnicodeEncodeError:
+        # What the encoding cannot write cannot stand in the document: it has one column.
+        delimiter = b""
     return Splitter(
-        grammar.delimiter.encode(encoding, "replace"),
+        delimiter,
         grammar.quote.encode("ascii"),
         cr_ends=grammar.cr_ends,
         name=name,

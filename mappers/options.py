@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,8 @@ _DELIMITER_NAMES: Final = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": 
 class CsvOptions:
     """The settings of a CSV feed. None means detect; an empty `quote` means that nothing is quoted.
 
-    `names` are the header names under which each mapped field may stand, `grouped` asks for the grouping of the Shopify preset.
+    `names` are the header names under which each mapped field may stand, as `normal` has them;
+    `grouped` asks for the grouping of the Shopify preset.
     """
 
     delimiter: str | None = None
@@ -29,8 +30,13 @@ class CsvOptions:
     header_row: int | None = None
     encoding: str | None = None
     line_ending: str | None = None
-    names: tuple[tuple[str, ...], ...] = ()
+    names: tuple[frozenset[str], ...] = ()
     grouped: bool = False
+
+
+def normal(name: str) -> str:
+    """Return a header name as names are compared: trimmed (NBSP too), whatever its case."""
+    return name.strip().casefold()
 
 
 def read_options(settings: MapperSettings) -> CsvOptions:
@@ -45,7 +51,7 @@ def read_options(settings: MapperSettings) -> CsvOptions:
         header_row=_header_row(attributes, problems),
         encoding=_encoding(attributes, problems),
         line_ending=_line_ending(attributes, problems),
-        names=settings.fields,
+        names=tuple(_comparable(aliases) for aliases in settings.fields),
         grouped=attributes.get("mapping") == "shopify",
     )
     if options.has_header is False and options.header_row is not None:
@@ -53,6 +59,11 @@ def read_options(settings: MapperSettings) -> CsvOptions:
     if problems:
         raise ConfigError("the CSV settings cannot work:", problems=tuple(problems))
     return options
+
+
+def _comparable(aliases: Iterable[str]) -> frozenset[str]:
+    # A number counts columns; a data cell that holds it makes no header.
+    return frozenset(normal(name) for name in aliases if not name.strip().isdecimal())
 
 
 def _text(attributes: Mapping[str, JsonValue], name: str, problems: list[str]) -> str | None:
