@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.batch import Batch, JsonValue
 from engine.contracts import DocumentFacts, MapperSettings
+from engine.errors import RefuseRun
 from mappers.csv import CsvMapper
 
 HEADER = ("Key", "Name", "Qty")
@@ -42,12 +44,13 @@ def written(draw: st.DrawFn) -> Written:
     delimiter = draw(st.sampled_from([",", ";", "\t", "|", "~"]))
     quote = draw(st.sampled_from(['"', "'"]))
     ending = draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    quoting = draw(st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]))
+    quote_all = draw(st.booleans())
     # With minimal quoting the csv module of Python 3.11 leaves line ends bare that are not its own.
-    breaks = "\r\n" if quoting == csv.QUOTE_ALL else ""
+    breaks = "\r\n" if quote_all else ""
     cells = st.text(alphabet=LETTERS[encoding] + "01 ,;\t|~\"'" + breaks, max_size=8)
     rows = [[f"k{number}", draw(cells), draw(cells)] for number in range(draw(st.integers(1, 8)))]
     out = io.StringIO(newline="")
+    quoting: Literal[0, 1] = 1 if quote_all else 0  # csv.QUOTE_ALL, csv.QUOTE_MINIMAL, which type checkers know as numbers
     writer = csv.writer(out, delimiter=delimiter, quotechar=quote, lineterminator=ending, quoting=quoting)
     writer.writerows([HEADER, *rows])
     settings: dict[str, JsonValue] = {"delimiter": delimiter, "quote": quote, "csvHasHeader": True, "headerRow": 1}
@@ -119,3 +122,24 @@ def test_the_delimiter_and_the_header_are_found_without_settings(document: Writt
     mapper, batches = read(document.data, settings, 1000, sample_bytes=1 << 16, piece_bytes=1 << 16)
     assert mapper.dialect["delimiter"] == document.settings["delimiter"]
     assert rows_of(batches) == document.rows
+
+
+def outcome(data: bytes, size: int) -> tuple[object, ...]:
+    """Return all that a mapper makes of a document, or the reason of its refusal."""
+    try:
+        mapper, batches = read(data, {}, size)
+    except RefuseRun as refusal:
+        return (str(refusal),)
+    flaws = [flaw for batch in batches for flaw in batch.flaws]
+    return mapper.columns, rows_of(batches), [line for batch in batches for line in batch.lines], flaws, dict(mapper.dialect)
+
+
+FRAGMENTS = st.sampled_from(
+    [b"sku", b"qty", b",", b";", b"\n", b"\r\n", b"\r", b'"', b"1", b"2.5", b" ", b"\xe4", "ß".encode(), b"\0", b"<", b"{"]
+)
+
+
+@given(st.lists(FRAGMENTS, max_size=80).map(b"".join) | st.binary(max_size=80), st.integers(1, 20))
+def test_any_bytes_are_read_or_refused(data: bytes, size: int) -> None:
+    """Nothing but `RefuseRun` comes out of any input, and the chunks never matter."""
+    assert outcome(data, size) == outcome(data, max(len(data), 1))

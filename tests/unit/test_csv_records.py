@@ -1,0 +1,163 @@
+"""Quirks 8, 12 and 19: which records are items, which are not, and that no text is changed on the way."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from engine.batch import RAW_TEXT_LIMIT, Batch, JsonValue
+from engine.contracts import DocumentFacts, MapperSettings
+from engine.errors import RefuseRun
+from mappers.csv import SPEC, CsvMapper
+from mappers.reader import RECORD_BYTES
+
+
+def read(text: str, **attributes: JsonValue) -> Batch:
+    """Read a small document in one piece."""
+    mapper = CsvMapper(MapperSettings((("sku",), ("qty",)), attributes), DocumentFacts("t.csv"))
+    (piece,) = [*mapper.feed(text.encode()), *mapper.finish()]
+    assert piece.final
+    return mapper.parse(piece)
+
+
+def told(batch: Batch) -> list[tuple[int, str, str]]:
+    """Return line, fate and reason of every flaw."""
+    return [(flaw.line, flaw.fate, flaw.reason) for flaw in batch.flaws]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NA", "null", "N/A", "0", "false", "None", "-", "'00123", "=1+1", "<b>bold</b>", "00123", "1105.1", "1.23E+12", " x ", "\u00a0"],
+)
+def test_texts_pass_untouched(text: str) -> None:
+    """A mapper has no opinion on what a text means: keys keep their zeros, `NA` is a name."""
+    assert read(f"sku,name,qty\n{text}.,{text},{text}\nk,a,1\n").rows[0] == [f"{text}.", text, text]
+
+
+def test_quotes_inside_unquoted_text_are_text() -> None:
+    """Inches are the most common reason for a broken feed elsewhere."""
+    batch = read('sku,name,qty\n1,1/4" bolt,5\n2,"1/4"" bolt, zinc",6\n3,5" x 7" frame,7\n4,"ab"c"d",8\n')
+    assert [row[1] for row in batch.rows] == ['1/4" bolt', '1/4" bolt, zinc', '5" x 7" frame', 'abc"d"']
+    assert not batch.flaws
+
+
+def test_blank_lines_are_no_records_and_blank_records_are_skipped() -> None:
+    """An empty line is nothing; delimiters with nothing between them are a record that is no item."""
+    batch = read("sku,name,qty\n\n1,a,5\n\n,,\n , ,\n2,b,6\n\n")
+    assert ([row[0] for row in batch.rows], list(batch.lines)) == (["1", "2"], [3, 7])
+    assert told(batch) == [(5, "skipped", "blank record"), (6, "skipped", "blank record")]
+
+
+def test_a_repeated_header_is_skipped() -> None:
+    """Concatenated exports carry one header a part."""
+    batch = read("sku,name,qty\n1,a,5\nSKU , Name,Qty\n2,b,6\nsku,a product called sku,7\n")
+    assert told(batch) == [(3, "skipped", "header repeated")]
+    assert [row[0] for row in batch.rows] == ["1", "2", "sku"]
+
+
+@pytest.mark.parametrize("row", ["Total,,,11", "TOTAL:,,,", "Summe,,,11,00", ",,Gesamt:,11", "Итого,,,11", "razem,11", "Grand Total,,,11"])
+def test_totals_are_skipped(row: str) -> None:
+    """A totals row says its word first and little else, whatever its width."""
+    assert told(read(f"sku,name,color,qty\n1,a,red,5\n2,b,red,6\n{row}\n")) == [(4, "skipped", "totals row")]
+
+
+def test_a_product_named_total_is_an_item() -> None:
+    """The word alone does not make a totals row."""
+    assert len(read("sku,name,color,qty\nTotal,Motor oil,gold,5\n").rows) == 1
+
+
+def test_ragged_records_are_rejected_one_by_one() -> None:
+    """The reason names both widths and the cure; records around it are read; the raw text is the source's."""
+    batch = read('sku,name,qty\n1,a,5\n2,b\n3,"c, d",6,x\n4,e,7,,\n')
+    assert [list(row) for row in batch.rows] == [["1", "a", "5"], ["4", "e", "7"]]
+    assert [(flaw.line, flaw.raw, flaw.fate) for flaw in batch.flaws] == [(3, "2,b", "rejected"), (4, '3,"c, d",6,x', "rejected")]
+    assert batch.flaws[0].reason.startswith("2 fields where the header has 3; check the settings delimiter and quote")
+
+
+def test_a_record_over_many_lines_hints_at_its_quote() -> None:
+    """A quote closed by chance lines later makes a ragged record: the reason says how many lines it swallowed."""
+    batch = read('sku,name,qty\n1,"inch,5\n2,b,6\n3,c",7,8,9\n4,d,8\n')
+    assert [flaw.reason for flaw in batch.flaws] == [
+        "5 fields where the header has 3; the record spans 3 lines: check whether a quote was not closed"
+    ]
+    assert list(batch.lines) == [5]
+
+
+def test_raw_text_is_clipped() -> None:
+    """A giant bad record does not fill the rejects."""
+    (flaw,) = read(f"sku,name,qty\n1,{'x' * 5000}\n2,a,1\n").flaws
+    assert len(flaw.raw) == RAW_TEXT_LIMIT
+
+
+def feed_quietly(chunks: int) -> int:
+    """Feed a quote that is never closed in 64 KiB chunks; return the most bytes that were held."""
+    mapper = CsvMapper(MapperSettings((("sku",),)), DocumentFacts("t.csv"))
+    mapper.feed(b"sku,name\n" + b"1,plain text\n" * 30_000 + b'2,"open')
+    most = 0
+    for _ in range(chunks):
+        mapper.feed(b"3,more text\n" * 5_000)
+        most = max(most, mapper.buffered_bytes)
+    return most
+
+
+def test_a_quote_never_closed_is_refused_within_bounds() -> None:
+    """The refusal names the line where the quote was opened, after one record's worth of bytes, not at the end."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            RefuseRun, match=r"t.csv, line 30002: the quote \" opened there is not closed within 1,048,576 bytes.*set quote to none"
+        ):
+            feed_quietly(100)
+        assert tracemalloc.get_traced_memory()[1] < 10 * RECORD_BYTES
+    finally:
+        tracemalloc.stop()
+    assert feed_quietly(10) < RECORD_BYTES
+
+
+@pytest.mark.parametrize("text", ['sku,qty\n1,5\n2,"6\n3,7\n', 'sku,"qty\n1,5\n2,6\n'])
+def test_a_quote_open_at_the_end_is_refused(text: str) -> None:
+    """What follows an open quote is swallowed by it: those items would look sold out."""
+    with pytest.raises(RefuseRun, match=r"line [13]: the quote \" opened there is not closed by the end of the document"):
+        read(text)
+
+
+@pytest.mark.parametrize("head", ["", "sku,qty\n1,2\n"])
+def test_a_line_without_end_is_refused(head: str) -> None:
+    """Also when it stands where the header should be."""
+    mapper = CsvMapper(MapperSettings((("sku",),)), DocumentFacts("t.csv"))
+
+    def feed_on() -> None:
+        mapper.feed(head.encode())
+        for _ in range(40):
+            mapper.feed(b"x" * 65_536)
+
+    with pytest.raises(RefuseRun, match=r"does not end within|no whole record"):
+        feed_on()
+
+
+def test_long_records_below_the_limit_are_read() -> None:
+    """The csv module's own limit of 128 KiB a field does not bite."""
+    batch = read(f'sku,name,qty\n1,"{"x" * 600_000}",5\n')
+    assert len(batch.rows[0][1]) == 600_000
+
+
+def test_big_chunks_flow_as_many_small_pieces() -> None:
+    """Pieces stay small whatever the connector sends; their places add up; the last one is marked."""
+    data = b"\xef\xbb\xbfsku,qty\n" + b"".join(b"%07d,5\n" % number for number in range(200_000))
+    mapper = SPEC.create(MapperSettings((("sku",),)), DocumentFacts("t.csv"))
+    pieces = [piece for at in range(0, len(data), 1 << 20) for piece in mapper.feed(data[at : at + (1 << 20)])]
+    pieces += mapper.finish()
+    assert max(len(piece.data) for piece in pieces) <= 256 * 1024
+    assert [piece.final for piece in pieces].index(True) == len(pieces) - 1
+    assert all(data[piece.offset :].startswith(piece.data) for piece in pieces)
+    assert [piece.line for piece in pieces] == [1 + data[: piece.offset].count(b"\n") for piece in pieces]
+    assert sum(len(mapper.parse(piece).rows) for piece in pieces) == 200_000
+
+
+def test_a_document_may_end_without_a_rest() -> None:
+    """The final piece is always given, here with no data."""
+    mapper = CsvMapper(MapperSettings((("sku",),)), DocumentFacts("t.csv"), sample_bytes=16, piece_bytes=16)
+    pieces = [*mapper.feed(b"sku,qty\n" + b"12345,7\n" * 6), *mapper.finish()]
+    assert [piece.data for piece in pieces if piece.final] == [b""]
+    assert mapper.parse(pieces[-1]).rows == []
