@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from engine.batch import Batch, Flaw, clip
 from mappers.options import normal
-from mappers.reader import Grammar, Sources, Table, count_lines
+from mappers.reader import Grammar, Sources, Table, count_lines, is_well_quoted
 
 _TOTAL_WORDS: Final = (
     "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "totale", "razem", "celkem",
@@ -49,7 +49,9 @@ class Inspector:
         """Sort out a table. `text` and `line` are what it was read from; `valid` is False when bytes of it did not decode."""
         rows = table.rows
         broken = not valid or "\0" in text
-        if not broken and set(map(len, rows)) <= {self._width} and self._suspects.isdisjoint(self._folded(rows)):
+        # Lines that are counted one by one mean that some record spans several.
+        spanning = not isinstance(table.lines, range)
+        if not broken and not spanning and set(map(len, rows)) <= {self._width} and self._suspects.isdisjoint(self._folded(rows)):
             return Batch(self._columns, rows, table.lines)
         sources: Sources | None = None
         good: list[list[str]] = []
@@ -57,6 +59,9 @@ class Inspector:
         flaws: list[Flaw] = []
         for index, row in enumerate(rows):
             fault = self._fault(row, encoding if broken else None)
+            if fault is None and spanning and any(map(count_lines, row)):
+                sources = sources or Sources(text, self._grammar, table, line)
+                fault = self._swallowing(row, sources.record(index))
             if fault is None:
                 good.append(row if len(row) == self._width else row[: self._width])
                 lines.append(table.lines[index])
@@ -103,6 +108,19 @@ class Inspector:
             cure = f"the record spans {spans} lines: check whether a quote was not closed"
         whose = "the header has" if self._header is not None else "most rows have"
         return _Fault(f"{len(row)} fields where {whose} {self._width}; {cure}")
+
+    def _swallowing(self, row: list[str], source: str) -> _Fault | None:
+        """Find a quote that opened a field by mistake and was closed by another one, records later.
+
+        Such a row may well have the right width, with the first record's key and the last one's stock. The sign is a closing
+        quote that does not end its field. Where by chance it does, the text is well-formed CSV and nothing can tell.
+        """
+        if is_well_quoted(source, self._grammar):
+            return None
+        return _Fault(
+            f"the record spans {sum(map(count_lines, row)) + 1} lines, and a quote in it does not end its field: it may be several records "
+            "run together by a quote that was not closed; have the supplier double or close it, or set quote to none"
+        )
 
 
 def _broken_reason(character: str, encoding: str) -> str:

@@ -135,11 +135,19 @@ def _candidates(text: str) -> list[str]:
     for candidate in MULTIPLE:
         count = text.count(candidate)
         parts = Counter(candidate)
-        # `a||b` is also evenly cut by a single bar. Where (nearly) every bar stands in a double one, the double one it is.
-        if count and not explained & set(parts) and all(count * times >= 0.9 * text.count(part) for part, times in parts.items()):
+        # `a||b` is also evenly cut by a single bar. Where (nearly) every bar stands in a double one, and so already in the
+        # first line with a bar, the double one it is: blank columns (`A1;;5;;9.99`) make pairs too, but not in a header.
+        pairs = all(count * times >= 0.9 * text.count(part) for part, times in parts.items())
+        if count and pairs and not explained & set(parts) and _pairs_from_the_first(text, candidate, parts):
             found.append(candidate)
             explained |= set(parts)
     return found + [candidate for candidate in SINGLE if candidate in text and candidate not in explained]
+
+
+def _pairs_from_the_first(text: str, candidate: str, parts: Counter[str]) -> bool:
+    first = min(text.find(part) for part in parts)
+    line = text[max(text.rfind("\n", 0, first), text.rfind("\r", 0, first)) + 1 :].replace("\r", "\n").partition("\n")[0]
+    return all(line.count(candidate) * times == line.count(part) for part, times in parts.items())
 
 
 def _refuse_fixed_width(text: str, name: str, least: int) -> None:

@@ -8,7 +8,10 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import _csv
 
 RECORD_BYTES: Final = 1024 * 1024
 """The longest record that is read. A longer one is a quote that was never closed, or no CSV at all."""
@@ -66,6 +69,26 @@ def _read_plain(text: str, grammar: Grammar, line: int) -> Table:
 
 
 def _read_quoted(text: str, grammar: Grammar, line: int) -> Table:
+    text, delimiter, restore = _stand_in(text, grammar)
+    reader = _reader(text, delimiter, grammar.quote)
+    rows = list(reader)
+    lines = range(line, line + len(rows)) if reader.line_num == len(rows) else _starts(rows, line)
+    table = _drop_blank(rows, lines)
+    return Table([_restored(row, restore) for row in table.rows], table.lines) if restore else table
+
+
+def is_well_quoted(text: str, grammar: Grammar) -> bool:
+    """Tell whether every quote that opens a field of these records also ends one, as RFC 4180 has it."""
+    text, delimiter, _ = _stand_in(text, grammar)
+    try:
+        list(_reader(text, delimiter, grammar.quote, strict=True))
+    except csv.Error:
+        return False
+    return True
+
+
+def _stand_in(text: str, grammar: Grammar) -> tuple[str, str, dict[str, str]]:
+    """Put single unused characters where the csv module cannot read the real text; return what stands for what."""
     free = _unused(text)
     restore: dict[str, str] = {}
     delimiter = grammar.delimiter
@@ -77,12 +100,12 @@ def _read_quoted(text: str, grammar: Grammar, line: int) -> Table:
     if not grammar.cr_ends and "\r" in text:
         stand_in = next(free)
         text, restore[stand_in] = _BARE_CR.sub(stand_in, text), "\r"
+    return text, delimiter, restore
+
+
+def _reader(text: str, delimiter: str, quote: str, *, strict: bool = False) -> _csv.Reader:
     # Not str.splitlines: it also cuts at U+2028, U+0085, form feeds, all of which stand in product texts.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=grammar.quote)
-    rows = list(reader)
-    lines = range(line, line + len(rows)) if reader.line_num == len(rows) else _starts(rows, line)
-    table = _drop_blank(rows, lines)
-    return Table([_restored(row, restore) for row in table.rows], table.lines) if restore else table
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quotechar=quote, strict=strict)
 
 
 def _starts(rows: list[list[str]], line: int) -> list[int]:

@@ -161,3 +161,19 @@ def test_a_document_may_end_without_a_rest() -> None:
     pieces = [*mapper.feed(b"sku,qty\n" + b"12345,7\n" * 6), *mapper.finish()]
     assert [piece.data for piece in pieces if piece.final] == [b""]
     assert mapper.parse(pieces[-1]).rows == []
+
+
+def test_a_quote_that_swallowed_records_is_rejected() -> None:
+    """A stray quote may join three records to one of the right width, with the first one's key and the last one's stock."""
+    batch = read('sku,name,qty\nA1,x,1\nA2,"bolt,5\nA3,x,7\nA4,"nut,8\nA5,y,9\n')
+    assert [list(row) for row in batch.rows] == [["A1", "x", "1"], ["A5", "y", "9"]]
+    (flaw,) = batch.flaws
+    assert (flaw.line, flaw.fate, flaw.raw) == (3, "rejected", 'A2,"bolt,5\nA3,x,7\nA4,"nut,8')
+    assert "was not closed" in flaw.reason
+
+
+def test_texts_of_several_lines_are_read_beside_it() -> None:
+    """A cell that holds line ends and doubled quotes, properly enclosed, is an ordinary cell."""
+    batch = read('sku,name,qty\n1,"two\n""lines""",5\n2,"a, b\nc, d",6\n')
+    assert [row[1] for row in batch.rows] == ['two\n"lines"', "a, b\nc, d"]
+    assert list(batch.lines) == [2, 4]

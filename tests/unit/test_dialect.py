@@ -185,3 +185,10 @@ def test_the_dialect_may_change_from_one_day_to_the_next() -> None:
     assert ([row[0] for row in before], [row[0] for row in after]) == (["00336", "00337"], ["00336", "00337"])
     assert first.dialect != second.dialect
     assert after[0] == ["00336", "8,00", "a\r\nb", ""]
+
+
+def test_blank_columns_are_no_double_delimiter() -> None:
+    """Where every second column is blank the rows are full of pairs, but the header has single delimiters: those it is."""
+    mapper, rows, _ = read("sku;note;qty;x;price\n" + "A1;;5;;9.99\n" * 50)
+    assert mapper.dialect["delimiter"] == ";"
+    assert rows[0] == ["A1", "", "5", "", "9.99"]
