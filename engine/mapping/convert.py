@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator as arithmetic
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +14,16 @@ import orjson
 
 from engine.errors import RejectRecord
 from engine.mapping.numbers import NumberReader, checked, scale_money
+from engine.schema import MONEY_DIGITS
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue, Value
 
 MEMO_ENTRIES: Final = 16_384
 """Distinct texts remembered per column. Stock figures repeat so often that almost every cell is one dictionary look-up."""
+
+MEMO_TEXT: Final = 256
+"""Characters of the longest text that is remembered: descriptions and image lists hardly repeat, and would fill the memory."""
 
 
 class Bad:
@@ -66,14 +71,15 @@ class Memo(dict[str, "Read"]):
         return self._met_bad
 
     def __missing__(self, text: str) -> Read:
-        if len(self) >= MEMO_ENTRIES:
-            self.clear()
         try:
             value: Read = self._convert(text)
         except RejectRecord as fault:
             self._met_bad = True
             value = Bad(str(fault))
-        self[text] = value
+        if len(text) <= MEMO_TEXT:
+            if len(self) >= MEMO_ENTRIES:
+                self.clear()
+            self[text] = value
         return value
 
     def column(self, cells: Sequence[str]) -> list[Read]:
@@ -101,9 +107,14 @@ _DAMAGED: Final = re.compile(r"[-+]?\d+(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
 def read_key(text: str) -> str | None:
     """Read an identifier: text, never a number; NBSP counts as a blank. Raises `RejectRecord` for `1.23E+12`."""
     key = trim(text).replace("\u00a0", " ").replace("\u202f", " ")
+    refuse_damaged(key)
+    return key or None
+
+
+def refuse_damaged(key: str) -> None:
+    """Raise `RejectRecord` for an identifier that a spreadsheet turned into a number in scientific notation."""
     if _DAMAGED.fullmatch(key):
         raise RejectRecord("is a number in scientific notation: a spreadsheet destroyed the identifier; export it as text")
-    return key or None
 
 
 _SUSPECT: Final = re.compile("['\u00a0\u202f]|E\\+", re.IGNORECASE)
@@ -210,6 +221,9 @@ _NO: Final = frozenset(
 )
 
 
+_WHOLE: Final = re.compile(r"-?\d{1,18}")
+
+
 def read_flag(text: str) -> int:
     """Read yes or no in the languages suppliers use, as 1 or 0. Raises `RejectRecord` for anything else."""
     word = text.casefold()
@@ -217,7 +231,7 @@ def read_flag(text: str) -> int:
         return 1
     if word in _NO:
         return 0
-    if word.lstrip("-").isdecimal():
+    if _WHOLE.fullmatch(word):
         return int(int(word) > 0)
     raise RejectRecord("is neither yes nor no")
 
@@ -230,7 +244,10 @@ def slug(text: str) -> str:
 
 def clean_image_url(url: str) -> str:
     """Return an image URL with a scheme, blanks encoded, query and fragment cut: hosts vary those without a change."""
-    parts = urlsplit(f"https:{url}" if url.startswith("//") else url)
+    try:
+        parts = urlsplit(f"https:{url}" if url.startswith("//") else url)
+    except ValueError:
+        raise RejectRecord(f"holds {url[:60]!r}, which is no URL") from None
     return urlunsplit((parts.scheme, parts.netloc, quote(parts.path, safe="/%:@!$&'()*+,;=~-._"), "", ""))
 
 
@@ -255,23 +272,28 @@ def read_weight(numbers: NumberReader, unit: str) -> Callable[[str], int]:
         grams = numbers.decimal(text) * _GRAMS[unit]
         if grams < 0:
             raise RejectRecord("is a negative weight")
-        return checked(round(grams))
+        return checked(grams.to_integral_value())
 
     return read
 
 
+_OPERATORS: Final[Mapping[str, Callable[[Decimal, Decimal], Decimal]]] = {
+    "addition": arithmetic.add,
+    "subtract": arithmetic.sub,
+    "multiply": arithmetic.mul,
+    "divide": arithmetic.truediv,
+}
+
+
 def operate(operator: str, base: int, operand: Decimal) -> int:
     """Apply a price operator to a scaled price. Raises `RejectRecord` on division by zero and negative results."""
-    amount = Decimal(base) / 10**6
-    if operator == "addition":
-        return scale_money(amount + operand)
-    if operator == "subtract":
-        return scale_money(amount - operand)
-    if operator == "multiply":
-        return scale_money(amount * operand)
-    if operand == 0:
+    amount = Decimal(base).scaleb(-MONEY_DIGITS)
+    if operator == "divide" and operand == 0:
         raise RejectRecord("is divided by zero")
-    return scale_money(amount / operand)
+    try:
+        return scale_money(_OPERATORS[operator](amount, operand))
+    except ArithmeticError:
+        raise RejectRecord(f"is beyond all numbers when it is reckoned with {operand}") from None
 
 
 def prepare(

@@ -12,6 +12,7 @@ import orjson
 from engine.errors import ConfigError, RefuseRun, RejectRecord
 from engine.mapping import convert
 from engine.mapping.convert import Bad, CellReader, FreeText, Identifiers, Memo, Read
+from engine.mapping.numbers import checked
 from engine.schema import ATTRIBUTES, Kind
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Column:
 
     @property
     def may_be_bad(self) -> bool:
-        """Say whether a value read so far may be bad."""
-        return any(source.may_be_bad for source in self.sources)
+        """Say whether a value read so far may be bad; a sum may be too big though its parts are not."""
+        return len(self.sources) > 1 or any(source.may_be_bad for source in self.sources)
 
     def blame(self, cells: Cells, index: int) -> int:
         """Return the source column at fault in a row: the first unreadable one, else the first."""
@@ -143,10 +144,16 @@ def _compile_cell(row: FieldRow, feed: Feed, numbers: NumberReader, rules: Mappi
     known = convert.look_up(row.lookup) if row.lookup else None
     parse = _value_reader(row, feed, numbers, position)
 
+    target = _TARGET_OF.get(row.purpose, row.purpose)
+    trim = convert.trim_text if target not in _IDENTIFIERS and ATTRIBUTES[target].kind is Kind.TEXT else convert.trim
+
     def read(cell: str) -> Value:
-        text = convert.trim(cell)
+        text = trim(cell)
         if known is not None and (hit := known(text)) is not None:
             return parse(hit) if hit else None
+        if target in _IDENTIFIERS:
+            # Before the rules: a prefix would hide the damage, and every damaged key would look like a good one.
+            convert.refuse_damaged(text)
         text = text or row.default or ""
         if text_rules is not None and text:
             text = text_rules(text)
@@ -215,12 +222,21 @@ def _compile_operand(
         if not isinstance(price, int):
             return price
         try:
-            operand = numbers.amount(cell) if cell.strip() else Decimal(0)
+            operand = _read_operand(operator, cell, numbers)
             return convert.operate(operator, price, operand)
         except RejectRecord as fault:
             return Bad(f"cannot be reckoned with {name!r} = {cell!r}: {fault}")
 
     return index, operate
+
+
+def _read_operand(operator: str, cell: str, numbers: NumberReader) -> Decimal:
+    """Read what a price is reckoned with. Nothing added is nothing said; times nothing would be a price of zero."""
+    if cell.strip():
+        return numbers.amount(cell)
+    if operator in {"addition", "subtract"}:
+        return Decimal(0)
+    raise RejectRecord("is blank")
 
 
 def _read_images(row: FieldRow, text: str) -> str:
@@ -231,22 +247,32 @@ def _read_images(row: FieldRow, text: str) -> str:
 def _read_options(text: str) -> str:
     try:
         options = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        options = None
+        # Written again inside the try: the writer takes fewer levels than the reader.
+        dumped = convert.dump_json(options)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        options, dumped = None, ""
     if not isinstance(options, list):
         raise RejectRecord("is not a JSON list of options")
-    return convert.dump_json(options)
+    return dumped
 
 
 def _combiner(target: str, row: FieldRow) -> Callable[[tuple[Read, ...]], Read]:
     if target == "inventoryQuantity" and row.locations == "sum":
-        return lambda parts: sum(known) if (known := [part for part in parts if isinstance(part, int)]) else None
+        return _sum_locations
     if target == "externalId":
         mark = "-" if row.seperator is None else row.seperator
         return lambda parts: mark.join(str(part or "") for part in parts) if any(part is not None for part in parts) else None
     if target in {"images", "tags", "options", "metaFields"}:
         return _join_json
     return lambda parts: next((part for part in parts if part is not None), None)
+
+
+def _sum_locations(parts: tuple[Read, ...]) -> Read:
+    known = [part for part in parts if isinstance(part, int)]
+    try:
+        return checked(sum(known)) if known else None
+    except RejectRecord as fault:
+        return Bad(str(fault))
 
 
 def _join_json(parts: tuple[Read, ...]) -> Read:

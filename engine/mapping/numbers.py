@@ -13,21 +13,33 @@ from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from engine.errors import RejectRecord
+from engine.mapping.currency import may_mean
 from engine.schema import MONEY_DIGITS, MONEY_SCALE
 
 _BLANKS: Final = " \u00a0\u2007\u2009\u202f"
-_GROUP_MARKS: Final = re.compile(rf"(?<=\d)[{_BLANKS}'\u2019](?=\d{{3}}(?!\d))")
+# A mark groups thousands only behind one to three digits that do not begin with a zero: `1000 200` and `0 500` are two numbers
+# in one cell. Behind a decimal mark it groups nothing.
+_GROUP_HEAD: Final = r"(?<=\d.)(?<!\d{4}.)(?<!(?<!\d)0.)(?<![.,]\d.)(?<![.,]\d\d.)(?<![.,]\d\d\d.)"
+_GROUP_MARKS: Final = re.compile(rf"[{_BLANKS}'\u2019]{_GROUP_HEAD}(?=\d{{3}}(?!\d))")
 _CURRENCY: Final = r"(?:[^\W\d_]{0,3}[$\u00a2-\u00a5\u20a0-\u20cf]|[^\W\d_]{1,4}\.?)"
 _AMOUNT: Final = re.compile(rf"(?P<before>{_CURRENCY})?\s*(?P<number>[-+\u2212]?[\d.,]+)\s*(?P<after>{_CURRENCY})?")
-_EMBEDDED: Final = re.compile(rf"[-+\u2212]?\d(?:[\d.,'\u2019{_BLANKS}]*\d)?")
+_EMBEDDED: Final = re.compile(rf"(?:(?<!\w)[-+\u2212])?\d(?:[\d.,'\u2019{_BLANKS}]*\d)?")
 _PLAIN_MONEY: Final = re.compile(r"(\d{1,9})(?:\.(\d{1,2}|\d{4,6}))?")
-_BOUND: Final = re.compile(r"(?:>=?|\u2265)\s*(?P<over>\d+)|(?P<plus>\d+)\s*\+|(?P<low>\d+)\s*[-\u2013\u2014]\s*(?P<high>\d+)")
+_EXPONENT: Final = re.compile(r"[eE][-+]?\d")
+_UPPER_BOUND: Final = re.compile(r"[<\u2264]=?\s*$")
+_BOUND: Final = re.compile(
+    r"(?:>=?|\u2265)\s*(?P<over>\d{1,18})|(?P<plus>\d{1,18})\s*\+|(?P<low>\d{1,18})\s*[-\u2013\u2014]\s*(?P<high>\d{1,18})"
+)
 _LARGEST: Final = 2**63 - 1
+_LONGEST: Final = 100
+"""Characters of the longest text that is taken for a number; beyond it the time to read one would grow with the cell."""
+_MILLIONTH: Final = Decimal(1).scaleb(-MONEY_DIGITS)
 
 
 def _shape(group: str, decimal: str) -> re.Pattern[str]:
     group, decimal = re.escape(group), re.escape(decimal)
-    return re.compile(rf"[-+\u2212]?(?=.?\d)(?:\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{decimal}\d*)?")
+    # Thousands never begin with a zero: `0,500` is half a piece in any notation, and shows which one a source writes.
+    return re.compile(rf"[-+\u2212]?(?=.?\d)(?:(?!0)\d{{1,3}}(?:{group}\d{{3}})+|\d*)(?:{decimal}\d*)?")
 
 
 _SHAPES: Final = {"decimal": _shape(",", "."), "comma": _shape(".", ",")}
@@ -50,6 +62,8 @@ class NumberReader:
         other = _OTHER[self.notation]
         native = _SHAPES[self.notation].fullmatch(compact) is not None
         foreign = _SHAPES[other].fullmatch(compact) is not None
+        if len(compact) > _LONGEST:
+            raise RejectRecord("is too long to be a number")
         if not native and not foreign:
             raise RejectRecord("is not a number")
         value = _evaluate(compact, self.notation if native else other)
@@ -66,7 +80,7 @@ class NumberReader:
         if found is None:
             raise RejectRecord("is not an amount")
         for mark in (found["before"], found["after"]):
-            if mark and self.currency and re.fullmatch("[A-Z]{3}", mark) and mark != self.currency:
+            if mark and self.currency and not may_mean(mark, self.currency):
                 raise RejectRecord(f"is in {mark} where the feed's currency is {self.currency}")
         return self.decimal(found["number"])
 
@@ -90,17 +104,23 @@ class NumberReader:
         if text.isdecimal() and len(text) < 18:
             return int(text)
         if bound := _BOUND.fullmatch(text):
+            if bound["low"] and int(bound["low"]) > int(bound["high"]):
+                raise RejectRecord("is no range of quantities: it ends below its begin, as a date does")
             return int(bound["over"] or bound["plus"] or bound["low"])
         value = self.decimal(text)
         if value != value.to_integral_value() and _evaluate_whole_in(text, _OTHER[self.notation]):
             raise RejectRecord(f"could be {value} or {text} with thousands; set decimalNotation={_OTHER[self.notation]}")
-        return checked(int(value.to_integral_value(ROUND_FLOOR)))
+        return checked(value.to_integral_value(ROUND_FLOOR))
 
     def embedded(self, text: str) -> str:
         """Return the first number inside a text, as `parseNumber` asks for: `ca. 12 Stk.` holds `12`."""
         found = _EMBEDDED.search(text)
         if found is None:
             raise RejectRecord("holds no number")
+        if _UPPER_BOUND.search(text, 0, found.start()):
+            raise RejectRecord("holds an upper bound only; map such texts with a lookup")
+        if _EXPONENT.match(text, found.end()):
+            raise RejectRecord("holds a number in scientific notation")
         return found[0]
 
     def contradiction(self) -> str | None:
@@ -117,14 +137,17 @@ def scale_money(amount: Decimal) -> int:
     """Return an amount as an integer of millionths. Raises `RejectRecord` when it is negative or too big."""
     if amount < 0:
         raise RejectRecord("is a negative price")
-    return checked(int((amount * MONEY_SCALE).to_integral_value(ROUND_HALF_EVEN)))
-
-
-def checked(number: int) -> int:
-    """Return a number that a store can hold. Raises `RejectRecord` when it needs more than 63 bits."""
-    if abs(number) > _LARGEST:
+    if amount > _LARGEST // MONEY_SCALE:
         raise RejectRecord("is too big a number")
-    return number
+    # A product would first be rounded to the digits of the context, and then once more.
+    return checked(amount.quantize(_MILLIONTH, ROUND_HALF_EVEN).scaleb(MONEY_DIGITS))
+
+
+def checked(number: int | Decimal) -> int:
+    """Return a whole number that a store can hold. Raises `RejectRecord` when it needs more than 63 bits."""
+    if not -_LARGEST <= number <= _LARGEST:
+        raise RejectRecord("is too big a number")
+    return int(number)
 
 
 def _evaluate(compact: str, notation: str) -> Decimal:
@@ -134,4 +157,4 @@ def _evaluate(compact: str, notation: str) -> Decimal:
 
 def _evaluate_whole_in(text: str, notation: str) -> bool:
     compact = _GROUP_MARKS.sub("", text.strip())
-    return _SHAPES[notation].fullmatch(compact) is not None and _evaluate(compact, notation) % 1 == 0
+    return _SHAPES[notation].fullmatch(compact) is not None and (value := _evaluate(compact, notation)) == value.to_integral_value()
