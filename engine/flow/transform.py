@@ -11,7 +11,7 @@ from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSetting
 from engine.feed import Feed
 from engine.mapping.fields import MappingRow, Rule
 from engine.mapping.numbers import NumberReader
-from engine.mapping.rules import Rules, compile_rules
+from engine.mapping.rules import Mapped, Rules, compile_rules
 from engine.run import Problem
 
 _BYTES_AS_OBJECTS: Final = 4
@@ -95,8 +95,7 @@ class Transform:
         batch = self._mapper.parse(raw)
         if self._observe is not None:
             self._observe(batch)
-        rules = self._rules or self._compile(batch)
-        mapped = rules.apply(batch)
+        mapped = self._apply(batch)
         read = len(batch.rows) + len(batch.flaws)
         ordinals = _number_records(batch, self._records + 1)
         self._records += read
@@ -105,6 +104,12 @@ class Transform:
             rejects.append(self._reject(replace(flaw, raw=self._mapper.excerpt(raw, flaw.line)), ordinals.rows[index]))
         items = replace(mapped.items, records=[ordinals.rows[index] for index in mapped.indices])
         return MappedBatch(items, tuple(rejects), read, _BYTES_AS_OBJECTS * len(raw.data))
+
+    def _apply(self, batch: Batch) -> Mapped:
+        if not batch.rows:
+            # The columns are known when rows are: nothing can be said of them, least of all that one is gone.
+            return Mapped(ItemBatch((), [], [], [], [], []), (), {})
+        return (self._rules or self._compile(batch)).apply(batch)
 
     def _compile(self, batch: Batch) -> Rules:
         recipe = self._recipe

@@ -7,7 +7,7 @@ before, which is several times faster than a thousand calls, and the slow, caref
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -48,7 +48,9 @@ class Rules:
 
     def __post_init__(self) -> None:
         self.names = tuple(column.attribute for column in self.columns)
-        self._seed = xxh3_64_intdigest("\0".join(self.names).encode())
+        # Whether blank clears is part of what a row means: a feed that begins to clear has to write the same cells again.
+        meaning = [f"{name}\1" if name in self.clears else name for name in self.names]
+        self._seed = xxh3_64_intdigest("\0".join(meaning).encode())
 
     def apply(self, batch: Batch) -> Mapped:
         """Map parsed rows to items; a record with an unreadable or missing value becomes a flaw."""
@@ -116,6 +118,7 @@ def compile_rules(
     for row in rows:
         index = next((index for index in map(locate, row.names) if index is not None), None)
         if index is not None:
+            _refuse_twice(row, index, found.get(row.target, ()))
             found.setdefault(row.target, []).append((row, index))
         elif row.declared and row.target in ESSENTIAL:
             raise RefuseRun(
@@ -125,16 +128,26 @@ def compile_rules(
         elif row.declared:
             message = f"the column {row.names[0]!r}, mapped to {row.row.purpose}, is not in the source; {_list_columns(columns)}"
             problems.append(Problem("column-missing", message, column=row.names[0]))
-    _refuse_incomplete(rows, found, columns)
+    _refuse_incomplete(feed, rows, found, columns)
     compiled = {
         target: compile_column(target, sources, feed, locate=locate, rules=rules, numbers=numbers) for target, sources in found.items()
     }
     return _arrange(feed, compiled, tuple(problems))
 
 
-def _refuse_incomplete(rows: Sequence[MappingRow], found: Mapping[str, object], columns: Sequence[str]) -> None:
+def _refuse_twice(row: MappingRow, index: int, others: Iterable[tuple[MappingRow, int]]) -> None:
+    # Not every purpose minds, but stock would be counted double.
+    if row.target == "inventoryQuantity" and any(index == other for _, other in others):
+        raise RefuseRun(f"the column {row.names[0]!r} is mapped to {row.row.purpose} twice and would count double; remove one mapping row")
+
+
+def _refuse_incomplete(feed: Feed, rows: Sequence[MappingRow], found: Mapping[str, object], columns: Sequence[str]) -> None:
     if "externalId" not in found and "vendorSku" not in found:
         raise RefuseRun(f"no column is mapped to externalId or sku; name it with --field sku=COLUMN; {_list_columns(columns)}")
+    if feed.require_barcode and "barcode" not in found:
+        raise RefuseRun(
+            f"requireBarcode is set, but no column is mapped to barcode; name it with --field barcode=COLUMN; {_list_columns(columns)}"
+        )
     wanted = [row for row in rows if row.target == "inventoryQuantity" and not row.declared]
     if wanted and "inventoryQuantity" not in found:
         raise RefuseRun(
@@ -150,7 +163,7 @@ def _arrange(feed: Feed, compiled: dict[str, Column], problems: tuple[Problem, .
     require = {"externalId": "is blank: nothing identifies the item"}
     if not feed.sku_exempt:
         require["vendorSku"] = "is blank; map another column or set skuExempt=true"
-    if feed.require_barcode and "barcode" in compiled:
+    if feed.require_barcode:
         require["barcode"] = "is blank, and the feed has requireBarcode set"
     ordered = tuple(compiled[target] for target in TARGETS if target in compiled)
     clears = frozenset(column.attribute for column in ordered if column.clears)
