@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -75,6 +75,10 @@ Purpose = Literal[
 """What a column is for (API, section 4); `options` is a cell that holds the whole list as JSON."""
 
 
+_PRICES: Final = frozenset({"compareAtPrice", "costPrice", "retailPrice"})
+_NUMBERS: Final = _PRICES | {"grams", "inventoryQuantity", "inventoryQuantityBoolean", "requiresShipping", "weight"}
+
+
 class FieldRow(Resource):
     """One row of `inventory-feed-fields`: a column of the source, what it is for, and the rules for its text."""
 
@@ -103,6 +107,22 @@ class FieldRow(Resource):
     blank: Literal["skip", "clear"] = "skip"
     locations: Literal["sum", "first"] = "sum"
     rules: Texts = Field(default=(), description="Names of field rules that plugins registered, applied in order.")
+
+    @field_serializer("lookup", when_used="json")
+    def _dump_lookup(self, table: Mapping[str, str | int | Decimal]) -> dict[str, str | int | float]:
+        # A number must come back as a number: as text it would be read in the feed's notation, 1.234 as a thousand.
+        return {key: float(value) if isinstance(value, Decimal) else value for key, value in table.items()}
+
+    @model_validator(mode="after")
+    def _check_sense(self) -> Self:
+        operands = [part for part in (self.price_operator_value, self.price_operator_field) if part is not None]
+        if len(operands) != (self.price_operator is not None):
+            raise ValueError("priceOperator needs exactly one of priceOperatorValue and priceOperatorField, and they need it")
+        if self.price_operator is not None and self.purpose not in _PRICES:
+            raise ValueError(f"priceOperator is for prices, {self.purpose} is none")
+        if (self.prefix is not None or self.slugify) and self.purpose in _NUMBERS:
+            raise ValueError(f"prefix and slugify would change the number of {self.purpose}")
+        return self
 
 
 class JsonField(Resource):
@@ -155,14 +175,14 @@ class Feed(Resource):
     resource_type: str = Field(default="ftpCsv", min_length=1)
     dropship_provider_id: Annotated[int, Field(gt=0)] | None = None
 
-    resource_location: OptionalText = None
+    resource_location: OptionalText = Field(default=None, repr=False)
     resource_path: OptionalText = None
-    authentication_token: OptionalText = None
-    authentication_secret: OptionalText = None
+    authentication_token: OptionalText = Field(default=None, repr=False)
+    authentication_secret: OptionalText = Field(default=None, repr=False)
     enabled: bool = True
     automated_fetching: Literal["enabled", "disabled"] = "enabled"
     use_proxy: bool | None = None
-    proxy_url: OptionalText = None
+    proxy_url: OptionalText = Field(default=None, repr=False)
 
     fetch_frequency: Literal["never", "hourly", "daily", "custom", "webhook"] = "hourly"
     fetch_schedule: OptionalText = None
@@ -250,7 +270,7 @@ class Feed(Resource):
     mute_error: bool = False
     send_notification: bool = False
     send_webhook: bool = False
-    webhook_endpoint: OptionalText = None
+    webhook_endpoint: OptionalText = Field(default=None, repr=False)
 
     fields: tuple[FieldRow, ...] = ()
     json_fields: tuple[JsonField, ...] = ()
@@ -262,6 +282,14 @@ class Feed(Resource):
     def _parse_guard(cls, value: object) -> object:
         return _parse_object(value)
 
+    @field_validator("fields")
+    @classmethod
+    def _check_stock(cls, rows: tuple[FieldRow, ...]) -> tuple[FieldRow, ...]:
+        said = {_says_yes_or_no(row) for row in rows if row.enabled and row.purpose in {"inventoryQuantity", "inventoryQuantityBoolean"}}
+        if len(said) > 1:
+            raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
+        return rows
+
     def definition(self) -> FeedDefinition:
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
         settings: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
@@ -270,6 +298,15 @@ class Feed(Resource):
         rows = tuple(row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in self.fields)
         return FeedDefinition(self.name, settings, rows)
 
+
+def _says_yes_or_no(row: FieldRow) -> bool:
+    return row.purpose == "inventoryQuantityBoolean" or row.inventory_quantity_boolean
+
+
+_SECRET: Final = frozenset(
+    {"authenticationToken", "authenticationSecret", "proxyUrl", "resourceLocation", "webhookEndpoint", "parameters", "pagination"}
+)
+"""Attributes that may hold a secret: a fault in one of them is reported without the value."""
 
 _NOT_STORED = {"name", "fields", "authentication_token", "authentication_secret", "proxy_url", "resource_location", "webhook_endpoint"}
 
@@ -294,6 +331,7 @@ COMPUTED = frozenset(
 
 _IDLE_FEED = frozenset(
     {
+        "case_insensitive_skus",
         "sku_prefix",
         "prefix_sku",
         "prefix_seperator",
@@ -339,9 +377,11 @@ def build_feed(
     naming rows without a `mapping` means `custom`. Raises `ConfigError` listing every fault at once.
     """
     settings: dict[str, object] = dict(stored.attributes) if stored else {}
+    _refuse_misplaced(name, changes)
     for key, value in changes.items():
         _assign(settings, key, value)
-    if fields and "mapping" not in settings:
+    # Rows stored without a mapping belong to a preset that was asked for by name: it is the default and not stored.
+    if fields and "mapping" not in settings and not (stored and stored.fields):
         settings["mapping"] = "custom"
     purposes = {row.get("purpose") for row in fields}
     kept = [row for row in (stored.fields if stored else ()) if row.get("purpose") not in purposes]
@@ -353,6 +393,17 @@ def build_feed(
         raise ConfigError(f"feed {name!r} has invalid settings", problems=tuple(map(_explain, error.errors()))) from None
     _refuse_idle(feed)
     return feed
+
+
+def _refuse_misplaced(name: str, changes: Mapping[str, object]) -> None:
+    """Refuse what has a place of its own: it would be overwritten without a word."""
+    problems = []
+    if changes.get("name", name) != name:
+        problems.append("name: the feed is named beside its settings; leave it unset")
+    if "fields" in changes:
+        problems.append("fields: mapping rows are given beside the settings, as with --field PURPOSE=COLUMN")
+    if problems:
+        raise ConfigError(f"feed {name!r} has misplaced settings", problems=tuple(problems))
 
 
 def _assign(settings: dict[str, object], dotted: str, value: object) -> None:
@@ -371,7 +422,7 @@ def _explain(fault: ErrorDetails) -> str:
     if fault["type"] != "extra_forbidden":
         shown = fault["input"] if isinstance(fault["input"], str | int | float | bool) else None
         return f"{path}: {fault['msg'][0].lower()}{fault['msg'][1:]}" + (
-            f", got {shown!r}" if shown is not None and "ecret" not in path else ""
+            f", got {shown!r}" if shown is not None and not _SECRET & {str(part) for part in fault["loc"]} else ""
         )
     if path in COMPUTED:
         return f"{path}: is set by Feedmill itself"
