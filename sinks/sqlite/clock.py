@@ -1,0 +1,26 @@
+"""Time as the tables hold it: whole microseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> int:
+    """Return the present moment in microseconds."""
+    return time.time_ns() // 1_000
+
+
+def moment(microseconds: int) -> datetime:
+    """Return stored microseconds as an aware datetime, exactly."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def rfc3339(microseconds: int | None) -> str | None:
+    """Return stored microseconds as RFC 3339 section 5.6 writes them, in UTC with a Z; None stays None."""
+    if microseconds is None:
+        return None
+    return moment(microseconds).isoformat(timespec="microseconds").replace("+00:00", "Z")

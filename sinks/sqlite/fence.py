@@ -1,0 +1,81 @@
+"""The fencing token of a run: who may write a feed's rows, and the one way to open a transaction that does.
+
+No queue and no lock file stops a paused process that wakes up again: the database itself has to refuse it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiosqlite
+from anyio import CancelScope
+
+from engine.errors import Superseded
+from sinks.sqlite.failures import explained
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What a run must still hold to write: its row with this epoch and status `started`."""
+
+    run: int
+    epoch: int
+    feed: int
+    name: str
+
+
+def superseded(fence: Fence, newest: int) -> Superseded:
+    """Return the error of a run that lost its fence; `newest` is the feed's newest run."""
+    other = f"run {newest} took over" if newest > fence.run else "the run was ended from outside"
+    return Superseded(f"run {fence.run} of feed {fence.name!r} may not write any more: {other}; its own work is discarded")
+
+
+class Writer:
+    """The writing connection of one session. `fence` is None in a dry run, which writes only to its own temporary table."""
+
+    def __init__(self, connection: aiosqlite.Connection, fence: Fence | None, name: str) -> None:
+        self.connection = connection
+        self._fence = fence
+        self.name = name
+
+    async def query(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
+        """Return the rows of a SELECT; inside `transaction` it sees what the transaction wrote."""
+        with explained(self.name):
+            return [tuple(row) for row in await self.connection.execute_fetchall(sql, parameters)]
+
+    async def number(self, sql: str, *parameters: str | int) -> int:
+        """Return the one number that a SELECT yields."""
+        return int(str((await self.query(sql, *parameters))[0][0]))
+
+    async def execute(self, sql: str, *parameters: str | int) -> int:
+        """Run a statement and return how many rows the database says it changed."""
+        with explained(self.name):
+            return (await self.connection.execute(sql, parameters)).rowcount
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Writer]:
+        """Open a transaction that holds the write lock, prove the fence, commit at the end or roll back on any error.
+
+        Raises `Superseded` when a newer run holds the feed. BEGIN IMMEDIATE takes the lock first, so the proof stays true
+        until the commit and needs no write of its own.
+        """
+        with explained(self.name):
+            try:
+                await self.connection.execute("BEGIN" if self._fence is None else "BEGIN IMMEDIATE")
+                if self._fence is not None:
+                    await self._prove(self._fence)
+                yield self
+                await self.connection.commit()
+            except BaseException:
+                # A cancelled call may still run in the connection's thread; the rollback queues behind it.
+                with CancelScope(shield=True):
+                    await self.connection.rollback()
+                raise
+
+    async def _prove(self, fence: Fence) -> None:
+        held = "SELECT 1 FROM main.data_imports WHERE id = ? AND epoch = ? AND status = 'started'"
+        if not await self.connection.execute_fetchall(held, (fence.run, fence.epoch)):
+            rows = await self.connection.execute_fetchall("SELECT max(id) FROM main.data_imports WHERE feed_id = ?", (fence.feed,))
+            raise superseded(fence, next(iter(rows))[0] or fence.run)

@@ -1,0 +1,180 @@
+"""What readers may ask of a database: items, runs, rejects. Nothing here writes, migrates or creates."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+from anyio import to_thread
+
+from engine.batch import JsonValue, Reject
+from engine.errors import ConfigError
+from engine.quantity import available_quantity
+from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
+from engine.schema import ATTRIBUTES
+from sinks.sqlite.clock import moment, rfc3339
+from sinks.sqlite.database import Database, locate
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.migrate import require_head
+
+PAGE_ROWS: Final = 500
+"""Rows a page: one short read transaction each, so that a slow reader never keeps the log from being checkpointed."""
+
+_COLUMNS: Final = ("id", "content_hash", "inventory_updated_at", "created_at", "updated_at", *(each.column for each in ATTRIBUTES.values()))
+_ITEMS: Final = (
+    f"SELECT {', '.join(f'v.{column}' for column in _COLUMNS)} FROM inventory_feed_variants AS v"
+    " JOIN inventory_feeds AS f ON f.id = v.inventory_feed_id"
+    " WHERE v.inventory_feed_id = ? AND v.id > ? AND (f.loading_run_id IS NULL OR v.run_id IS NOT f.loading_run_id)"
+    f" ORDER BY v.id LIMIT {PAGE_ROWS}"
+)
+_RUNS: Final = (
+    "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
+    " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at,"
+    " (SELECT count(*) FROM data_import_rejects AS j WHERE j.run_id = r.id)"
+    " FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id"
+)
+_REJECTS: Final = (
+    'SELECT seq, record, line, "column", value, reason, raw, document, fate FROM data_import_rejects'
+    f" WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT {PAGE_ROWS}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A stored run: its record, and what only the store knows. `rejects_kept` may be less than the record counts."""
+
+    record: RunRecord
+    started_at: datetime
+    finished_at: datetime | None
+    source: str | None
+    rejects_kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    number: int
+    last_fetched: str | None
+    settings: Mapping[str, Any]
+
+
+class Queries:
+    """Reads over one database; all of them share one connection."""
+
+    def __init__(self, reader: Writer) -> None:
+        self._reader = reader
+
+    async def items(self, feed: str) -> AsyncIterator[dict[str, JsonValue | Decimal]]:
+        """Yield a feed's items in the order of their ids, by the API's attribute names, money as exact `Decimal`.
+
+        Items of a load that is not finished are not there. Raises `ConfigError`, naming the feeds there are, for an unknown one.
+        """
+        known = await self._feed(feed)
+        last = 0
+        while rows := await self._reader.query(_ITEMS, known.number, last):
+            for row in rows:
+                yield _item(row, known)
+            last = int(str(rows[-1][0]))
+
+    async def runs(self, feed: str | None = None) -> list[RunRow]:
+        """Return the runs, of one feed or of all, newest first. Raises `ConfigError` for an unknown feed."""
+        if feed is None:
+            return [_run(row) for row in await self._reader.query(f"{_RUNS} ORDER BY r.id DESC")]
+        known = await self._feed(feed)
+        return [_run(row) for row in await self._reader.query(f"{_RUNS} WHERE r.feed_id = ? ORDER BY r.id DESC", known.number)]
+
+    async def rejects(self, run: int) -> AsyncIterator[Reject]:
+        """Yield the kept rejects of a run in the order they were met. Raises `ConfigError` for an unknown run."""
+        if not await self._reader.query("SELECT 1 FROM data_imports WHERE id = ?", run):
+            raise ConfigError(f"there is no run {run} in {self._reader.name}; `feedmill runs` lists them")
+        last = 0
+        while rows := await self._reader.query(_REJECTS, run, last):
+            for row in rows:
+                yield _reject(row)
+            last = int(str(rows[-1][0]))
+
+    async def _feed(self, name: str) -> _Feed:
+        complete = "SELECT max(finished_at) FROM data_imports AS r WHERE r.feed_id = f.id AND r.status = 'complete'"
+        rows = await self._reader.query(f"SELECT f.id, ({complete}), f.settings FROM inventory_feeds AS f WHERE f.name = ?", name)
+        if not rows:
+            known = [str(row[0]) for row in await self._reader.query("SELECT name FROM inventory_feeds ORDER BY name")]
+            listed = ", ".join(known) if known else "none yet"
+            raise ConfigError(f"there is no feed {name!r} in {self._reader.name}; there are: {listed}")
+        number, finished, settings = rows[0]
+        return _Feed(int(str(number)), rfc3339(_integer(finished)), orjson.loads(str(settings)))
+
+
+@asynccontextmanager
+async def open_queries(url: str) -> AsyncIterator[Queries]:
+    """Open a database for reading by its URL.
+
+    Raises `ConfigError` when it does not exist, is no Feedmill database, or has another schema than this program reads.
+    """
+    database: Database = locate(url)
+    await to_thread.run_sync(require_head, database)
+    async with database.connect() as connection:
+        reader = Writer(connection, None, database.name)
+        await reader.execute("PRAGMA query_only = ON")
+        yield Queries(reader)
+
+
+def _item(row: tuple[Any, ...], feed: _Feed) -> dict[str, JsonValue | Decimal]:
+    number, digest, inventory_updated_at, created_at, updated_at, *values = row
+    held = dict(zip(ATTRIBUTES, values, strict=True))
+    item: dict[str, JsonValue | Decimal] = {"id": number, "inventoryFeedId": feed.number}
+    for name, attribute in ATTRIBUTES.items():
+        item[name] = attribute.to_json(held[name])
+        if name == "inventoryQuantity":
+            item["availableQuantity"] = _available(held, feed.settings)
+    item["hash"] = None if digest is None else f"{digest & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+    item["lastFetchedAt"] = feed.last_fetched
+    item["inventoryUpdatedAt"] = rfc3339(inventory_updated_at)
+    item["createdAt"] = rfc3339(created_at)
+    item["updatedAt"] = rfc3339(updated_at)
+    return item
+
+
+def _available(held: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
+    own_buffer = held["allocationBufferOverride"]
+    return available_quantity(
+        held["inventoryQuantity"],
+        override=held["inventoryQuantityOverride"],
+        manual=held["manualInventoryQuantity"],
+        buffer=settings.get("allocationBuffer") if own_buffer is None else own_buffer,
+        minimum=settings.get("minimumInventoryQuantity"),
+        maximum=settings.get("maximumInventoryQuantity"),
+    )
+
+
+def _run(row: tuple[Any, ...]) -> RunRow:
+    run, feed, status, read, *counted = row[:9]
+    skipped, rejected, limited, size, seconds, stages, dialect, problems, source, started, finished, kept = row[9:]
+    record = RunRecord(
+        feed,
+        run,
+        RunStatus(status),
+        read,
+        Counts(*counted),
+        skipped,
+        rejected,
+        limited,
+        size,
+        seconds,
+        {name: StageTimes(**times) for name, times in orjson.loads(stages).items()},
+        orjson.loads(dialect),
+        tuple(Problem(**problem) for problem in orjson.loads(problems)),
+    )
+    return RunRow(record, moment(started), None if finished is None else moment(finished), source, kept)
+
+
+def _reject(row: tuple[Any, ...]) -> Reject:
+    _, record, line, column, value, reason, raw, document, fate = row
+    return Reject(record, line, column, value, reason, raw, document, fate)
+
+
+def _integer(value: object) -> int | None:
+    return None if value is None else int(str(value))

@@ -1,0 +1,49 @@
+"""From item batches to rows: the last row of a key, the digest as it is stored, many rows a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+import xxhash
+
+from engine.batch import ItemBatch, Value
+from sinks.sqlite.failures import explained
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.statements import Insert
+
+
+def latest(keys: list[str]) -> list[int] | None:
+    """Return the index of the last row of each key, in order; None when no key occurs twice."""
+    if len(set(keys)) == len(keys):
+        return None
+    return sorted({key: index for index, key in enumerate(keys)}.values())
+
+
+def stored_digests(batch: ItemBatch) -> list[int]:
+    """Return the digests as they are stored.
+
+    The invariant of `content_hash`: where it equals the stored digest of a row, applying that row changes nothing. A digest
+    is over columns and row and does not know which blank cells clear, so that is mixed in: a feed whose blanks begin to
+    clear must not find yesterday's rows unchanged. Any other writer of an item sets its hash to NULL, which equals nothing.
+    """
+    clears = sorted(batch.clears.intersection(batch.columns))
+    if not clears:
+        return batch.digests
+    salt = xxhash.xxh3_64_intdigest(orjson.dumps(clears)) - (1 << 63)
+    return [digest ^ salt for digest in batch.digests]
+
+
+def json_text(values: Sequence[str]) -> str:
+    """Return texts as a JSON array, as `json_each` takes them."""
+    return orjson.dumps(values).decode()
+
+
+async def insert_rows(writer: Writer, insert: Insert, rows: Sequence[tuple[Value, ...]]) -> int:
+    """Insert all rows and return how many the database says it inserted."""
+    inserted = 0
+    with explained(writer.name):
+        for text, parameters in insert.pieces(rows):
+            # The parameters are an iterator, so they are made in the connection's thread, not on the event loop.
+            inserted += (await writer.connection.executemany(text, parameters)).rowcount
+    return inserted

@@ -1,0 +1,162 @@
+"""One run of a feed: the sink session over a straight load or a staged run, its rejects and its end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final, Protocol
+
+from anyio import CancelScope
+
+from engine.batch import ItemBatch, Reject
+from engine.contracts import FeedDefinition, StageSummary
+from engine.errors import Superseded
+from engine.run import Counts, Problem, RunRecord, RunStatus
+from sinks.sqlite.control import Beginning, Control
+from sinks.sqlite.database import Database
+from sinks.sqlite.fence import Fence, Writer
+from sinks.sqlite.housekeeping import clear_dead_stages, delete_load
+from sinks.sqlite.staged import StagedRun
+from sinks.sqlite.statements import VARIANTS, StageTable, create_temporary_stage
+from sinks.sqlite.straight import StraightLoad
+
+REJECTS_KEPT: Final = 100_000
+"""Rejects stored for one run; the count goes on. A feed with more is broken, and the first ones tell how."""
+
+
+class Landing(Protocol):
+    """How a run's items reach the tables."""
+
+    async def stage(self, batch: ItemBatch) -> None: ...
+    async def summary(self) -> StageSummary: ...
+    async def apply(self) -> Counts: ...
+    async def discard(self) -> None: ...
+
+
+class SqliteSession:
+    """A run that is stored, see `engine.contracts.SinkSession`."""
+
+    def __init__(self, control: Control, writer: Writer, fence: Fence, landing: Landing) -> None:
+        self._control = control
+        self._writer = writer
+        self._fence = fence
+        self._landing = landing
+        self._open = True
+        self.kept = 0
+        self.finished = False
+
+    @property
+    def run(self) -> int:
+        """Return the number of the run."""
+        return self._fence.run
+
+    async def stage(self, batch: ItemBatch) -> None:
+        if len(batch):
+            await self._landing.stage(batch)
+
+    async def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep rejects, at most `REJECTS_KEPT` a run; `kept` says how many are."""
+        rows = [
+            (self.run, self.kept + number, each.document, each.record, each.line, each.column, each.value, each.reason, each.raw, each.fate)
+            for number, each in enumerate(rejects[: REJECTS_KEPT - self.kept], start=1)
+        ]
+        if not rows:
+            return
+        async with self._writer.transaction() as writer:
+            await writer.connection.executemany(
+                'INSERT INTO main.data_import_rejects (run_id, seq, document, record, line, "column", value, reason, raw, fate)'
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        self.kept += len(rows)
+
+    async def summary(self) -> StageSummary:
+        return await self._landing.summary()
+
+    async def apply(self) -> Counts:
+        return await self._landing.apply()
+
+    async def discard(self) -> None:
+        await self._landing.discard()
+        self._open = False
+
+    async def finish(self, record: RunRecord) -> None:
+        """Store the final record. Unless the run is complete, what is still staged or hidden is dropped first."""
+        complete = record.status is RunStatus.COMPLETE
+        if self._open and not complete:
+            await self.discard()
+        await self._control.end(self._fence, record, reveal=complete)
+        self.finished = True
+
+    async def abandon(self) -> None:
+        """End a run that was left without `finish` as failed and drop its stage. A superseded one has nothing left to end."""
+        problem = Problem("abandoned", "the run was left before it was finished; nothing staged was kept")
+        with suppress(Superseded):
+            await self.finish(RunRecord(self._fence.name, self.run, RunStatus.ERROR, problems=(problem,)))
+
+
+class DrySession:
+    """A run that leaves no trace: it stages into a table of its own connection and stores no run."""
+
+    run: Final = 0
+
+    def __init__(self, landing: StagedRun) -> None:
+        self._landing = landing
+
+    async def stage(self, batch: ItemBatch) -> None:
+        if len(batch):
+            await self._landing.stage(batch)
+
+    async def keep(self, rejects: Sequence[Reject]) -> None:
+        """Keep nothing: there is no run to keep it with."""
+
+    async def summary(self) -> StageSummary:
+        return await self._landing.summary()
+
+    async def apply(self) -> Counts:
+        return await self._landing.apply()
+
+    async def discard(self) -> None:
+        await self._landing.discard()
+
+    async def finish(self, record: RunRecord) -> None:
+        """Store nothing."""
+
+
+@asynccontextmanager
+async def open_session(database: Database, control: Control, feed: FeedDefinition) -> AsyncIterator[SqliteSession]:
+    """Begin a run of a feed; leaving without `finish` marks it as failed and drops what it staged, also when cancelled."""
+    beginning = await control.begin(feed)
+    async with database.connect() as connection:
+        writer = Writer(connection, beginning.fence, database.name)
+        stage = StageTable("main", beginning.feed, beginning.fence.run)
+        session = SqliteSession(control, writer, beginning.fence, StagedRun(writer, stage, dry=False))
+        try:
+            if await _begin_empty(writer, beginning):
+                load = StraightLoad(writer, beginning.fence)
+                session = SqliteSession(control, writer, beginning.fence, load)
+                await load.hide()
+            yield session
+        finally:
+            if not session.finished:
+                with CancelScope(shield=True):
+                    await session.abandon()
+
+
+async def _begin_empty(writer: Writer, beginning: Beginning) -> bool:
+    """Remove what dead runs left and return whether the feed has no item at all."""
+    await clear_dead_stages(writer, feed=beginning.feed, run=beginning.fence.run)
+    if beginning.dead_load is not None:
+        await delete_load(writer, feed=beginning.feed, run=beginning.dead_load)
+    return not await writer.query(f"SELECT 1 FROM {VARIANTS} WHERE inventory_feed_id = ? LIMIT 1", beginning.feed)
+
+
+@asynccontextmanager
+async def open_dry_session(database: Database, feed: str) -> AsyncIterator[DrySession]:
+    """Begin a run that leaves no trace; the feed need not exist."""
+    async with database.connect() as connection:
+        writer = Writer(connection, None, database.name)
+        known = await writer.query("SELECT id FROM main.inventory_feeds WHERE name = ?", feed)
+        await writer.execute(create_temporary_stage())
+        stage = StageTable("temp", int(str(known[0][0])) if known else 0, 0)
+        yield DrySession(StagedRun(writer, stage, dry=True))

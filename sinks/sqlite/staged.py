@@ -1,0 +1,103 @@
+"""Every run after the first: what differs is staged beside the items, then applied in chunks."""
+
+from __future__ import annotations
+
+from engine.batch import ItemBatch, Value
+from engine.contracts import StageSummary
+from engine.run import Counts
+from sinks.sqlite import clock
+from sinks.sqlite.bitmap import Bitmap
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.housekeeping import CHUNK_ROWS, clear_stage
+from sinks.sqlite.rows import insert_rows, json_text, latest, stored_digests
+from sinks.sqlite.statements import VARIANTS, Layout, StageTable
+
+
+class StagedRun:
+    """Stage what differs from the stored items. `dry` leaves the items alone whatever is asked.
+
+    An item met with its stored digest costs one bit and nothing on disk.
+    """
+
+    def __init__(self, writer: Writer, stage: StageTable, *, dry: bool) -> None:
+        self._writer = writer
+        self._stage = stage
+        self._dry = dry
+        self._layouts: dict[Layout, int] = {}
+        self._seen = Bitmap()
+        self._rows = 0
+        self._summary: StageSummary | None = None
+
+    async def stage(self, batch: ItemBatch) -> None:
+        """Take a batch; it is written in one transaction, and only as far as it differs."""
+        newest = latest(batch.keys)
+        order = range(len(batch)) if newest is None else newest
+        digests = stored_digests(batch)
+        keys = batch.keys if newest is None else [batch.keys[index] for index in newest]
+        # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
+        stored = {int(str(row[0])): row[1:] for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
+        changed: list[tuple[Value, ...]] = []
+        restored: list[str] = []
+        for place, index in enumerate(order):
+            item, digest = stored.get(place, (None, None))
+            repeated = isinstance(item, int) and not self._seen.add(item)
+            if digest != digests[index]:
+                changed.append((keys[place], item if isinstance(item, int) else None, digests[index], *batch.rows[index]))
+            elif repeated:
+                # An earlier row of this key may have been staged; the later one says that all is as it was.
+                restored.append(keys[place])
+        await self._write(Layout(batch.columns, batch.clears), changed, restored)
+        self._rows += len(batch)
+
+    async def _write(self, layout: Layout, changed: list[tuple[Value, ...]], restored: list[str]) -> None:
+        if not changed and not restored:
+            return
+        number = self._layouts.setdefault(layout, len(self._layouts))
+        async with self._writer.transaction() as writer:
+            if restored:
+                await writer.execute(self._stage.unstage(), json_text(restored))
+            await insert_rows(writer, self._stage.insert(layout.columns, number), changed)
+
+    async def summary(self) -> StageSummary:
+        """Count by SQL what applying would do; counted once, before anything is applied."""
+        if self._summary is None:
+            known = await self._writer.number(f"SELECT count(*) FROM {VARIANTS} WHERE inventory_feed_id = ?", self._stage.feed)
+            created = await self._writer.number(self._stage.count_created())
+            updated = 0
+            for layout, number in self._layouts.items():
+                updated += await self._writer.number(self._stage.count_updated(number, layout))
+            counts = self._counts(created, updated)
+            self._summary = StageSummary(known, self._seen.size, created, updated, counts.unchanged, counts.duplicate)
+        return self._summary
+
+    def _counts(self, created: int, updated: int) -> Counts:
+        seen = self._seen.size
+        return Counts(created=created, updated=updated, unchanged=seen - updated, duplicate=self._rows - seen - created)
+
+    async def apply(self) -> Counts:
+        """Apply the stage in the order of the keys, chunk by chunk; each chunk takes its rows off the stage as it applies them."""
+        if self._dry:
+            summary = await self.summary()
+            return self._counts(summary.created, summary.updated)
+        now, created, updated = clock.now(), 0, 0
+        while (counts := await self._apply_chunk(now)) is not None:
+            created, updated = created + counts[0], updated + counts[1]
+        return self._counts(created, updated)
+
+    async def _apply_chunk(self, now: int) -> tuple[int, int] | None:
+        async with self._writer.transaction() as writer:
+            ((end,),) = await writer.query(self._stage.chunk_end(CHUNK_ROWS))
+            return None if end is None else await self._apply_to(str(end), now)
+
+    async def _apply_to(self, end: str, now: int) -> tuple[int, int]:
+        writer, stage, created, updated = self._writer, self._stage, 0, 0
+        for layout, number in self._layouts.items():
+            updated += await writer.execute(stage.update(number, layout, now=now), end)
+            created += await writer.execute(stage.create(number, layout.columns, now=now), end)
+        await writer.execute(stage.rehash(), end)
+        await writer.execute(stage.clear(), end)
+        return created, updated
+
+    async def discard(self) -> None:
+        """Drop the stage."""
+        await clear_stage(self._writer, self._stage)

@@ -1,0 +1,141 @@
+"""The tables as SQLAlchemy Core sees them. The DDL that runs is that of the migrations; a test proves that both agree.
+
+Timestamps are INTEGER microseconds since 1970 in UTC, money is INTEGER millionths, JSON is compact TEXT.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+
+from engine.schema import ATTRIBUTES, Attribute, Kind
+from sinks.sqlite.statements import default_literal
+
+METADATA: Final = MetaData()
+
+PROVIDERS: Final = Table(
+    "dropship_providers",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("external_id", Text),
+    Column("status", Text, nullable=False, server_default="accepted"),
+    Column("website_url", Text),
+    Column("timezone", Text),
+    Column("admin_notes", Text),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+FEEDS: Final = Table(
+    "inventory_feeds",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("dropship_provider_id", Integer, ForeignKey("dropship_providers.id"), nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("loading_run_id", Integer),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+FIELDS: Final = Table(
+    "inventory_feed_fields",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", Text),
+    Column("purpose", Text),
+    Column("enabled", Boolean, nullable=False),
+    Column("settings", Text, nullable=False),
+    UniqueConstraint("feed_id", "position", name="uq_inventory_feed_fields_position"),
+    sqlite_autoincrement=True,
+)
+
+RUNS: Final = Table(
+    "data_imports",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("source", Text),
+    Column("started_at", Integer, nullable=False),
+    Column("finished_at", Integer),
+    *(
+        Column(counter, Integer, nullable=False, server_default="0")
+        for counter in ("read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed", "limited", "bytes")
+    ),
+    Column("seconds", Float, nullable=False, server_default="0"),
+    Column("stages", Text, nullable=False, server_default="{}"),
+    Column("dialect", Text, nullable=False, server_default="{}"),
+    Column("problems", Text, nullable=False, server_default="[]"),
+    Index("ix_data_imports_feed_id", "feed_id"),
+    sqlite_autoincrement=True,
+)
+
+REJECTS: Final = Table(
+    "data_import_rejects",
+    METADATA,
+    Column("run_id", Integer, ForeignKey("data_imports.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("record", Integer, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("column", Text),
+    Column("value", Text),
+    Column("reason", Text, nullable=False),
+    Column("raw", Text, nullable=False),
+    Column("fate", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+def _stored(attribute: Attribute) -> Column[int] | Column[str]:
+    literal = default_literal(attribute)
+    default = None if literal is None else text(literal)
+    required = attribute.name == "externalId" or literal is not None
+    if attribute.kind in (Kind.TEXT, Kind.JSON):
+        return Column(attribute.column, Text, nullable=not required, server_default=default)
+    return Column(attribute.column, Integer, nullable=not required, server_default=default)
+
+
+VARIANTS: Final = Table(
+    "inventory_feed_variants",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    # No foreign key: it would cost a lookup a row on the hottest path, where the fence has just proven that the feed exists.
+    Column("inventory_feed_id", Integer, nullable=False),
+    Column("content_hash", Integer),
+    Column("run_id", Integer),
+    Column("inventory_updated_at", Integer),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    *(_stored(attribute) for attribute in ATTRIBUTES.values()),
+    UniqueConstraint("inventory_feed_id", "external_id", name="uq_inventory_feed_variants_key"),
+    Index("ix_inventory_feed_variants_feed", "inventory_feed_id"),
+    # An id that was shown once must never come to mean another item.
+    sqlite_autoincrement=True,
+)
+
+STAGE: Final = Table(
+    "inventory_feed_stage",
+    METADATA,
+    Column("run_id", Integer, primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("item_id", Integer),
+    Column("content_hash", Integer, nullable=False),
+    Column("layout", Integer, nullable=False),
+    *(
+        Column(attribute.column, Text if attribute.kind in (Kind.TEXT, Kind.JSON) else Integer)
+        for attribute in ATTRIBUTES.values()
+        if attribute.name != "externalId"
+    ),
+    sqlite_with_rowid=False,
+)
