@@ -25,8 +25,6 @@ class JsonlSession:
     No lock is taken: a file that changed since it was read belongs to somebody else, and `apply` refuses to overwrite it.
     """
 
-    run: Final = 0
-
     def __init__(self, path: Path, state: State, *, dry: bool) -> None:
         self._path = path
         self._state = state
@@ -35,6 +33,11 @@ class JsonlSession:
         self._staged: dict[str, tuple[tuple[str, ...], frozenset[str], tuple[Value, ...]]] = {}
         self._rows = 0
         self._rejects: list[Reject] = []
+
+    @property
+    def run(self) -> int:
+        """Return 0: the run is not stored."""
+        return 0
 
     async def stage(self, batch: ItemBatch) -> None:
         self._rows += len(batch)

@@ -59,12 +59,13 @@ class Database:
 
         It is closed on every path, shielded from cancellation: the thread of an unclosed connection keeps the process alive.
         """
-        with CancelScope(shield=True):
+        with CancelScope(shield=True) as scope:
             connection = await self.open()
-        try:
-            yield connection
-        finally:
-            with CancelScope(shield=True):
+            try:
+                scope.shield = False
+                yield connection
+            finally:
+                scope.shield = True
                 await connection.close()
 
     async def open(self) -> aiosqlite.Connection:

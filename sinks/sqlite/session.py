@@ -15,10 +15,10 @@ from engine.run import Counts, Problem, RunRecord, RunStatus
 from sinks.sqlite.control import Beginning, Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Writer
-from sinks.sqlite.housekeeping import clear_dead_stages, delete_load
-from sinks.sqlite.staged import StagedRun
-from sinks.sqlite.statements import VARIANTS, StageTable, create_temporary_stage
-from sinks.sqlite.straight import StraightLoad
+from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
+from sinks.sqlite.landing.staged import StagedRun
+from sinks.sqlite.landing.statements import VARIANTS, StageTable, create_temporary_stage
+from sinks.sqlite.landing.straight import StraightLoad
 
 REJECTS_KEPT: Final = 100_000
 """Rejects stored for one run; the count goes on. A feed with more is broken, and the first ones tell how."""
@@ -98,10 +98,13 @@ class SqliteSession:
 class DrySession:
     """A run that leaves no trace: it stages into a table of its own connection and stores no run."""
 
-    run: Final = 0
-
     def __init__(self, landing: StagedRun) -> None:
         self._landing = landing
+
+    @property
+    def run(self) -> int:
+        """Return 0: the run is not stored."""
+        return 0
 
     async def stage(self, batch: ItemBatch) -> None:
         if len(batch):

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 
 from engine.schema import ATTRIBUTES, Attribute, Kind
-from sinks.sqlite.statements import default_literal
+from sinks.sqlite.landing.statements import default_literal
 
 METADATA: Final = MetaData()
 

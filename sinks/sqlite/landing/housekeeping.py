@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.statements import STAGE, VARIANTS, StageTable
+from sinks.sqlite.landing.statements import STAGE, VARIANTS, StageTable
 
 CHUNK_ROWS: Final = 5_000
 """Rows a transaction deletes or applies: some ten milliseconds under the write lock."""

@@ -6,11 +6,11 @@ from engine.batch import ItemBatch, Value
 from engine.contracts import StageSummary
 from engine.run import Counts
 from sinks.sqlite import clock
-from sinks.sqlite.bitmap import Bitmap
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.housekeeping import CHUNK_ROWS, clear_stage
-from sinks.sqlite.rows import insert_rows, json_text, latest, stored_digests
-from sinks.sqlite.statements import VARIANTS, Layout, StageTable
+from sinks.sqlite.landing.bitmap import Bitmap
+from sinks.sqlite.landing.housekeeping import CHUNK_ROWS, clear_stage
+from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
+from sinks.sqlite.landing.statements import VARIANTS, Layout, StageTable
 
 
 class StagedRun:

@@ -10,7 +10,7 @@ import xxhash
 from engine.batch import ItemBatch, Value
 from sinks.sqlite.failures import explained
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.statements import Insert
+from sinks.sqlite.landing.statements import Insert
 
 
 def latest(keys: list[str]) -> list[int] | None:

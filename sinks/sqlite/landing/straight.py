@@ -7,9 +7,9 @@ from engine.contracts import StageSummary
 from engine.run import Counts
 from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
-from sinks.sqlite.housekeeping import delete_load
-from sinks.sqlite.rows import insert_rows, json_text, latest, stored_digests
-from sinks.sqlite.statements import VARIANTS, Insert, straight_insert
+from sinks.sqlite.landing.housekeeping import delete_load
+from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
+from sinks.sqlite.landing.statements import VARIANTS, Insert, straight_insert
 
 
 class StraightLoad:
