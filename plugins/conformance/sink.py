@@ -1,0 +1,253 @@
+"""What every sink must do, one function a rule. Run each check of `CHECKS` over a fresh, empty `SinkCase` of your own.
+
+::
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    async def test_my_sink(check, tmp_path):
+        await check(SinkCase(lambda: open_mine(f"mine://{tmp_path}/items"), lambda: read_mine(tmp_path / "items")))
+
+A check raises `AssertionError` that says what was seen instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, TypeAlias
+
+from engine.batch import ItemBatch, Reject, Value
+from engine.contracts import FeedDefinition, Sink, StageSummary
+from engine.run import Counts, RunRecord, RunStatus
+
+FEED: Final = FeedDefinition("conformance")
+
+Items: TypeAlias = Mapping[str, Mapping[str, object]]
+"""Items as a reader sees them: by externalId, then by the API's attribute names."""
+
+Row: TypeAlias = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SinkCase:
+    """A sink over a place that is empty. `read` returns the items of the feed `conformance` that a reader sees at this moment.
+
+    `read` must not go through the sink under test, and returns nothing where the feed or the place does not exist yet. An
+    attribute without a value may be missing or None.
+    """
+
+    open: Callable[[], AbstractAsyncContextManager[Sink]]
+    read: Callable[[], Awaitable[Items]]
+
+
+SinkCheck: TypeAlias = Callable[[SinkCase], Awaitable[None]]
+
+
+def batch(columns: tuple[str, ...], *items: tuple[Value, ...], clears: tuple[str, ...] = ()) -> ItemBatch:
+    """Return a batch of items, each a key followed by one value a column, with digests as the engine makes them."""
+    rows: list[Row] = [tuple(row) for _, *row in items]
+    digests = [int.from_bytes(blake2b(repr((columns, row)).encode(), digest_size=8).digest(), "big", signed=True) for row in rows]
+    numbers = list(range(1, len(items) + 1))
+    return ItemBatch(columns, [str(key) for key, *_ in items], rows, digests, numbers, numbers, frozenset(clears))
+
+
+async def import_items(sink: Sink, *batches: ItemBatch, dry_run: bool = False) -> tuple[StageSummary, Counts]:
+    """Run one complete import of the batches and return what was foreseen and what was done."""
+    async with sink.session(FEED, dry_run=dry_run) as session:
+        for each in batches:
+            await session.stage(each)
+        summary = await session.summary()
+        counts = await session.apply()
+        read = sum(len(each) for each in batches)
+        await session.finish(RunRecord(FEED.name, session.run, RunStatus.COMPLETE, read, counts, dry_run=dry_run))
+    return summary, counts
+
+
+_BOTH: Final = ("name", "inventoryQuantity")
+_FIRST: Final = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("c", "Plum", 3))
+_SECOND: Final = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 20), ("d", "Fig", 4))
+_AFTER_FIRST: Final = {"a": ("Apple", 1), "b": ("Pear", 2), "c": ("Plum", 3)}
+_AFTER_SECOND: Final = {**_AFTER_FIRST, "b": ("Pear", 20), "d": ("Fig", 4)}
+
+
+async def shows_nothing_before_it_applies(case: SinkCase) -> None:
+    """Until `apply`, a reader sees the state before the session, in the first run as in later ones."""
+    async with case.open() as sink:
+        for new, before, after in ((_FIRST, {}, _AFTER_FIRST), (_SECOND, _AFTER_FIRST, _AFTER_SECOND)):
+            async with sink.session(FEED) as session:
+                await session.stage(new)
+                await session.summary()
+                await _expect(case, before, "a reader saw staged items before apply")
+                counts = await session.apply()
+                await session.finish(RunRecord(FEED.name, session.run, RunStatus.COMPLETE, len(new), counts))
+            await _expect(case, after, "applied items are not there")
+
+
+async def restores_by_discarding(case: SinkCase) -> None:
+    """After `discard` the state is what it was before the session, in the first run as in later ones; rejects do no harm."""
+    reject = Reject(1, 2, "stock", "many", "is no number", "a;many", "feed.csv")
+    async with case.open() as sink:
+        for staged, state in ((_FIRST, {}), (_SECOND, _AFTER_FIRST)):
+            async with sink.session(FEED) as session:
+                await session.stage(staged)
+                await session.keep([reject])
+                await session.discard()
+                await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR, 1, rejected=1))
+            await _expect(case, state, "a discarded session left something")
+            await import_items(sink, _FIRST)
+
+
+async def writes_nothing_the_second_time(case: SinkCase) -> None:
+    """The same items again are all unchanged, and what a reader sees of them, times included, stays the same."""
+    async with case.open() as sink:
+        await import_items(sink, _FIRST)
+        before = {key: _lasting(item) for key, item in (await case.read()).items()}
+        _, counts = await import_items(sink, _FIRST)
+        _require(counts == Counts(unchanged=3), f"expected 3 unchanged, got {counts}")
+        after = {key: _lasting(item) for key, item in (await case.read()).items()}
+        _require(after == before, f"expected {before}, got {after}")
+
+
+async def lets_the_last_of_a_key_win_in_a_batch(case: SinkCase) -> None:
+    """Of several rows of a key in one batch the last one wins, the others are duplicates; in the first run and later."""
+    twice = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("a", "Apricot", 5), ("b", "Pear", 2))
+    await _expect_each(case, [twice], {"a": ("Apricot", 5), "b": ("Pear", 2)}, [Counts(created=2, duplicate=2)])
+    again = batch(_BOTH, ("a", "Apricot", 5), ("a", "Almond", 6))
+    await _expect_each(case, [again], {"a": ("Almond", 6), "b": ("Pear", 2)}, [Counts(updated=1, duplicate=1)])
+
+
+async def lets_the_last_of_a_key_win_across_batches(case: SinkCase) -> None:
+    """Of several rows of a key in several batches the last one wins as a whole, the others are duplicates."""
+    async with case.open() as sink:
+        _, counts = await import_items(sink, _FIRST, batch(("name",), ("a", "Apricot")), batch(_BOTH, ("e", "Lime", 9)))
+        _require(counts == Counts(created=4, duplicate=1), f"expected 4 created and 1 duplicate, got {counts}")
+        state = {**_AFTER_FIRST, "a": ("Apricot", None), "e": ("Lime", 9)}
+        await _expect(case, state, "the later row of a new item did not replace the earlier one whole")
+        _, counts = await import_items(sink, batch(_BOTH, ("b", "x", 0), ("f", "y", 0)), batch(_BOTH, ("b", "Pear", 7), ("f", "Date", 8)))
+        _require(counts == Counts(created=1, updated=1, duplicate=2), f"expected 1 created, 1 updated, 2 duplicates, got {counts}")
+        await _expect(case, {**state, "b": ("Pear", 7), "f": ("Date", 8)}, "an earlier row of a key won")
+
+
+async def forgets_a_change_that_is_taken_back(case: SinkCase) -> None:
+    """An item that is unchanged, then changed, then unchanged within one run is unchanged."""
+    same, other = batch(_BOTH, ("a", "Apple", 1)), batch(_BOTH, ("a", "Apple", 0))
+    async with case.open() as sink:
+        await import_items(sink, _FIRST)
+        summary, counts = await import_items(sink, same, other, same)
+        _require(counts == Counts(unchanged=1, duplicate=2), f"expected 1 unchanged and 2 duplicates, got {counts}")
+        _require((summary.known, summary.seen) == (3, 1), f"expected 1 of 3 known items seen, got {summary}")
+        await _expect(case, _AFTER_FIRST, "the change was applied although a later row took it back")
+
+
+async def leaves_absent_columns_alone(case: SinkCase) -> None:
+    """An attribute that is no column of the batch keeps its stored value."""
+    await _expect_each(case, [_FIRST, batch(("inventoryQuantity",), ("a", 9))], {**_AFTER_FIRST, "a": ("Apple", 9)})
+
+
+async def leaves_blank_cells_alone(case: SinkCase) -> None:
+    """A blank cell keeps the stored value; a row that says nothing else is unchanged."""
+    blank = batch(_BOTH, ("a", None, 9), ("b", None, None))
+    counts = [Counts(created=3), Counts(updated=1, unchanged=1)]
+    await _expect_each(case, [_FIRST, blank], {**_AFTER_FIRST, "a": ("Apple", 9)}, counts)
+
+
+async def clears_blank_cells_where_told(case: SinkCase) -> None:
+    """A blank cell of a column in `clears` clears the stored value, also when the same row did not clear before; others keep theirs."""
+    rows = (("a", None, None), ("b", "Pear", None))
+    kept, cleared = batch(_BOTH, *rows), batch(_BOTH, *rows, clears=("name",))
+    counts = [Counts(created=3), Counts(unchanged=2), Counts(updated=1, unchanged=1), Counts(unchanged=2)]
+    await _expect_each(case, [_FIRST, kept, cleared, cleared], {**_AFTER_FIRST, "a": (None, 1)}, counts)
+
+
+async def leaves_no_trace_when_dry(case: SinkCase) -> None:
+    """A dry run foresees and counts what a real one does, and changes nothing; its run number is 0."""
+    async with case.open() as sink:
+        for new, before in ((_FIRST, {}), (_SECOND, _AFTER_FIRST)):
+            async with sink.session(FEED, dry_run=True) as session:
+                _require(session.run == 0, f"a dry run has number 0, not {session.run}")
+            foreseen = await import_items(sink, new, dry_run=True)
+            await _expect(case, before, "a dry run changed the items")
+            done = await import_items(sink, new)
+            _require(foreseen == done, f"the dry run said {foreseen}, the real one {done}")
+
+
+async def forgets_an_abandoned_session(case: SinkCase) -> None:
+    """A session that was left at any point does not show, and a full run after it ends as if it had never been."""
+    async with case.open() as sink:
+        for new, before, after in ((_FIRST, {}, _AFTER_FIRST), (_SECOND, _AFTER_FIRST, _AFTER_SECOND)):
+            for steps in (0, 1, 2):
+                await _abandon(sink, steps)
+                await _expect(case, before, f"a session abandoned after {steps} batches left something")
+            _, counts = await import_items(sink, new)
+            _require(counts.created == len(after) - len(before), f"created {counts.created} items after abandoned sessions")
+            await _expect(case, after, "a full run after abandoned ones differs from a clean one")
+
+
+async def accounts_for_every_row(case: SinkCase) -> None:
+    """What `summary` foresees and `apply` reports agrees and adds up to the rows that were staged."""
+    fruits = batch(_BOTH, ("b", "Pear", 2), ("a", "Apple", 7), ("x", "Xigua", 1), ("a", "Apple", 8))
+    async with case.open() as sink:
+        for rows, batches in ((3, (_FIRST,)), (7, (_SECOND, fruits)), (7, (_SECOND, fruits)), (0, ())):
+            summary, counts = await import_items(sink, *batches)
+            figures = counts.created + counts.updated + counts.unchanged + counts.duplicate
+            _require(figures == rows, f"{rows} rows staged, but {counts} adds up to {figures}")
+            seen = (summary.created, summary.updated, summary.unchanged, summary.duplicate)
+            done = (counts.created, counts.updated, counts.unchanged, counts.duplicate)
+            _require(seen == done, f"foreseen {summary}, done {counts}")
+            _require(summary.seen == counts.updated + counts.unchanged, f"seen is what was known and came: {summary}")
+
+
+CHECKS: Final[tuple[SinkCheck, ...]] = (
+    shows_nothing_before_it_applies,
+    restores_by_discarding,
+    writes_nothing_the_second_time,
+    lets_the_last_of_a_key_win_in_a_batch,
+    lets_the_last_of_a_key_win_across_batches,
+    forgets_a_change_that_is_taken_back,
+    leaves_absent_columns_alone,
+    leaves_blank_cells_alone,
+    clears_blank_cells_where_told,
+    leaves_no_trace_when_dry,
+    forgets_an_abandoned_session,
+    accounts_for_every_row,
+)
+"""Every check; each wants a place of its own that is empty."""
+
+
+class _LeftError(Exception):
+    """What an abandoned session is left with."""
+
+
+async def _abandon(sink: Sink, steps: int) -> None:
+    try:
+        async with sink.session(FEED) as session:
+            for each in (_SECOND, batch(_BOTH, ("a", "gone", 0), ("z", "gone", 0)))[:steps]:
+                await session.stage(each)
+            raise _LeftError
+    except _LeftError:
+        return
+
+
+async def _expect_each(
+    case: SinkCase, batches: list[ItemBatch], state: Mapping[str, tuple[object, object]], counts: list[Counts] | None = None
+) -> None:
+    async with case.open() as sink:
+        done = [(await import_items(sink, each))[1] for each in batches]
+    _require(counts is None or done == counts, f"expected {counts}, got {done}")
+    await _expect(case, state, "wrong items")
+
+
+async def _expect(case: SinkCase, state: Mapping[str, tuple[object, object]], what: str) -> None:
+    items = {key: (item.get("name"), item.get("inventoryQuantity")) for key, item in (await case.read()).items()}
+    _require(items == state, f"{what}: expected {dict(state)}, got {items}")
+
+
+def _lasting(item: Mapping[str, object]) -> dict[str, object]:
+    # When the feed was last fetched is the feed's, not the item's: a run that changes nothing moves it all the same.
+    return {name: value for name, value in item.items() if name != "lastFetchedAt"}
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise AssertionError(message)
