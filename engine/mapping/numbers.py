@@ -19,7 +19,7 @@ from engine.schema import MONEY_DIGITS, MONEY_SCALE
 _BLANKS: Final = " \u00a0\u2007\u2009\u202f"
 # A mark groups thousands only behind one to three digits that do not begin with a zero: `1000 200` and `0 500` are two numbers
 # in one cell. Behind a decimal mark it groups nothing.
-_GROUP_HEAD: Final = r"(?<=\d.)(?<!\d{4}.)(?<!(?<!\d)0.)(?<![.,]\d.)(?<![.,]\d\d.)(?<![.,]\d\d\d.)"
+_GROUP_HEAD: Final = r"(?<=\d.)(?<!\d{4}.)(?<!(?<!\d)0.)(?<!\d[.,]\d.)(?<!\d[.,]\d\d.)(?<!\d[.,]\d\d\d.)"
 _GROUP_MARKS: Final = re.compile(rf"[{_BLANKS}'\u2019]{_GROUP_HEAD}(?=\d{{3}}(?!\d))")
 _CURRENCY: Final = r"(?:[^\W\d_]{0,3}[$\u00a2-\u00a5\u20a0-\u20cf]|[^\W\d_]{1,4}\.?)"
 _AMOUNT: Final = re.compile(rf"(?P<before>{_CURRENCY})?\s*(?P<number>[-+\u2212]?[\d.,]+)\s*(?P<after>{_CURRENCY})?")
