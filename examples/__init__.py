@@ -1,0 +1,1 @@
+"""Programs that use Feedmill as a library. They import only `feedmill`; start with `first_sync`."""
