@@ -13,7 +13,7 @@ from engine.batch import ItemBatch, Reject, Value
 from engine.contracts import FeedDefinition, SinkSession, StageSummary
 from engine.errors import ConfigError
 from engine.run import Counts, RunRecord
-from sinks.lines import Item, State, read_state, write_rejects, write_state
+from sinks.lines import DEFAULTS, Item, State, read_state, write_rejects, write_state
 
 REJECTS_KEPT: Final = 100_000
 """Rejects kept of one run; the count goes on."""
@@ -73,7 +73,7 @@ class JsonlSession:
         items, created, updated = dict(self._state.items), 0, 0
         for key, (columns, clears, row) in self._staged.items():
             old = items.get(key)
-            new = _merge(old or {}, columns, clears, row)
+            new = _merge(DEFAULTS if old is None else old, columns, clears, row)
             created += old is None
             updated += old is not None and new != old
             items[key] = new
@@ -88,6 +88,8 @@ def _merge(old: Item, columns: tuple[str, ...], clears: frozenset[str], row: tup
             new[name] = value
         elif name in clears:
             new.pop(name, None)
+            if name in DEFAULTS:
+                new[name] = DEFAULTS[name]
     return new
 
 

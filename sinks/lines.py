@@ -14,12 +14,24 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from engine.batch import Reject, Value
+from engine.batch import JsonValue, Reject, Value
 from engine.errors import ConfigError, Superseded
 from engine.schema import ATTRIBUTES, MONEY_SCALE, Attribute, Kind
 
 Item: TypeAlias = dict[str, Value]
 """The attributes an item has, by API name, as values are held (`engine.schema.Kind`); what it has not is not in it."""
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+DEFAULTS: Final[Item] = {
+    attribute.name: int(attribute.default) if isinstance(attribute.default, int) else _text(attribute.default)
+    for attribute in ATTRIBUTES.values()
+    if attribute.default is not None
+}
+"""What an item is made of before a feed says anything."""
 
 Signature: TypeAlias = tuple[int, int, int] | None
 """What tells one state of the file from another: inode, size, time of the last change in nanoseconds. None: no file."""
@@ -126,7 +138,7 @@ def _parse(line: bytes) -> tuple[str, Item]:
     if unknown:
         raise ValueError(f"unknown attribute {unknown[0]!r}")
     key = str(record.pop("externalId"))
-    return key, {name: _held(ATTRIBUTES[name], value) for name, value in record.items() if value is not None}
+    return key, {**DEFAULTS, **{name: _held(ATTRIBUTES[name], value) for name, value in record.items() if value is not None}}
 
 
 def _held(attribute: Attribute, value: Any) -> Value:

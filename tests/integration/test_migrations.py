@@ -1,0 +1,176 @@
+"""Creating, upgrading and refusing databases."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from anyio import Path as AsyncPath
+from anyio import create_task_group, run_process, to_thread
+from sqlalchemy import NullPool, create_engine
+
+from engine.errors import ConfigError
+from plugins.conformance.sink import FEED, batch, import_items
+from sinks.sqlite.database import locate
+from sinks.sqlite.migrate import HEAD, MIGRATIONS, migrate
+from sinks.sqlite.queries import open_queries
+from sinks.sqlite.sink import open_sqlite
+from sinks.sqlite.tables import METADATA
+
+OPEN = """
+import sys, anyio
+from sinks.sqlite.sink import open_sqlite
+
+async def main():
+    async with open_sqlite(sys.argv[1]) as sink:
+        assert await sink.feed("x") is None
+    print("alembic" in sys.modules)
+
+anyio.run(main)
+"""
+
+
+def table_names(path: Path) -> set[str]:
+    """Return the tables of a database."""
+    with closing(sqlite3.connect(path)) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def execute(path: Path, statement: str) -> None:
+    """Run one statement on a database, behind Feedmill's back."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+def test_head_constant_is_alembics_head() -> None:
+    """The constant that spares the import of Alembic is the newest revision of the package, and there is one head."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_migrated_schema_is_the_tables(tmp_path: Path) -> None:
+    """The migrations make exactly the tables that the program's own definitions describe."""
+    migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db", poolclass=NullPool)
+    with engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
+
+
+def test_ids_are_never_used_again_and_stages_have_no_rowid(tmp_path: Path) -> None:
+    """What Alembic's comparison does not see: AUTOINCREMENT and WITHOUT ROWID are as the tables say."""
+    migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        ddl = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+    for table in METADATA.sorted_tables:
+        options = table.dialect_options["sqlite"]
+        assert ("AUTOINCREMENT" in ddl[table.name]) == bool(options.get("autoincrement"))
+        assert ("WITHOUT ROWID" in ddl[table.name]) == (options.get("with_rowid") is False)
+
+
+def test_downgrade_leaves_nothing(tmp_path: Path) -> None:
+    """The revision can be taken back whole."""
+    from alembic import command
+
+    migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(f"sqlite:///{tmp_path}/shop.db", poolclass=NullPool)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert table_names(tmp_path / "shop.db") <= {"alembic_version", "sqlite_sequence"}
+
+
+async def test_two_processes_may_create_one_database_at_once(tmp_path: Path) -> None:
+    """Of processes that open the same new database at the same time all succeed, and the schema is made once."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+
+    async def start() -> None:
+        await run_process([sys.executable, "-W", "error", "-c", OPEN, url], stderr=None)
+
+    async with create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(start)
+    assert await to_thread.run_sync(table_names, tmp_path / "shop.db") >= {"inventory_feeds", "alembic_version"}
+
+
+async def test_many_tasks_may_create_one_database_at_once(tmp_path: Path) -> None:
+    """The same holds for tasks of one process."""
+
+    async def start() -> None:
+        async with open_sqlite(f"sqlite:///{tmp_path}/shop.db") as sink:
+            assert await sink.feed("x") is None
+
+    async with create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(start)
+
+
+def test_alembic_stays_unimported_at_head(tmp_path: Path) -> None:
+    """Opening a database of the newest schema costs no import of Alembic."""
+    migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
+    command = [sys.executable, "-c", OPEN, f"sqlite:///{tmp_path}/shop.db"]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "False"
+
+
+async def test_migration_leaves_logging_alone(tmp_path: Path) -> None:
+    """Migrating configures no handler, sets no level and disables no logger."""
+    root, mine = logging.getLogger(), logging.getLogger("a.logger.of.the.program")
+    before = (root.level, list(root.handlers), mine.disabled)
+    async with open_sqlite(f"sqlite:///{tmp_path}/shop.db"):
+        assert (root.level, list(root.handlers), mine.disabled) == before
+
+
+async def test_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A database that a newer version wrote is refused with the cure, for writing and for reading, and stays as it is."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+    await to_thread.run_sync(migrate, locate(url))
+    await to_thread.run_sync(execute, tmp_path / "shop.db", "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigError, match=r"'9999'.*newer version: install that one"):
+        async with open_sqlite(url):
+            pass
+    with pytest.raises(ConfigError, match="has schema '9999'"):
+        async with open_queries(url):
+            pass
+
+
+async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    """A file of another kind, a directory, and a file in a missing directory are each refused with the cure."""
+    await AsyncPath(tmp_path / "notes.txt").write_text("these are notes, not a database; " * 40)
+    for name, says in (("notes.txt", "is no SQLite database"), ("", "cannot be opened"), ("no/shop.db", "does not exist; create it first")):
+        with pytest.raises(ConfigError, match=says):
+            async with open_sqlite(f"sqlite:///{tmp_path}/{name}"):
+                pass
+
+
+async def test_readers_create_nothing(tmp_path: Path) -> None:
+    """Reading a database that is not there, or that is not Feedmill's, is an error and makes no file and no table."""
+    with pytest.raises(ConfigError, match="there is no database"):
+        async with open_queries(f"sqlite:///{tmp_path}/shop.db"):
+            pass
+    await to_thread.run_sync(execute, tmp_path / "other.db", "CREATE TABLE mine (id INTEGER)")
+    with pytest.raises(ConfigError, match="not one of Feedmill's"):
+        async with open_queries(f"sqlite:///{tmp_path}/other.db"):
+            pass
+    assert [path.name async for path in AsyncPath(tmp_path).iterdir()] == ["other.db"]
+
+
+async def test_memory_database_serves_runs() -> None:
+    """A database in memory is shared by the connections of its sink, and each opening has its own."""
+    for url in ("sqlite://", "sqlite:///:memory:"):
+        async with open_sqlite(url) as sink:
+            assert (await import_items(sink, batch(("name",), ("a", "x"))))[1].created == 1
+            assert (await import_items(sink, batch(("name",), ("a", "y"))))[1].updated == 1
+            assert await sink.feed(FEED.name) == FEED
