@@ -5,12 +5,15 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from engine.hooks import hookimpl
+
 if TYPE_CHECKING:
     from engine.contracts import Sink, SinkSpec
 
 
+@hookimpl
 def feedmill_sinks() -> tuple[SinkSpec, ...]:
-    """Return the built-in sinks. Their drivers are imported when one is opened, not when it is registered."""
+    """Register the built-in sinks. Their drivers are imported when one is opened, not when it is registered."""
     from engine.contracts import SinkSpec
 
     return (SinkSpec(("sqlite",), _open_sqlite), SinkSpec(("jsonl",), _open_jsonl))

@@ -108,14 +108,22 @@ async def _fetch(job: Job, clock: StageClock, out: Channel[_Part], tally: Tally)
 
 async def _map(job: Job, clock: StageClock, source: Channel[_Part], out: Channel[MappedBatch], tally: Tally) -> None:
     numbers = NumberReader(job.recipe.feed.decimal_notation, job.recipe.feed.currency)
+    first: Transform | None = None
     transform: Transform | None = None
     records = 0
     with clock.running():
         async for part in source.receive(clock):
             if isinstance(part, _Opened):
                 transform = Transform(job.recipe, _facts(part.document), numbers=numbers, records=records)
-            elif transform is not None:
-                for batch in await _in_lane(job, transform, part, tally):
+                first = first or transform
+            elif transform is not None and first is not None:
+                try:
+                    produced = await _in_lane(job, transform, part)
+                finally:
+                    # Also when the document is refused: how it was read is half of the explanation.
+                    tally.dialect = first.dialect
+                    tally.note(transform.problems)
+                for batch in produced:
                     records += batch.read
                     await out.send(batch, batch.weight, clock)
         if contradiction := numbers.contradiction():
@@ -123,17 +131,12 @@ async def _map(job: Job, clock: StageClock, source: Channel[_Part], out: Channel
         out.close()
 
 
-async def _in_lane(job: Job, transform: Transform, part: bytes | _Ended, tally: Tally) -> list[MappedBatch]:
+async def _in_lane(job: Job, transform: Transform, part: bytes | _Ended) -> list[MappedBatch]:
     def work() -> list[MappedBatch]:
         produced: Iterable[MappedBatch] = transform.finish() if isinstance(part, _Ended) else transform.feed(part)
         return list(produced)
 
-    try:
-        return await to_thread.run_sync(work) if job.lane == "thread" else work()
-    finally:
-        # Also when the document is refused: how it was read is half of the explanation.
-        tally.dialect = tally.dialect or transform.dialect
-        tally.note(transform.problems)
+    return await to_thread.run_sync(work) if job.lane == "thread" else work()
 
 
 async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], session: SinkSession, tally: Tally) -> None:

@@ -87,6 +87,15 @@ class Queries:
         known = await self._feed(feed)
         return [_run(row) for row in await self._reader.query(f"{_RUNS} WHERE r.feed_id = ? ORDER BY r.id DESC", known.number)]
 
+    async def feed_of(self, run: int) -> str:
+        """Return the name of the feed that a run was of. Raises `ConfigError` for an unknown run."""
+        rows = await self._reader.query(
+            "SELECT f.name FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id WHERE r.id = ?", run
+        )
+        if not rows:
+            raise ConfigError(f"there is no run {run} in {self._reader.name}; `feedmill runs` lists them")
+        return str(rows[0][0])
+
     async def rejects(self, run: int) -> AsyncIterator[Reject]:
         """Yield the kept rejects of a run in the order they were met. Raises `ConfigError` for an unknown run."""
         if not await self._reader.query("SELECT 1 FROM data_imports WHERE id = ?", run):
