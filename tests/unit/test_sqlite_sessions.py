@@ -1,0 +1,282 @@
+"""SQLite sessions: fencing, control rows, rejects, times, and what readers are told."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio import to_thread
+
+from engine.batch import JsonValue, Reject
+from engine.contracts import FeedDefinition, Sink
+from engine.errors import ConfigError, InternalError, Retry, Superseded
+from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
+from plugins.conformance.sink import FEED, batch, import_items
+from sinks.sqlite import session as session_module
+from sinks.sqlite.clock import rfc3339
+from sinks.sqlite.database import locate
+from sinks.sqlite.failures import explain
+from sinks.sqlite.landing.bitmap import Bitmap
+from sinks.sqlite.landing.rows import stored_digests
+from sinks.sqlite.landing.statements import Insert
+from sinks.sqlite.queries import open_queries
+from sinks.sqlite.sink import open_sqlite
+
+BOTH = ("name", "inventoryQuantity")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Name a database that does not exist yet."""
+    return f"sqlite:///{tmp_path}/shop.db"
+
+
+async def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """Run one statement on the database, behind Feedmill's back, and return its rows."""
+
+    def run() -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+            return connection.execute(sql).fetchall()
+
+    return await to_thread.run_sync(run)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["straight", "staged"])
+async def test_superseded_writer_is_refused(url: str, first: bool) -> None:
+    """A run that a newer one has superseded can stage, apply and finish nothing, and is told which one took over."""
+    async with open_sqlite(url) as sink:
+        if not first:
+            await import_items(sink, batch(BOTH, ("a", "x", 1)))
+        async with sink.session(FEED) as old:
+            await old.stage(batch(BOTH, ("a", "old", 1), ("b", "old", 1)))
+            async with sink.session(FEED) as new:
+                says = f"run {old.run} of feed 'conformance' may not write any more: run {new.run} took over"
+                for write in (
+                    lambda: old.stage(batch(BOTH, ("c", "old", 1))),
+                    old.apply,
+                    old.discard,
+                    lambda: old.keep([Reject(1, 1, None, None, "bad", "", "d")]),
+                    lambda: old.finish(RunRecord(FEED.name, old.run, RunStatus.COMPLETE)),
+                ):
+                    with pytest.raises(Superseded, match=re.escape(says)):
+                        await write()
+                await new.stage(batch(BOTH, ("a", "new", 2)))
+                counts = await new.apply()
+                await new.finish(RunRecord(FEED.name, new.run, RunStatus.COMPLETE, counts=counts))
+        async with open_queries(url) as queries:
+            assert [item["name"] async for item in queries.items(FEED.name)] == ["new"]
+            ended = {row.record.run: row.record for row in await queries.runs(FEED.name)}[old.run]
+    assert (ended.status, ended.problems) == (RunStatus.ERROR, (Problem("superseded", f"superseded by run {new.run}"),))
+
+
+async def test_cancelled_session_ends_as_an_error(url: str) -> None:
+    """A session that is cancelled leaves a failed run, no stage, no hidden rows and no open transaction."""
+    async with open_sqlite(url) as sink:
+        with anyio.CancelScope() as scope:
+            async with sink.session(FEED) as session:
+                await session.stage(batch(BOTH, ("a", "x", 1)))
+                scope.cancel()
+                await session.stage(batch(BOTH, ("b", "x", 1)))
+        assert scope.cancelled_caught
+    assert await ask(url, "SELECT status, finished_at IS NOT NULL FROM data_imports") == [("error", 1)]
+    assert await ask(url, "SELECT count(*) FROM inventory_feed_variants") == [(0,)]
+    assert await ask(url, "SELECT loading_run_id FROM inventory_feeds") == [(None,)]
+
+
+async def test_unapplied_status_reveals_nothing(url: str) -> None:
+    """A run that was applied but is not complete, because its figures did not add up, is taken back where it can be."""
+    async with open_sqlite(url) as sink, sink.session(FEED) as session:
+        await session.stage(batch(BOTH, ("a", "x", 1)))
+        await session.apply()
+        await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
+    assert await ask(url, "SELECT count(*) FROM inventory_feed_variants") == [(0,)]
+
+
+async def test_definition_is_written_only_when_it_differs(url: str) -> None:
+    """A feed's definition comes back as it was given; its `updated_at` and secret stay while nothing differs."""
+    field: dict[str, JsonValue] = {"name": "Lager", "purpose": "inventoryQuantity", "enabled": True, "strip": ["x"], "lookup": {"viel": 9}}
+    feed = FeedDefinition("f", {"delimiter": ";", "guard": {"minItems": 5}, "enabled": True}, (field,))
+    rows = "SELECT f.updated_at, f.hash, p.name FROM inventory_feeds AS f JOIN dropship_providers AS p ON p.id = f.dropship_provider_id"
+    async with open_sqlite(url) as sink:
+        assert await sink.feed("f") is None
+        await _empty_run(sink, feed)
+        first = await ask(url, rows)
+        await _empty_run(sink, feed)
+        assert await ask(url, rows) == first
+        assert await sink.feed("f") == feed
+        other = replace(feed, attributes={"delimiter": ","}, fields=(field, {**field, "name": "Menge", "enabled": False}))
+        await _empty_run(sink, other)
+        assert await sink.feed("f") == other
+    ((updated_at, secret, provider),) = await ask(url, rows)
+    assert updated_at > first[0][0]
+    assert secret == first[0][1]
+    assert len(secret) >= 32
+    assert provider == "f"
+
+
+async def _empty_run(sink: Sink, feed: FeedDefinition) -> None:
+    async with sink.session(feed) as session:
+        await session.apply()
+        await session.finish(RunRecord(feed.name, session.run, RunStatus.COMPLETE))
+
+
+async def test_run_record_comes_back_whole(url: str) -> None:
+    """What `finish` stores is what `runs` returns, with the source, the times and the kept rejects."""
+    feed = replace(FEED, attributes={"resourceLocation": "https://user:***@example.com/a.csv"})
+    rejects = [
+        Reject(7, 9, "stock", "many", "is no number", "a;many", "a.csv"),
+        Reject(8, 10, None, None, "totals", "", "a.csv", "skipped"),
+    ]
+    async with open_sqlite(url) as sink, sink.session(feed) as session:
+        await session.keep(rejects)
+        await session.keep([])
+        await session.discard()
+        record = RunRecord(
+            feed.name, session.run, RunStatus.ERROR, 9, Counts(1, 2, 3, 1, 4), 1, 1, 0, 1234, 0.5,
+            {"fetch": StageTimes(0.1, 0.2, 0.3)}, {"delimiter": ";"}, (Problem("guard", "too few", line=3),),
+        )  # fmt: skip
+        await session.finish(record)
+    async with open_queries(url) as queries:
+        (row,) = await queries.runs()
+        assert [reject async for reject in queries.rejects(session.run)] == rejects
+    assert row.record == record
+    assert (row.source, row.rejects_kept) == ("https://user:***@example.com/a.csv", 2)
+    assert row.finished_at is not None
+    assert row.started_at <= row.finished_at
+
+
+async def test_rejects_are_capped(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first rejects of a run are kept, in order, however they are handed over."""
+    monkeypatch.setattr(session_module, "REJECTS_KEPT", 3)
+    rejects = [Reject(number, number, None, None, "bad", "", "d") for number in range(5)]
+    async with open_sqlite(url) as sink, sink.session(FEED) as session:
+        await session.keep(rejects[:2])
+        await session.keep(rejects[2:])
+        await session.keep(rejects)
+    async with open_queries(url) as queries:
+        assert [reject.record async for reject in queries.rejects(1)] == [0, 1, 2]
+
+
+async def test_times_move_with_what_changed(url: str) -> None:
+    """A price change moves `updatedAt` only, a stock change `inventoryUpdatedAt` too; an unchanged item moves neither."""
+    columns = ("inventoryQuantity", "retailPrice")
+    times = "SELECT external_id, updated_at, inventory_updated_at FROM inventory_feed_variants"
+    async with open_sqlite(url) as sink:
+        await import_items(sink, batch(columns, ("a", 1, 5), ("b", 1, 5), ("c", 1, 5)))
+        before = {key: moments for key, *moments in await ask(url, times)}
+        await import_items(sink, batch(columns, ("a", 2, 5), ("b", 1, 6), ("c", 1, 5)))
+        after = {key: moments for key, *moments in await ask(url, times)}
+    moved = {key: tuple(new != old for new, old in zip(after[key], before[key], strict=True)) for key in before}
+    assert moved == {"a": (True, True), "b": (True, False), "c": (False, False)}
+
+
+async def test_equal_values_under_another_digest_only_refresh_the_digest(url: str) -> None:
+    """A row whose digest differs but whose values do not is unchanged; it gets its new digest and nothing else moves."""
+    same = batch(BOTH, ("a", "x", 1))
+    async with open_sqlite(url) as sink:
+        await import_items(sink, same)
+        before = await ask(url, "SELECT updated_at, inventory_updated_at, run_id FROM inventory_feed_variants")
+        _, counts = await import_items(sink, replace(same, digests=[42]))
+        assert counts == Counts(unchanged=1)
+        assert await ask(url, "SELECT updated_at, inventory_updated_at, run_id FROM inventory_feed_variants") == before
+        assert await ask(url, "SELECT content_hash FROM inventory_feed_variants") == [(42,)]
+        await ask(url, "UPDATE inventory_feed_variants SET content_hash = NULL, name = 'by hand'")
+        _, counts = await import_items(sink, replace(same, digests=[42]))
+    assert counts == Counts(updated=1)
+
+
+async def test_items_are_shown_as_the_api_shows_them(url: str) -> None:
+    """Items have API names and exact values, the feed's stock settings applied, and times in RFC 3339."""
+    feed = replace(FEED, attributes={"allocationBuffer": 2, "maximumInventoryQuantity": 5})
+    columns = ("name", "inventoryQuantity", "retailPrice", "taxable", "options")
+    new = batch(columns, ("00123", "x", 10, 12_500_000, 0, '[{"name":"Size"}]'), ("b", None, 3, None, None, None))
+    async with open_sqlite(url) as sink, sink.session(feed) as session:
+        await session.stage(new)
+        counts = await session.apply()
+        await session.finish(RunRecord(feed.name, session.run, RunStatus.COMPLETE, counts=counts))
+    async with open_queries(url) as queries:
+        first, second = [item async for item in queries.items(feed.name)]
+    assert first["externalId"] == "00123"
+    assert (first["retailPrice"], first["taxable"], first["options"]) == (Decimal("12.5"), False, [{"name": "Size"}])
+    assert (first["availableQuantity"], second["availableQuantity"]) == (5, 1)
+    assert (second["retailPrice"], second["taxable"], second["options"], second["status"]) == (None, True, [], "pending")
+    assert first["hash"] == f"{new.digests[0] & (2**64 - 1):016x}"
+    for name in ("lastFetchedAt", "inventoryUpdatedAt", "createdAt", "updatedAt"):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", str(first[name]))
+
+
+async def test_unknown_names_are_told(url: str) -> None:
+    """Asking for a feed or a run that is not there names what there is."""
+    async with open_sqlite(url) as sink:
+        await import_items(sink)
+    async with open_queries(url) as queries:
+        with pytest.raises(ConfigError, match=r"there is no feed 'x' in .*; there are: conformance"):
+            await anext(queries.items("x"))
+        with pytest.raises(ConfigError, match="there is no feed 'x'"):
+            await queries.runs("x")
+        with pytest.raises(ConfigError, match="there is no run 9"):
+            await anext(queries.rejects(9))
+
+
+@pytest.mark.parametrize("url", ["sqlite:x.db", "sqlite://host/x.db", "sqlite:///x.db?mode=ro", "http://x/y.db"])
+def test_other_urls_are_refused(url: str) -> None:
+    """A URL that is not one of the four forms is refused."""
+    with pytest.raises(ConfigError, match="SQLite URL"):
+        locate(url)
+
+
+def test_urls_name_paths() -> None:
+    """Three slashes are a relative path, four an absolute one; what a URI would escape is escaped."""
+    assert locate("sqlite:////srv/a b%3F.db").uri == "file:/srv/a%20b%253F.db"
+    assert locate("sqlite:///shop.db").path == Path("shop.db")
+    assert locate("sqlite://").uri != locate("sqlite://").uri
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(sqlite3.SQLITE_BUSY, Retry), (sqlite3.SQLITE_FULL, ConfigError), (sqlite3.SQLITE_CORRUPT, ConfigError), (1, InternalError)],
+)
+def test_database_errors_say_what_to_do(code: int, kind: type[Exception]) -> None:
+    """A lock is tried again, a full or damaged disk is the operator's, a wrong statement is ours."""
+    error = sqlite3.OperationalError("told so")
+    error.sqlite_errorcode = code
+    assert isinstance(explain(error, "shop.db"), kind)
+
+
+def test_rows_of_any_number_are_inserted_once() -> None:
+    """However many rows there are, the pieces hold each of them once and in order, in few statements."""
+    insert = Insert("INSERT INTO t", "(?, ?)", "")
+    for count in (0, 1, 31, 32, 33, 512, 1_500, 1_663):
+        pieces = [(text, list(parameters)) for text, parameters in insert.pieces([(n, -n) for n in range(count)])]
+        assert [value for _, lists in pieces for values in lists for value in values[::2]] == list(range(count))
+        assert all(text.count("?") == len(values) for text, lists in pieces for values in lists)
+        assert len(pieces) <= 4
+
+
+def test_digests_know_what_blank_means() -> None:
+    """The stored digest changes when blank cells of its columns begin to clear, and stays in 64 bits."""
+    plain, same = batch(BOTH, ("a", None, 1)), batch(BOTH, ("a", None, 1), clears=("grams",))
+    clearing = batch(BOTH, ("a", None, 1), clears=("name",))
+    assert stored_digests(plain) == stored_digests(same)
+    assert stored_digests(plain) != stored_digests(clearing)
+    assert all(-(2**63) <= digest < 2**63 for digest in stored_digests(clearing))
+
+
+def test_bitmap_is_a_set() -> None:
+    """Each number is new once, whatever lies between them."""
+    numbers, bitmap = [1, 65_535, 65_536, 7, 2**40, 8], Bitmap()
+    assert [bitmap.add(number) for number in [*numbers, *numbers]] == [True] * 6 + [False] * 6
+    assert bitmap.size == 6
+
+
+def test_times_are_exact() -> None:
+    """Microseconds survive the way to text, where a float would round them."""
+    assert rfc3339(1_763_900_000_123_457) == "2025-11-23T12:13:20.123457Z"
+    assert rfc3339(None) is None
