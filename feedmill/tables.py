@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def run_lines(record: RunRecord) -> Iterator[str]:
     """Yield what a person wants to know of a run: outcome, figures, how it was read, problems."""
     counts = record.counts
-    title = f"run {record.run}" if record.run else "dry run"
+    title = "dry run" if record.dry_run else f"run {record.run}" if record.run else "run"
     yield f"{title} of {record.feed}: {'refused or failed' if record.status is RunStatus.ERROR else record.status.value}"
     figures = {
         "read": record.read,
