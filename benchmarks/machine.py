@@ -1,0 +1,48 @@
+"""What the figures were measured on: they mean nothing without it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from benchmarks.peers import command_version, find_command
+
+_ROOT = Path(__file__).parents[1]
+
+
+def describe_machine() -> str:
+    """Return processor, cores, Python, both SQLites and the commit in one line."""
+    command = find_command()
+    parts = (
+        _processor(),
+        f"{os.cpu_count()} cores",
+        f"{platform.system()} {platform.machine()}",
+        f"Python {platform.python_version()}",
+        f"SQLite {sqlite3.sqlite_version}",
+        f"sqlite3 command line {command_version(command)}" if command else "no sqlite3 command line",
+        f"commit {_commit()}",
+    )
+    return ", ".join(parts)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _commit() -> str:
+    commit = _git("rev-parse", "--short", "HEAD")
+    return f"{commit} with changes" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    try:
+        return subprocess.run(["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,115 @@
+"""The figures as one page of Markdown, and whether they are what was promised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.measure import Measurement
+from benchmarks.parts import PARTS
+from benchmarks.whole import FIRST, PEER, SMALL, Whole
+
+PROMISED_ROWS: Final = 1_000_000
+"""For how many rows the promises are made: in small runs starting Python takes longer than the work."""
+
+PROMISED_RSS: Final = 200e6
+PROMISED_RATIO: Final = 0.5
+_ABOUT_THE_SAME: Final = 1.25
+"""How much more memory ten times the rows may take and still be called the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All that was measured in one run of the benchmarks."""
+
+    rows: int
+    size: int
+    pairs: int
+    machine: str
+    parts: dict[str, Measurement]
+    whole: Whole | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A promise, what was found, and whether it was kept."""
+
+    text: str
+    found: str
+    kept: bool
+
+
+def check_promises(results: Results) -> list[Promise]:
+    """Compare a whole benchmark with what is promised of Feedmill; nothing is promised of fewer than `PROMISED_ROWS`."""
+    whole = results.whole
+    if whole is None or results.rows < PROMISED_ROWS:
+        return []
+    full, small = whole.runs[FIRST].peak_rss, whole.runs[SMALL].peak_rss
+    promises = [
+        Promise("peak RSS of the first load is under 200 MB", _megabytes(full), full < PROMISED_RSS),
+        Promise("and about the same for a tenth of the rows", f"{_megabytes(small)} there", full <= small * _ABOUT_THE_SAME),
+    ]
+    if whole.ratio is not None:
+        found = f"{whole.ratio:.2f} times as fast; pairs: {', '.join(f'{ratio:.2f}' for ratio in whole.ratios)}"
+        promises.append(Promise("at least half as fast as sqlite3's own import and upsert", found, whole.ratio >= PROMISED_RATIO))
+    return promises
+
+
+def write_report(results: Results) -> str:
+    """Return the page."""
+    return "\n".join(_lines(results)) + "\n"
+
+
+def _lines(results: Results) -> Iterator[str]:
+    yield from ("# Benchmarks", "")
+    yield f"A generated catalogue of {results.rows:,} items in 11 columns ({results.size / 1e6:,.0f} MB of CSV), each figure the"
+    yield f"median of {results.pairs}; `make bench` measures again."
+    yield from ("", f"{results.machine}.")
+    if results.whole is not None:
+        yield from _whole(results.whole)
+    yield from _promises(check_promises(results))
+    if results.parts:
+        yield from _parts(results.parts)
+
+
+def _whole(whole: Whole) -> Iterator[str]:
+    yield from ("", "## Whole syncs", "")
+    yield "Over HTTP from a supplier on loopback into SQLite, each in a fresh process. `sqlite3` reads the same file from disk and"
+    yield "fills a table of the same columns, types, key and indices, types converted, in WAL mode. Seconds are from the start of the"
+    yield "process to its exit; CPU and peak RSS are of the process and all its children together, without the supplier."
+    yield ""
+    yield "| run | rows | seconds | rows/s | CPU seconds | peak RSS | seconds at work, by stage |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
+    for title, run in whole.runs.items():
+        figures = f"{run.rows:,} | {run.wall:.2f} | {run.rows / run.wall:,.0f} | {run.cpu:.2f} | {_megabytes(run.peak_rss)}"
+        yield f"| {title} | {figures} | {_at_work(run)} |"
+    yield ""
+    if PEER in whole.runs:
+        yield "In every pair both first loads ended with equal tables: the same keys, and with each the same value in every mapped column."
+    else:
+        yield "**The `sqlite3` command line is not installed: nothing was compared.**"
+
+
+def _promises(promises: list[Promise]) -> Iterator[str]:
+    if promises:
+        yield from ("", "| promised | measured | kept |", "| --- | --- | --- |")
+    for promise in promises:
+        yield f"| {promise.text} | {promise.found} | {'yes' if promise.kept else '**no**'} |"
+
+
+def _parts(parts: dict[str, Measurement]) -> Iterator[str]:
+    yield from ("", "## The stages alone", "", "Each in a process of its own, on one thread, by its own clock.", "")
+    yield "| stage | rows | seconds | rows/s |"
+    yield "| --- | ---: | ---: | ---: |"
+    for name, run in parts.items():
+        yield f"| {PARTS[name]} | {run.rows:,} | {run.seconds:.2f} | {run.rate:,.0f} |"
+
+
+def _at_work(run: Measurement) -> str:
+    busy = run.facts.get("busy")
+    return ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in busy.items()) if isinstance(busy, dict) else ""
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"

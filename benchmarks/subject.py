@@ -1,0 +1,39 @@
+"""What the subjects share: the feed's recipe, the file in chunks, and how a result is handed back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from benchmarks.catalogue import FEED, FIELDS, SETTINGS
+from engine.contracts import DocumentFacts, Mapper
+from engine.document import CHUNK_BYTES
+from engine.feed import build_feed
+from engine.flow.transform import Recipe
+from feedmill.assembly import make_recipe
+from plugins.manager import load_registry
+
+
+def make_benchmark_recipe() -> Recipe:
+    """Return the recipe of the feed that is measured."""
+    return make_recipe(load_registry(), build_feed(FEED, SETTINGS, FIELDS))
+
+
+def make_mapper(recipe: Recipe, path: Path) -> Mapper:
+    """Return a mapper for the file."""
+    return recipe.create_mapper(recipe.settings, DocumentFacts(path.name, path.stat().st_size, charset="utf-8"))
+
+
+def read_chunks(path: Path) -> Iterator[bytes]:
+    """Read the file in chunks as a connector yields them."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def hand_back(rows: int, seconds: float, **facts: object) -> None:
+    """Print the result for `measure`."""
+    sys.stdout.buffer.write(orjson.dumps({"rows": rows, "seconds": seconds, **facts}))

@@ -1,0 +1,56 @@
+"""The benchmarks run: nobody should find out that they do not on the day a figure is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measure import SubjectFailed, measure_command, measure_module
+from benchmarks.parts import PARTS
+from benchmarks.peers import find_command
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the benchmarks from the repository's root, as `make bench` does."""
+    return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
+    """Every subject ends, counts what it must and has its row in the page; the page is written only where it was asked for."""
+    page = tmp_path / "page.md"
+    done = run("--smoke", "--write", str(page))
+    assert done.returncode == 0, done.stderr
+    assert page.read_text(encoding="utf-8") == done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ") and " ---" not in line]
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows if "5,000" in row][-4:] == list(PARTS.values())
+    assert sum("5,000" in row for row in rows) == len(PARTS) + 3 + (find_command() is not None)
+    assert ("equal tables" if find_command() else "nothing was compared") in done.stdout
+
+
+def test_one_subject_can_be_measured_alone() -> None:
+    """`--only` measures that subject and no other."""
+    done = run("--smoke", "--only", "split")
+    assert done.returncode == 0, done.stderr
+    assert PARTS["split"] in done.stdout
+    assert "Whole syncs" not in done.stdout
+
+
+def test_memory_of_children_counts() -> None:
+    """The peak is that of a process and its children together, and no less than either has really touched."""
+    child = "import sys, time; held = b'x' * 50_000_000; time.sleep(0.2)"
+    script = f"import subprocess, sys; held = b'x' * 30_000_000; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    measured = measure_command([sys.executable, "-"], script, rows=1)
+    assert measured.peak_rss > 80_000_000
+    assert measured.wall > measured.cpu > 0
+
+
+def test_a_subject_that_fails_fails_the_benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A sync that ends as `error` is never taken for a fast one."""
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SubjectFailed, match=r"benchmarks\.sync"):
+        measure_module("sync", str(tmp_path / "missing.csv"), str(tmp_path / "shop.db"))
