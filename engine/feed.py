@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -37,6 +37,8 @@ def _blank_is_none(value: object) -> object:
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_split_text)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
+StoredNumber = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+"""A number that comes back from a store as one: as text it would be read in the feed's notation, `1.234` as a thousand."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Quantity = Annotated[int, Field(ge=0, lt=2**62)]
 
@@ -103,15 +105,10 @@ class FieldRow(Resource):
     inventory_quantity_default: Quantity | None = None
     meta_fields_scope: OptionalText = None
     default: OptionalText = None
-    lookup: Annotated[Mapping[str, str | int | Decimal], BeforeValidator(_parse_object)] = Field(default_factory=dict)
+    lookup: Annotated[Mapping[str, str | int | StoredNumber], BeforeValidator(_parse_object)] = Field(default_factory=dict)
     blank: Literal["skip", "clear"] = "skip"
     locations: Literal["sum", "first"] = "sum"
     rules: Texts = Field(default=(), description="Names of field rules that plugins registered, applied in order.")
-
-    @field_serializer("lookup", when_used="json")
-    def _dump_lookup(self, table: Mapping[str, str | int | Decimal]) -> dict[str, str | int | float]:
-        # A number must come back as a number: as text it would be read in the feed's notation, 1.234 as a thousand.
-        return {key: float(value) if isinstance(value, Decimal) else value for key, value in table.items()}
 
     @model_validator(mode="after")
     def _check_sense(self) -> Self:

@@ -321,8 +321,16 @@ def prepare(
     return apply
 
 
-def look_up(table: Mapping[str, str | int | Decimal]) -> Callable[[str], str | None]:
-    """Return a look-up of whole cells: exact first, then without regard to case."""
-    exact = {key.strip(): str(value) for key, value in table.items()}
+def look_up(table: Mapping[str, str | int | Decimal], notation: str = "decimal") -> Callable[[str], str | None]:
+    """Return a look-up of whole cells: exact first, then without regard to case.
+
+    Texts of the table are read as cells are; a number of the table is written in the feed's notation first, so that it
+    means the same under any.
+    """
+
+    def write(value: str | int | Decimal) -> str:
+        return f"{value:f}".replace(".", "," if notation == "comma" else ".") if isinstance(value, Decimal) else str(value)
+
+    exact = {key.strip(): write(value) for key, value in table.items()}
     folded = {key.casefold(): value for key, value in exact.items()}
     return lambda text: exact.get(text, folded.get(text.casefold()))

@@ -12,7 +12,7 @@ import orjson
 from engine.errors import ConfigError, RefuseRun, RejectRecord
 from engine.mapping import convert
 from engine.mapping.convert import Bad, CellReader, FreeText, Identifiers, Memo, Read
-from engine.mapping.numbers import checked
+from engine.mapping.numbers import as_quantity
 from engine.schema import ATTRIBUTES, Kind
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _compile_cell(row: FieldRow, feed: Feed, numbers: NumberReader, rules: Mappi
             f"mapping row {row.name!r}: no plugin registered the rule {unknown[0]!r}; installed: {', '.join(sorted(rules)) or 'none'}"
         )
     text_rules = convert.prepare(strip=row.strip, rules=[rules[name] for name in row.rules], prefix=row.prefix, slugify=row.slugify)
-    known = convert.look_up(row.lookup) if row.lookup else None
+    known = convert.look_up(row.lookup, feed.decimal_notation) if row.lookup else None
     parse = _value_reader(row, feed, numbers, position)
 
     target = _TARGET_OF.get(row.purpose, row.purpose)
@@ -188,10 +188,10 @@ def _value_reader(row: FieldRow, feed: Feed, numbers: NumberReader, position: in
     return readers.get(purpose, lambda text: text)
 
 
-def _advised(read: Callable[[str], int]) -> Reader:
+def _advised(read: Callable[[str], int | float]) -> Reader:
     """Add the cure to what a stock figure's reader complains of."""
 
-    def advised(text: str) -> int:
+    def advised(text: str) -> int | float:
         try:
             return read(text)
         except RejectRecord as fault:
@@ -268,9 +268,10 @@ def _combiner(target: str, row: FieldRow) -> Callable[[tuple[Read, ...]], Read]:
 
 
 def _sum_locations(parts: tuple[Read, ...]) -> Read:
-    known = [part for part in parts if isinstance(part, int)]
+    known = [part for part in parts if isinstance(part, int | float)]
     try:
-        return checked(sum(known)) if known else None
+        # Fractions are added as decimals: 0.1 and 0.2 pieces are 0.3.
+        return as_quantity(sum((Decimal(repr(part)) for part in known), Decimal(0))) if known else None
     except RejectRecord as fault:
         return Bad(str(fault))
 
