@@ -138,6 +138,15 @@ def test_a_lookup_turns_texts_into_values() -> None:
     assert read_cells({**PRICE, "lookup": {"tba": Decimal("9.95")}}, "TBA") == [9_950_000]
 
 
+@pytest.mark.parametrize("notation", ["decimal", "comma"])
+def test_a_number_of_a_lookup_means_the_same_in_any_notation(notation: str) -> None:
+    """A number that a person configured is no text of the source: 1.234 is never a thousand."""
+    assert read_cells({**PRICE, "lookup": {"tba": Decimal("1.234"), "big": 1234}}, "tba", "big", decimalNotation=notation) == [
+        1_234_000,
+        1_234_000_000,
+    ]
+
+
 def test_a_blank_is_skipped_or_clears() -> None:
     """Both are None in the row; the batch says which columns clear, and every source of a column must agree."""
     header = ("sku", "n", "d", "q1", "q2")
