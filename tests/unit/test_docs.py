@@ -1,0 +1,232 @@
+"""The pages of docs/ say what the code does: tables, commands, attributes, links."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+import pytest
+
+from engine.batch import Reject
+from engine.feed import COMPUTED, Feed, FieldRow, GuardLimits, Purpose, build_feed
+from engine.mapping.numbers import NumberReader
+from engine.quantity import available_quantity
+from engine.run import RunRecord, RunStatus
+from engine.schema import ATTRIBUTES, Kind
+from feedmill.cli import build_app
+from feedmill.commands.arguments import parse_fields, parse_settings
+from feedmill.shapes import shape_reject, shape_run
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = {path.relative_to(DOCS).as_posix(): path.read_text("utf-8") for path in sorted(DOCS.rglob("*.md"))}
+GENERATED = re.compile(r"<!-- generated: .*?<!-- /generated -->", re.DOTALL)
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for room in ("engine", "connectors", "mappers", "sinks", "plugins", "feedmill")
+    for path in sorted((ROOT / room).rglob("*.py"))
+}
+LINE = 120
+
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+def load_generator() -> ModuleType:
+    """Import docs/generate_reference.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("generate_reference", DOCS / "generate_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GENERATOR = load_generator()
+
+
+def written(page: str) -> str:
+    """Return what a person wrote of a page."""
+    return GENERATED.sub("", PAGES[page])
+
+
+def aliases(model: type[Any]) -> set[str]:
+    """Return the API names of a model."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def known_names() -> set[str]:
+    """Return every camelCase name that a page may put in backticks."""
+    shown = {"availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
+    return aliases(Feed) | aliases(FieldRow) | aliases(GuardLimits) | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
+
+
+@each_page
+def test_generated_tables_are_current(page: str) -> None:
+    """What stands between the marks is what the code gives now; `python docs/generate_reference.py` writes it."""
+    assert GENERATOR.render(PAGES[page]) == PAGES[page], f"docs/{page} is out of date: run python docs/generate_reference.py"
+
+
+@each_page
+def test_a_page_fits_the_screen(page: str) -> None:
+    """No line that a person wrote is wider than the house allows, table rows apart."""
+    wide = [line for line in written(page).splitlines() if len(line) > LINE and not line.startswith(("|", "{"))]
+    assert not wide
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    """A page that nobody can find might as well not exist."""
+    listed = re.findall(r":\s+([\w/-]+\.md)\s*$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(PAGES)
+
+
+@each_page
+def test_links_lead_somewhere(page: str) -> None:
+    """Every relative link names a file that is there, and a heading of it where it names one."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", written(page)):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = ((DOCS / page).parent / name).resolve() if name else DOCS / page
+        assert path.is_file(), f"docs/{page} links to {target}"
+        headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+        slugs = {re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-")) for heading in headings}
+        assert not anchor or anchor in slugs, f"docs/{page} links to {target}"
+
+
+@each_page
+def test_names_in_backticks_are_names_of_the_api(page: str) -> None:
+    """Every camelCase word set as code is an attribute, a limit, a purpose or a field of what is printed."""
+    words = re.findall(r"`(?:guard\.)?([a-z]+(?:[A-Z][a-z]+)+)`", written(page))
+    assert set(words) <= known_names()
+
+
+@each_page
+def test_settings_and_fields_exist(page: str) -> None:
+    """Every `--set` names an attribute that can be set, every `--field` a purpose."""
+    settings = re.findall(r"--set ([a-zA-Z.]+)=", written(page))
+    assert {name.partition(".")[0] for name in settings} <= aliases(Feed)
+    assert {name.partition(".")[2] for name in settings if "." in name} <= aliases(GuardLimits)
+    assert set(re.findall(r"--field ([a-zA-Z]+)=", written(page))) <= set(get_args(Purpose))
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Yield the arguments of every `feedmill` command of a page's code."""
+    joined = re.sub(r"\\\n(?:> )?", " ", text)
+    for line in re.findall(r"^(?:\$ |    )(feedmill .*)$", joined, re.MULTILINE):
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(lexer)
+        stop = next((place for place, word in enumerate(words) if word in {"|", ";", "&&"}), len(words))
+        yield words[1:stop]
+
+
+@each_page
+def test_commands_can_be_given(page: str) -> None:
+    """Every command line of a page parses, and its settings and fields make a feed."""
+    app = build_app()
+    for arguments in commands(written(page)):
+        _, bound, *_ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        given = bound.arguments
+        settings, fields = parse_settings(given.get("settings")), parse_fields(given.get("fields"))
+        assert build_feed("docs", settings, fields).name == "docs"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in PAGES[page]])
+def test_python_blocks_are_python(page: str) -> None:
+    """Every block of Python compiles."""
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", PAGES[page], re.DOTALL)):
+        compile(block, f"docs/{page}[{number}]", "exec")
+
+
+@pytest.mark.parametrize("page", ["how-to/map-columns.md", "how-to/fetch-over-http.md"])
+def test_python_blocks_that_stand_alone_run(page: str) -> None:
+    """The mapping rows shown are rows that Feedmill takes."""
+    for block in re.findall(r"```python\n(.*?)```", PAGES[page], re.DOTALL):
+        exec(block, {})
+
+
+def test_the_plugin_page_shows_the_plugin() -> None:
+    """The code of the rule is that of examples/plugin, but for docstrings."""
+    module = (ROOT / "examples/plugin/feedmill_acme.py").read_text("utf-8")
+    rule = re.findall(r"```python\n(.*?)```", PAGES["how-to/write-a-plugin.md"], re.DOTALL)[0]
+    assert [line for line in rule.splitlines() if line not in module.splitlines()] == []
+
+
+def test_every_attribute_has_its_note_and_no_note_is_left_over() -> None:
+    """docs/reference/notes.toml and the models name the same attributes."""
+    notes = GENERATOR.NOTES
+    assert sorted(name for theme in notes["feed"].values() for name in theme) == sorted(aliases(Feed))
+    assert sorted(notes["guard"]) == sorted(aliases(GuardLimits))
+    assert sorted(notes["row"]) == sorted(aliases(FieldRow))
+    assert list(notes["item"]) == list(ATTRIBUTES)
+
+
+NAMED_OTHERWISE = {
+    *("name", "enabled"),  # a feed's `enabled` is copied to its table for a scheduler to come
+    *("resource_location", "fields", "inventory_policy", "dropship_provider_id"),
+    *("xml_mapping", "xml_path", "xml_namespaces", "json_mapping", "json_root", "json_structure"),  # handed to mappers that plugins bring
+}
+"""Attributes that code names without acting on them."""
+
+
+def uses(field: str, alias: str) -> list[str]:
+    """Return the modules, the feed's own apart, that read an attribute of a feed."""
+    direct = re.compile(rf"\b(?:feed|built|limits)\.{field}\b|\.get\(\"{alias}\"|, \"{alias}\", problems|\"{field}\"")
+    return [name for name, text in SOURCES.items() if name != "engine/feed.py" and direct.search(text)]
+
+
+@pytest.mark.parametrize(("model", "listed"), [(Feed, "in_force"), (GuardLimits, "guard_in_force")])
+def test_what_is_called_in_force_is_used_and_nothing_else_is(model: type[Any], listed: str) -> None:
+    """An attribute in force is read by some module besides the feed's; one that is only kept is read by none."""
+    in_force = set(GENERATOR.NOTES[listed]) - {"name", "resourceLocation", "fields"}
+    for name, field in model.model_fields.items():
+        alias = field.alias or name
+        idle = GENERATOR.state_of(alias, in_force=GENERATOR.NOTES[listed], idle=GENERATOR.feed._IDLE_FEED)
+        if alias in in_force:
+            assert uses(name, alias), f"{alias} is called in force, but nothing reads it"
+        elif idle == "kept" and name not in NAMED_OTHERWISE:
+            assert not uses(name, alias), f"{alias} is called kept, but {uses(name, alias)} read it"
+
+
+def test_figures_are_read_as_the_pages_say() -> None:
+    """What the pages say of awkward figures is what the reader makes of them."""
+    numbers = NumberReader("comma")
+    read = {text: numbers.quantity(text) for text in (">100", "100+", "10-50", "39,5")}
+    assert read == {">100": 100, "100+": 100, "10-50": 10, "39,5": 39.5}
+    assert available_quantity(read["39,5"]) == 39
+    assert all(f"`{text}`" in PAGES["how-to/read-csv.md"] for text in read)
+    assert (numbers.embedded("ca. 12 Stk."), numbers.money("8,00")) == ("12", 8_000_000)
+
+
+def test_the_items_page_explains_every_kind() -> None:
+    """Every kind of value that an item has is explained."""
+    assert [kind.value for kind in Kind if f"*{kind.value}*" not in PAGES["reference/items.md"]] == []
+
+
+def first_column(page: str, heading: str) -> list[str]:
+    """Return the names in the first column of the table below a heading."""
+    section = PAGES[page].partition(f"{heading}\n")[2]
+    table = re.search(r"\| --- .*?\n((?:\|.*\n)+)", section)
+    assert table is not None
+    return [name for row in table[1].splitlines() for name in re.findall(r"`([\w-]+)`", row.split("|")[1])]
+
+
+def test_the_run_record_page_lists_every_field() -> None:
+    """`--json` prints these fields and no others, in this order; rejects as well."""
+    assert first_column("reference/run-record.md", "# The run record") == list(shape_run(RunRecord("a", 1, RunStatus.COMPLETE)))
+    reject = shape_reject(Reject(1, 1, None, None, "", "", ""), feed="a", run=1)
+    assert sorted(first_column("reference/run-record.md", "## Rejects")) == sorted(reject)
+
+
+def test_the_run_record_page_lists_every_code() -> None:
+    """Every code that a problem can have is explained, and no other."""
+    literal = {code for name, text in SOURCES.items() for code in re.findall(r"Problem\(\"([\w-]+)\"", text)}
+    judging = re.search(r"def _code.*?\n    return (.*)", SOURCES["engine/flow/pipeline.py"])
+    assert judging is not None
+    judged = set(re.findall(r"\"\w+\": \"([\w-]+)\"", judging[1]))
+    assert set(first_column("reference/run-record.md", "## Problems")) == literal | judged | {"rejected"}
