@@ -8,8 +8,11 @@ from typing import Final, Literal, TypeAlias
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | dict[str, JsonValue] | None"
 
-Value: TypeAlias = str | int | None
-"""A mapped value as it is stored, see `engine.schema.Kind`: text, an integer, money scaled to an integer, JSON text, or None."""
+Value: TypeAlias = str | int | float | None
+"""A mapped value as it is stored, see `engine.schema.Kind`: text, an integer, money scaled to an integer, JSON text, or None.
+
+A float occurs only as the fraction of a piece, never as money.
+"""
 
 RAW_TEXT_LIMIT: Final = 2_000
 """Characters of a rejected record that are kept; enough to find it, too few to fill a disk."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import floor
+
 
 def available_quantity(
-    quantity: int | None,
+    quantity: float | None,
     *,
     override: str = "none",
     manual: int | None = None,
@@ -15,13 +17,13 @@ def available_quantity(
     """Return the quantity that may be sold: after override, buffer, minimum and cap, never negative; None when unknown.
 
     `override` `manual` sells the manual figure whatever the supplier says, `maximum` sells at most that. Below `minimum`
-    nothing is sold; more than `maximum` is never shown.
+    nothing is sold; more than `maximum` is never shown. Fractions are cut: 39.5 pieces are 39 to sell.
     """
     if override == "manual" and manual is not None:
         return max(manual, 0)
     if quantity is None:
         return None
-    available = quantity - (buffer or 0)
+    available = floor(quantity) - (buffer or 0)
     if override == "maximum" and manual is not None:
         available = min(available, manual)
     if minimum is not None and available < minimum:

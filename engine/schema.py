@@ -25,6 +25,8 @@ class Kind(Enum):
     """`str`; identifiers too: `00123` is never a number."""
     INTEGER = "integer"
     """`int` of at most 63 bits."""
+    QUANTITY = "quantity"
+    """`int` wherever it is whole; goods by the metre have a `float` of at most six decimals, the nearest to what was sent."""
     MONEY = "money"
     """`int`, millionths of the currency's unit, see `MONEY_SCALE`."""
     FLAG = "flag"
@@ -92,7 +94,7 @@ ATTRIBUTES: Final = MappingProxyType(
             Attribute("options", _JSON, []),
             Attribute("tags", _JSON, []),
             Attribute("metaFields", _JSON),
-            Attribute("inventoryQuantity", _INTEGER),
+            Attribute("inventoryQuantity", Kind.QUANTITY),
             Attribute("locations", _JSON),
             Attribute("retailPrice", _MONEY),
             Attribute("compareAtPrice", _MONEY),

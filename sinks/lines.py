@@ -16,6 +16,7 @@ import orjson
 
 from engine.batch import JsonValue, Reject, Value
 from engine.errors import ConfigError, Superseded
+from engine.mapping.numbers import as_quantity
 from engine.schema import ATTRIBUTES, MONEY_SCALE, Attribute, Kind
 
 Item: TypeAlias = dict[str, Value]
@@ -152,6 +153,8 @@ def _held(attribute: Attribute, value: Any) -> Value:
         return int(value)
     if kind is Kind.INTEGER and isinstance(value, int) and not isinstance(value, bool):
         return _whole(Decimal(value), attribute)
+    if kind is Kind.QUANTITY and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return as_quantity(Decimal(value))
     if kind is Kind.TEXT and isinstance(value, str):
         return value
     raise ValueError(f"{attribute.name} is not a value of kind {kind.value}")

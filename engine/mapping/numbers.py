@@ -30,6 +30,8 @@ _UPPER_BOUND: Final = re.compile(r"[<\u2264]=?\s*$")
 _BOUND: Final = re.compile(
     r"(?:>=?|\u2265)\s*(?P<over>\d{1,18})|(?P<plus>\d{1,18})\s*\+|(?P<low>\d{1,18})\s*[-\u2013\u2014]\s*(?P<high>\d{1,18})"
 )
+_FRACTIONS_BELOW: Final = 10**9
+# Up to there a float holds six decimals exactly enough to print them again.
 _LARGEST: Final = 2**63 - 1
 _LONGEST: Final = 100
 """Characters of the longest text that is taken for a number; beyond it the time to read one would grow with the cell."""
@@ -96,10 +98,11 @@ class NumberReader:
         text = cell.strip().lstrip("'")
         return self.money(text) if text else None
 
-    def quantity(self, text: str) -> int:
-        """Read a stock figure as the whole number of pieces that are surely there.
+    def quantity(self, text: str) -> int | float:
+        """Read a stock figure: what is surely there, never more than exists.
 
-        `>100` and `100+` are 100, `10-50` is 10, `39,5` is 39: never more than exists. A negative figure stays negative.
+        `>100` and `100+` are 100, `10-50` is 10. A fraction stays one (39,5 metres of cloth), cut to six decimals; a negative
+        figure stays negative.
         """
         if text.isdecimal() and len(text) < 18:
             return int(text)
@@ -110,7 +113,7 @@ class NumberReader:
         value = self.decimal(text)
         if value != value.to_integral_value() and _evaluate_whole_in(text, _OTHER[self.notation]):
             raise RejectRecord(f"could be {value} or {text} with thousands; set decimalNotation={_OTHER[self.notation]}")
-        return checked(value.to_integral_value(ROUND_FLOOR))
+        return as_quantity(value)
 
     def embedded(self, text: str) -> str:
         """Return the first number inside a text, as `parseNumber` asks for: `ca. 12 Stk.` holds `12`."""
@@ -141,6 +144,14 @@ def scale_money(amount: Decimal) -> int:
         raise RejectRecord("is too big a number")
     # A product would first be rounded to the digits of the context, and then once more.
     return checked(amount.quantize(_MILLIONTH, ROUND_HALF_EVEN).scaleb(MONEY_DIGITS))
+
+
+def as_quantity(value: Decimal) -> int | float:
+    """Return a quantity as it is held: an integer when it is whole. Raises `RejectRecord` when it is too big."""
+    whole = checked(value.to_integral_value(ROUND_FLOOR))
+    if value == whole or abs(whole) > _FRACTIONS_BELOW:
+        return whole
+    return float(value.quantize(_MILLIONTH, ROUND_FLOOR))
 
 
 def checked(number: int | Decimal) -> int:

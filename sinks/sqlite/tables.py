@@ -5,9 +5,9 @@ Timestamps are INTEGER microseconds since 1970 in UTC, money is INTEGER milliont
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Numeric, Table, Text, UniqueConstraint, text
 
 from engine.schema import ATTRIBUTES, Attribute, Kind
 from sinks.sqlite.landing.statements import default_literal
@@ -97,13 +97,15 @@ REJECTS: Final = Table(
 )
 
 
-def _stored(attribute: Attribute) -> Column[int] | Column[str]:
+# NUMERIC keeps a whole quantity an integer and a fraction a real.
+_TYPES: Final[dict[Kind, type[Text | Numeric[float]]]] = {Kind.TEXT: Text, Kind.JSON: Text, Kind.QUANTITY: Numeric}
+
+
+def _stored(attribute: Attribute) -> Column[Any]:
     literal = default_literal(attribute)
     default = None if literal is None else text(literal)
     required = attribute.name == "externalId" or literal is not None
-    if attribute.kind in (Kind.TEXT, Kind.JSON):
-        return Column(attribute.column, Text, nullable=not required, server_default=default)
-    return Column(attribute.column, Integer, nullable=not required, server_default=default)
+    return Column(attribute.column, _TYPES.get(attribute.kind, Integer), nullable=not required, server_default=default)
 
 
 VARIANTS: Final = Table(
@@ -132,10 +134,6 @@ STAGE: Final = Table(
     Column("item_id", Integer),
     Column("content_hash", Integer, nullable=False),
     Column("layout", Integer, nullable=False),
-    *(
-        Column(attribute.column, Text if attribute.kind in (Kind.TEXT, Kind.JSON) else Integer)
-        for attribute in ATTRIBUTES.values()
-        if attribute.name != "externalId"
-    ),
+    *(Column(attribute.column, _TYPES.get(attribute.kind, Integer)) for attribute in ATTRIBUTES.values() if attribute.name != "externalId"),
     sqlite_with_rowid=False,
 )
