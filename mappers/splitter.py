@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from engine.batch import RawRecords
@@ -54,7 +54,17 @@ class Splitter:
         # Inside a quoted field: text, then again and again a doubled quote, or the hop over a delimiter into the next quoted
         # field. There is nothing after the repetition, so it never gives back what it took.
         hop = b"|" + d + q if delimiter else b""
-        self._inside = re.compile(b"[^" + q + b"]*(?:" + q + b"(?:" + q + hop + b")[^" + q + b"]*){0,%d}" % _TOKENS)
+        within = b"[^" + q + b"]*(?:" + q + b"(?:" + q + hop + b")[^" + q + b"]*){0,%d}" % _TOKENS
+        self._inside = re.compile(within)
+        enclosed = within + q + b"(?!" + q + b")"
+        self._leading = re.compile(q + enclosed)
+        self._fields = self._compile_fields(enclosed, q) if len(delimiter) < 2 and quote else None
+
+    def _compile_fields(self, enclosed: bytes, quote: bytes) -> re.Pattern[bytes]:
+        # The quote comes first and is then looked back from: a search for one literal byte runs at memory speed. A field that
+        # does not close takes all that follows, so that it can only be the last match, with group 1 set.
+        starter = b"[" + b"".join(re.escape(bytes([byte])) for byte in sorted(self._starters)) + b"]"
+        return re.compile(quote + b"(?<=" + starter + quote + b")(?:" + enclosed + b"|([\\s\\S]*))")
 
     def feed(self, data: bytes) -> list[RawRecords]:
         """Take the next bytes; return the pieces that are complete."""
@@ -105,8 +115,23 @@ class Splitter:
 
     def _scan(self, start: int, end: int) -> tuple[int, int]:
         """Return where the last record ends (`start` for nowhere) and where an unclosed quote was opened (-1 for none)."""
-        if not self._quote:
+        if not self._quote or self._buffer.find(self._quote, start, end) < 0:
             return self._last_end([(start, end)], start), -1
+        fields = self._enclosed_fields(self._fields, start, end) if self._fields is not None else None
+        if fields is None:
+            return self._scan_slowly(start, end)
+        return self._last_end(_between(fields, start, end), start), -1
+
+    def _enclosed_fields(self, pattern: re.Pattern[bytes], start: int, end: int) -> list[re.Match[bytes]] | None:
+        """Return the quoted fields of a stretch that begins with a record; None when one stays open."""
+        leading = self._leading.match(self._buffer, start, end)
+        if leading is None and self._buffer[start] == self._quote[0]:
+            return None
+        fields = [leading] if leading is not None else []
+        fields += pattern.finditer(self._buffer, leading.end() if leading is not None else start, end)
+        return None if fields and fields[-1].lastindex is not None else fields
+
+    def _scan_slowly(self, start: int, end: int) -> tuple[int, int]:
         find, quote, buffer = self._buffer.find, self._quote, self._buffer
         unquoted = []
         since = position = start
@@ -117,10 +142,10 @@ class Splitter:
             unquoted.append((since, at))
             closed = self._close(at + 1, end)
             if closed < 0:
-                return self._last_end(unquoted, start), at
+                return self._last_end(reversed(unquoted), start), at
             since = position = closed
         unquoted.append((since, end))
-        return self._last_end(unquoted, start), -1
+        return self._last_end(reversed(unquoted), start), -1
 
     def _follows_delimiter(self, position: int, at: int) -> bool:
         """Tell whether a delimiter of several characters ends at `at`.
@@ -144,9 +169,10 @@ class Splitter:
             if not self._buffer.startswith((self._quote, self._next_field), after, end):
                 return after
 
-    def _last_end(self, unquoted: list[tuple[int, int]], start: int) -> int:
+    def _last_end(self, unquoted: Iterable[tuple[int, int]], start: int) -> int:
+        """Return the position after the last line end in these stretches, which come last first."""
         rfind = self._buffer.rfind
-        for low, high in reversed(unquoted):
+        for low, high in unquoted:
             last = rfind(b"\n", low, high)
             if self._cr_ends:
                 last = max(last, rfind(b"\r", low, high))
@@ -170,3 +196,11 @@ class Splitter:
             f"{self._name}, line {line}: the quote {quote} opened there is not closed {limit}, so the records behind it cannot be "
             f"told apart; have the supplier double or close it, or set quote to none if the feed does not quote its fields"
         )
+
+
+def _between(fields: Sequence[re.Match[bytes]], start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the stretches outside quoted fields, last first."""
+    for enclosed in reversed(fields):
+        yield enclosed.end(), end
+        end = enclosed.start()
+    yield start, end

@@ -180,15 +180,15 @@ def _code(error: FeedmillError) -> str:
 
 @asynccontextmanager
 async def _lone_error() -> AsyncIterator[None]:
-    """Raise what went wrong itself rather than a task group's wrapping of it; when several stages failed, Feedmill's own error."""
+    """Raise what went wrong itself rather than a task group's wrapping of it.
+
+    When several stages failed it is the first: a group holds its errors in the order in which they happened, and what a
+    stage says while it is broken off is a consequence. A crash must not pass for the `Retry` of a source that it cut.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
-        leaves = list(_leaves(group))
-        own = [leaf for leaf in leaves if isinstance(leaf, FeedmillError)]
-        if own or len(leaves) == 1:
-            raise (own or leaves)[0] from None
-        raise
+        raise next(iter(_leaves(group))) from None
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:

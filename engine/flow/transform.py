@@ -102,6 +102,7 @@ class Transform:
         rejects = [self._reject(flaw, ordinal) for flaw, ordinal in zip(batch.flaws, ordinals.flaws, strict=True)]
         for index, flaw in mapped.flaws.items():
             rejects.append(self._reject(replace(flaw, raw=self._mapper.excerpt(raw, flaw.line)), ordinals.rows[index]))
+        rejects.sort(key=lambda reject: reject.record)
         items = replace(mapped.items, records=[ordinals.rows[index] for index in mapped.indices])
         return MappedBatch(items, tuple(rejects), read, _BYTES_AS_OBJECTS * len(raw.data))
 

@@ -14,7 +14,7 @@ import orjson
 
 from engine.errors import RejectRecord
 from engine.mapping.numbers import NumberReader, checked, scale_money
-from engine.schema import MONEY_DIGITS
+from engine.schema import MONEY_DIGITS, MONEY_SCALE
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue, Value
@@ -117,7 +117,7 @@ def refuse_damaged(key: str) -> None:
         raise RejectRecord("is a number in scientific notation: a spreadsheet destroyed the identifier; export it as text")
 
 
-_SUSPECT: Final = re.compile("['\u00a0\u202f]|E\\+", re.IGNORECASE)
+_SUSPECTS: Final = ("'", "\u00a0", "\u202f", "E+", "e+")
 
 
 class Identifiers:
@@ -133,7 +133,8 @@ class Identifiers:
         return self._met_bad
 
     def column(self, cells: Sequence[str]) -> list[Read]:
-        if not _SUSPECT.search("".join(cells)):
+        joined = "".join(cells)
+        if not any(suspect in joined for suspect in _SUSPECTS):
             return [cell.strip() or None for cell in cells]
         return [self._read(cell) for cell in cells]
 
@@ -143,6 +144,41 @@ class Identifiers:
         except RejectRecord as fault:
             self._met_bad = True
             return Bad(str(fault))
+
+
+_PLAIN_LENGTH: Final = 9
+_TELLING: Final = {"decimal": re.compile(r"\.(?:[0-9]{3}(?![0-9])|[0-9]{7})"), "comma": re.compile(r",(?:[0-9]{3}(?![0-9])|[0-9]{7})")}
+
+
+class Prices:
+    """Read a column of prices that has no rules. Prices hardly repeat, and nearly all are plain digits with a decimal mark.
+
+    Such a column is read as floats and scaled, which is exact here: with nine characters at most and six decimals at most the
+    product is below 10**15, where a float is off by less than a quarter. Anything else in the column (a thousands mark,
+    a currency, a blank, three decimals, which have two readings) sends it to the careful reader, cell by cell.
+    """
+
+    __slots__ = ("_allowed", "_mark", "_memo", "_telling")
+
+    def __init__(self, numbers: NumberReader) -> None:
+        self._mark = "," if numbers.notation == "comma" else "."
+        self._allowed = f"0123456789\n{self._mark}"
+        self._telling = _TELLING[numbers.notation]
+        self._memo = Memo(numbers.price)
+
+    @property
+    def met_bad(self) -> bool:
+        return self._memo.met_bad
+
+    def column(self, cells: Sequence[str]) -> list[Read]:
+        joined = "\n".join(cells)
+        if joined.strip(self._allowed) or len(max(cells, key=len)) > _PLAIN_LENGTH or self._telling.search(joined):
+            return self._memo.column(cells)
+        texts = cells if self._mark == "." else joined.replace(",", ".").split("\n")
+        try:
+            return [round(number * MONEY_SCALE) for number in map(float, texts)]
+        except ValueError:
+            return self._memo.column(cells)
 
 
 class FreeText:
@@ -160,65 +196,15 @@ class FreeText:
         return [cell.strip() or None for cell in cells]
 
 
-_YES: Final = frozenset(
-    {
-        "y",
-        "yes",
-        "true",
-        "1",
-        "in_stock",
-        "instock",
-        "available",
-        "ja",
-        "j",
-        "wahr",
-        "oui",
-        "vrai",
-        "si",
-        "sí",
-        "vero",
-        "tak",
-        "ano",
-        "da",
-        "да",
-        "sim",
-        "verfügbar",
-        "lieferbar",
-        "disponible",
-        "tilgængelig",
-        "in stock",
-        "auf lager",
-        "en stock",
-    }
-)
-_NO: Final = frozenset(
-    {
-        "n",
-        "no",
-        "false",
-        "0",
-        "out_of_stock",
-        "outofstock",
-        "unavailable",
-        "nein",
-        "falsch",
-        "non",
-        "faux",
-        "nie",
-        "ne",
-        "нет",
-        "não",
-        "discontinued",
-        "ausverkauft",
-        "agotado",
-        "out of stock",
-        "not available",
-        "sold out",
-        "nicht verfügbar",
-        "nicht lieferbar",
-        "nicht auf lager",
-    }
-)
+_YES: Final = frozenset((
+    "y", "yes", "true", "1", "in_stock", "instock", "available", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "vero", "tak", "ano",
+    "da", "да", "sim", "verfügbar", "lieferbar", "disponible", "tilgængelig", "in stock", "auf lager", "en stock",
+))  # fmt: skip
+_NO: Final = frozenset((
+    "n", "no", "false", "0", "out_of_stock", "outofstock", "unavailable", "nein", "falsch", "non", "faux", "nie", "ne", "нет", "não",
+    "discontinued", "ausverkauft", "agotado", "out of stock", "not available", "sold out", "nicht verfügbar", "nicht lieferbar",
+    "nicht auf lager",
+))  # fmt: skip
 
 
 _WHOLE: Final = re.compile(r"-?\d{1,18}")

@@ -11,7 +11,7 @@ import orjson
 
 from engine.errors import ConfigError, RefuseRun, RejectRecord
 from engine.mapping import convert
-from engine.mapping.convert import Bad, CellReader, FreeText, Identifiers, Memo, Read
+from engine.mapping.convert import Bad, CellReader, FreeText, Identifiers, Memo, Prices, Read
 from engine.mapping.numbers import as_quantity
 from engine.schema import ATTRIBUTES, Kind
 
@@ -130,7 +130,7 @@ def _cell_reader(target: str, row: FieldRow, feed: Feed, numbers: NumberReader, 
     if not has_rules and ATTRIBUTES[target].kind is Kind.TEXT:
         return FreeText()
     if not has_rules and not row.price_operator and ATTRIBUTES[target].kind is Kind.MONEY:
-        return Memo(numbers.price)
+        return Prices(numbers)
     return Memo(_compile_cell(row, feed, numbers, rules, position))
 
 
