@@ -155,7 +155,7 @@ class Prices:
 
     Such a column is read as floats and scaled, which is exact here: with nine characters at most and six decimals at most the
     product is below 10**15, where a float is off by less than a quarter. Anything else in the column (a thousands mark,
-    a currency, a blank, three decimals, which have two readings) sends it to the careful reader, cell by cell.
+    a currency, a blank, a line end, three decimals, which have two readings) sends it to the careful reader, cell by cell.
     """
 
     __slots__ = ("_allowed", "_mark", "_memo", "_telling")
@@ -172,7 +172,12 @@ class Prices:
 
     def column(self, cells: Sequence[str]) -> list[Read]:
         joined = "\n".join(cells)
-        if joined.strip(self._allowed) or len(max(cells, key=len)) > _PLAIN_LENGTH or self._telling.search(joined):
+        if (
+            joined.strip(self._allowed)
+            or joined.count("\n") >= len(cells)
+            or len(max(cells, key=len)) > _PLAIN_LENGTH
+            or self._telling.search(joined)
+        ):
             return self._memo.column(cells)
         texts = cells if self._mark == "." else joined.replace(",", ".").split("\n")
         try:

@@ -31,7 +31,7 @@ _BOUND: Final = re.compile(
     r"(?:>=?|\u2265)\s*(?P<over>\d{1,18})|(?P<plus>\d{1,18})\s*\+|(?P<low>\d{1,18})\s*[-\u2013\u2014]\s*(?P<high>\d{1,18})"
 )
 _FRACTIONS_BELOW: Final = 10**9
-# Up to there a float holds six decimals exactly enough to print them again.
+"""Up to there a float holds six decimals exactly enough to print them again."""
 _LARGEST: Final = 2**63 - 1
 _LONGEST: Final = 100
 """Characters of the longest text that is taken for a number; beyond it the time to read one would grow with the cell."""
@@ -149,9 +149,11 @@ def scale_money(amount: Decimal) -> int:
 def as_quantity(value: Decimal) -> int | float:
     """Return a quantity as it is held: an integer when it is whole. Raises `RejectRecord` when it is too big."""
     whole = checked(value.to_integral_value(ROUND_FLOOR))
-    if value == whole or abs(whole) > _FRACTIONS_BELOW:
+    if abs(whole) > _FRACTIONS_BELOW:
         return whole
-    return float(value.quantize(_MILLIONTH, ROUND_FLOOR))
+    cut = value.quantize(_MILLIONTH, ROUND_FLOOR)
+    # After the cut: 12.0000004 is the integer 12, never 12.0, which is equal but has another digest.
+    return whole if cut == whole else float(cut)
 
 
 def checked(number: int | Decimal) -> int:
