@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import RejectRecord
-from engine.mapping.convert import clean_image_url, read_flag, read_key, read_weight, slug
+from engine.mapping.convert import Bad, Prices, clean_image_url, read_flag, read_key, read_weight, slug
 from engine.mapping.numbers import NumberReader
 from engine.schema import MONEY_SCALE, money_to_decimal
 
@@ -83,9 +83,13 @@ def test_a_price_of_any_text_is_the_money_of_its_amount(text: str, notation: str
 @example("http://[", "decimal", None)
 @example("//[/x.jpg", "decimal", None)
 def test_no_text_makes_a_reader_do_anything_but_read_or_reject(text: str, notation: str, currency: str | None) -> None:
-    """Every reader of cells gives its own type within 63 bits or raises `RejectRecord`; never a float, never a crash."""
+    """Every reader of cells gives its own type within 63 bits or raises `RejectRecord`; never money as a float, never a crash."""
     numbers = NumberReader(notation, currency)
-    for read in (numbers.quantity, numbers.money, numbers.price, read_weight(numbers, "lb"), read_flag):
+    with suppress(RejectRecord):
+        quantity = numbers.quantity(text)
+        assert type(quantity) is (int if quantity == int(quantity) else float)
+        assert abs(quantity) < 2**63
+    for read in (numbers.money, numbers.price, read_weight(numbers, "lb"), read_flag):
         with suppress(RejectRecord):
             value = read(text)
             assert value is None or (type(value) is int and abs(value) < 2**63)
@@ -98,13 +102,45 @@ def test_no_text_makes_a_reader_do_anything_but_read_or_reject(text: str, notati
 
 @given(LIKELY, NOTATIONS)
 def test_a_quantity_never_exceeds_the_number_in_the_text(text: str, notation: str) -> None:
-    """Where the text is a number, its quantity is that number rounded down."""
+    """Where the text is a number, its quantity is that number cut to six decimals; a large one, to a whole."""
     numbers = NumberReader(notation)
     try:
         value, quantity = numbers.decimal(text), numbers.quantity(text)
     except RejectRecord:
         return
-    assert value - 1 < quantity <= value
+    shown = Decimal(repr(quantity))
+    assert shown <= value
+    assert value - shown < (Decimal("0.000001") if abs(value) < 10**9 else 1)
+
+
+PRICES = st.from_regex(r"[0-9]{1,6}([.,][0-9]{0,7})?", fullmatch=True) | st.sampled_from(
+    ["", "5.", ".5", "1\n2", "5\n", "\n", ".", "1.2.3", "1,299"]
+)
+
+
+@given(st.lists(PRICES, max_size=6, min_size=1), NOTATIONS)
+@example(["1\n2", "3"], "comma")
+@example(["99999.999", "999999999"], "decimal")
+def test_a_column_of_prices_is_read_as_its_cells_are(cells: list[str], notation: str) -> None:
+    """The fast way over a whole column gives the money and the doubts of the careful way cell by cell."""
+    fast, slow = NumberReader(notation), NumberReader(notation)
+    found = [value.reason if isinstance(value, Bad) else value for value in Prices(fast).column(cells)]
+    expected: list[object] = []
+    for cell in cells:
+        try:
+            expected.append(slow.price(cell))
+        except RejectRecord as fault:
+            expected.append(str(fault))
+    assert found == expected
+    assert all(type(value) is not float for value in found)
+    assert (fast.other_only, fast.ambiguous) == (slow.other_only, slow.ambiguous)
+
+
+@given(st.integers(0, 10**8 - 1), st.integers(0, 6))
+def test_a_plain_price_is_scaled_exactly(units: int, places: int) -> None:
+    """A column that is read in binary is scaled to the very integer that decimal arithmetic gives."""
+    number = Decimal(units).scaleb(-places)
+    assert Prices(NumberReader("decimal")).column([f"{number:f}"]) == [int(number.scaleb(6))]
 
 
 @given(st.integers(-(2**63) + 1, 2**63 - 1))

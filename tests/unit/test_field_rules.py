@@ -173,6 +173,17 @@ def test_several_columns_of_stock_are_summed_or_the_first_counts(how: str, resul
     assert values(mapped, "inventoryQuantity") == results
 
 
+def test_fractions_of_several_warehouses_are_added_exactly() -> None:
+    """Goods by the metre: 0.1 and 0.2 are 0.3, and what is whole together is an integer."""
+    header = ("sku", "q1", "q2")
+    rules = compiled(header, SKU, *({"name": name, "purpose": "inventoryQuantity"} for name in ("q1", "q2")))
+    found = values(
+        apply(rules, header, ("a", "0.1", "0.2"), ("b", "1,5", "0.5"), ("c", "2.5", ""), ("d", "3", "0.25")), "inventoryQuantity"
+    )
+    assert found == [0.3, 2, 2.5, 3.25]
+    assert [type(value) for value in found] == [float, int, float, float]
+
+
 def test_one_unreadable_warehouse_rejects_the_record() -> None:
     """What the others hold is not the stock; the flaw names the column at fault."""
     header = ("sku", "q1", "q2")
