@@ -248,7 +248,7 @@ async def test_a_sink_that_counts_wrongly_is_never_finished() -> None:
 
 async def test_a_source_that_stands_still_is_given_up() -> None:
     """The watchdog ends the run, names the stages, and everything is closed."""
-    made = replace(job(MemoryConnector([[GOOD, anyio.Event()]]), MemorySink()), stall_patience=0.05)
+    made = replace(job(MemoryConnector([[GOOD, anyio.Event()]]), MemorySink()), stall_patience=0.3)
     record = await run_feed(made)
     assert (record.status, record.read, record.skipped) == (RunStatus.ERROR, 2, 2)
     assert [problem.code for problem in record.problems] == ["stalled"]
@@ -260,7 +260,7 @@ async def test_a_source_that_stands_still_is_given_up() -> None:
 async def test_a_sink_that_stands_still_is_named() -> None:
     """The stage that is busy while the others wait is the one to look at."""
     chunk = b"c,1,1\n" * 50
-    made = replace(job(MemoryConnector([[GOOD, *[chunk] * 40]]), MemorySink(gate=anyio.Event())), stall_patience=0.05, budget=Budget(400))
+    made = replace(job(MemoryConnector([[GOOD, *[chunk] * 40]]), MemorySink(gate=anyio.Event())), stall_patience=0.3, budget=Budget(400))
     record = await run_feed(made)
     assert "stages: fetch blocked, map blocked, stage busy" in record.problems[0].message
     assert made.budget.buffered_bytes == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 import anyio
+import pytest
 
 from engine.flow.channel import StageClock, watch_for_stall
 
@@ -29,22 +30,25 @@ async def test_it_waits_no_shorter_than_its_patience() -> None:
     assert perf_counter() - max(clock.moved_at for clock in clocks) >= PATIENCE
 
 
-async def test_nothing_is_said_while_one_stage_moves() -> None:
+async def test_nothing_is_said_while_one_stage_moves(monkeypatch: pytest.MonkeyPatch) -> None:
     """One moving stage is enough, however long the others have stood; when it stops, it is the one named."""
-    clocks = [StageClock("fetch", moved_at=0.0), StageClock("map"), StageClock("stage", moved_at=0.0)]
-    begun = perf_counter()
+    now = 100.0
+    monkeypatch.setattr("engine.flow.channel.perf_counter", lambda: now)
+    clocks = [StageClock("fetch", moved_at=0.0), StageClock("map", moved_at=now), StageClock("stage", moved_at=0.0)]
     found: list[str] = []
 
     async def watch() -> None:
-        found.append(await watch_for_stall(clocks, patience=PATIENCE))
+        found.append(await watch_for_stall(clocks, patience=0.001))
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as group:
             group.start_soon(watch)
-            while perf_counter() - begun < 5 * PATIENCE:
+            for _ in range(500):
                 clocks[1].moved()
                 await anyio.lowlevel.checkpoint()
+                now += 0.0005
             assert not found
+            now += 1
     assert "map moved last" in found[0]
 
 
