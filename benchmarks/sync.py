@@ -18,6 +18,7 @@ async def sync(url: str, database: str) -> feedmill.RunRecord:
 
 def main(url: str, database: str) -> None:
     """Sync once and hand back what the run counted and how long each of its stages worked."""
+    feedmill.tune_process()
     run = anyio.run(sync, url, database)
     if run.status is not feedmill.RunStatus.COMPLETE:
         sys.exit("; ".join(problem.message for problem in run.problems))

@@ -192,8 +192,8 @@ class Feed(Resource):
     currency: Annotated[Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None, BeforeValidator(_blank_is_none)] = None
     compression: OptionalText = None
     quote: str | None = Field(default=None, description="Quote character; empty for none, null to detect.")
-    header_row: Annotated[int, Field(ge=1)] | None = Field(default=None, description="Row of the header, counted from 1; null to detect.")
-    line_ending: Literal["lf", "crlf", "cr", "mixed"] | None = None
+    header_row: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_none)] = Field(default=None, description="Row of the header, counted from 1; null to detect.")
+    line_ending: Annotated[Literal["lf", "crlf", "cr", "mixed"] | None, BeforeValidator(_blank_is_none)] = None
 
     mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
     xml_mapping: Literal["google", "custom"] = "google"
@@ -353,6 +353,9 @@ _IDLE_FEED = frozenset(
         "use_proxy",
         "proxy_url",
         "review_changes",
+        "inventory_policy",
+        "sync_sale_prices",
+        "import_tags",
         "json_fields",
         "mappings",
         "parameters",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
     from engine.schema import ATTRIBUTES, Attribute, Kind
     from feedmill.library import preview, sync
+    from feedmill.process import tune_process
     from plugins.manager import Registry, load_registry
 
 _HOMES = {
@@ -52,6 +53,7 @@ _HOMES = {
     "engine.run": "Counts Problem RunRecord RunStatus StageTimes",
     "engine.schema": "ATTRIBUTES Attribute Kind",
     "feedmill.library": "preview sync",
+    "feedmill.process": "tune_process",
     "plugins.manager": "Registry load_registry",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -110,6 +112,7 @@ __all__ = [
     "load_registry",
     "preview",
     "sync",
+    "tune_process",
 ]
 
 

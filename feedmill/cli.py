@@ -27,8 +27,10 @@ def run(arguments: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from feedmill.logs import configure_logging
+    from feedmill.process import tune_process
 
     configure_logging()
+    tune_process()
     try:
         code = build_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

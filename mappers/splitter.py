@@ -10,8 +10,9 @@ from engine.batch import RawRecords
 from engine.errors import RefuseRun
 from mappers.reader import RECORD_BYTES
 
-PIECE_BYTES: Final = 192 * 1024
-"""Bytes that are looked at to cut a piece: big enough that per-piece costs vanish, small enough to flow."""
+PIECE_BYTES: Final = 768 * 1024
+"""Bytes that are looked at to cut a piece. Each piece becomes one batch and one transaction: every hand-over between the
+mapper's thread and the database's waits for the interpreter lock, so few big ones are a fifth faster than many small ones."""
 
 _TOKENS: Final = 1_000
 # A bound on what one regex match may repeat: the engine keeps some 100 bytes for every repetition.

@@ -113,13 +113,16 @@ class JsonlSink:
 
 @asynccontextmanager
 async def open_jsonl(url: str) -> AsyncIterator[JsonlSink]:
-    """Open `jsonl://` and the path behind it: `jsonl:///srv/items.jsonl` is absolute, `jsonl://items.jsonl` relative.
+    """Open the file that a URL names: `jsonl:///items.jsonl` is relative, `jsonl:////srv/items.jsonl` absolute, as for SQLite.
 
     Raises `ConfigError` when no path is given, its directory is missing, or it is no file.
     """
-    path = Path(url.partition("://")[2])
-    if not path.name:
-        raise ConfigError("the jsonl URL names no file; write jsonl:///absolute/items.jsonl or jsonl://relative/items.jsonl")
+    rest = url.partition("://")[2]
+    path = Path(rest[1:])
+    if not rest.startswith("/") or not path.name:
+        raise ConfigError(
+            "the jsonl URL names no file; write jsonl:///relative/items.jsonl (three slashes) or jsonl:////absolute/items.jsonl (four)"
+        )
     await to_thread.run_sync(_check, path)
     yield JsonlSink(path)
 

@@ -42,7 +42,7 @@ def jsonl_case(folder: Path) -> SinkCase:
         items = [json.loads(line, parse_float=Decimal) for line in (await file.read_text()).splitlines()]
         return {item["externalId"]: item for item in items}
 
-    return SinkCase(lambda: open_jsonl(f"jsonl://{folder}/items.jsonl"), read)
+    return SinkCase(lambda: open_jsonl(f"jsonl:///{folder}/items.jsonl"), read)
 
 
 @pytest.fixture(params=[sqlite_case, jsonl_case], ids=["sqlite", "jsonl"])

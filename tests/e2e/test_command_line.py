@@ -111,7 +111,7 @@ async def test_content_that_cannot_be_trusted_changes_nothing(supplier: Supplier
 
 async def test_a_reject_names_feed_record_line_column_value_and_reason(supplier: Supplier, tmp_path: Path) -> None:
     """A record that cannot be read is kept with its whole address; its neighbours are applied."""
-    rows = [(f"A{n}", "x", n, "1.00") for n in range(30)]
+    rows: list[tuple[object, ...]] = [(f"A{n}", "x", n, "1.00") for n in range(30)]
     rows[10] = ("A10", "x", "lots", "1.00")
     supplier.body = table([HEADER, *rows])
     outcome = await feedmill("sync", supplier.url, *to(), *FIELDS, "--json", cwd=tmp_path)

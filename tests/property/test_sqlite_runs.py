@@ -195,7 +195,7 @@ def test_jsonl_equals_a_dict(runs: list[Run]) -> None:
             state = await to_thread.run_sync(read_state, path)
             return {key: shown(item) for key, item in state.items.items()}
 
-        async with open_jsonl(f"jsonl://{path}") as sink:
+        async with open_jsonl(f"jsonl:///{path}") as sink:
             await check_history(sink, runs, read)
 
     with TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import RefuseRun
 from mappers.csv import SPEC, CsvMapper
 from mappers.reader import RECORD_BYTES
+from mappers.splitter import PIECE_BYTES
 
 
 def read(text: str, **attributes: JsonValue) -> Batch:
@@ -148,7 +149,7 @@ def test_big_chunks_flow_as_many_small_pieces() -> None:
     mapper = SPEC.create(MapperSettings((("sku",),)), DocumentFacts("t.csv"))
     pieces = [piece for at in range(0, len(data), 1 << 20) for piece in mapper.feed(data[at : at + (1 << 20)])]
     pieces += mapper.finish()
-    assert max(len(piece.data) for piece in pieces) <= 256 * 1024
+    assert max(len(piece.data) for piece in pieces) <= PIECE_BYTES
     assert [piece.final for piece in pieces].index(True) == len(pieces) - 1
     assert all(data[piece.offset :].startswith(piece.data) for piece in pieces)
     assert [piece.line for piece in pieces] == [1 + data[: piece.offset].count(b"\n") for piece in pieces]
