@@ -16,7 +16,7 @@ from engine.run import StageTimes
 
 T = TypeVar("T")
 
-MAX_BUFFERED_BYTES: Final = 24 * 1024 * 1024
+MAX_BUFFERED_BYTES: Final = 16 * 1024 * 1024
 """Default limit of the bytes that wait in all channels of a process together."""
 
 
