@@ -192,7 +192,9 @@ class Feed(Resource):
     currency: Annotated[Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None, BeforeValidator(_blank_is_none)] = None
     compression: OptionalText = None
     quote: str | None = Field(default=None, description="Quote character; empty for none, null to detect.")
-    header_row: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_none)] = Field(default=None, description="Row of the header, counted from 1; null to detect.")
+    header_row: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_none)] = Field(
+        default=None, description="Row of the header, counted from 1; null to detect."
+    )
     line_ending: Annotated[Literal["lf", "crlf", "cr", "mixed"] | None, BeforeValidator(_blank_is_none)] = None
 
     mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
