@@ -278,6 +278,8 @@ def test_all_faults_are_reported_at_once() -> None:
         ("csvHasHeader", "false", False),
         ("csvHasHeader", "null", None),
         ("headerRow", "4", 4),
+        ("headerRow", "", None),
+        ("lineEnding", "", None),
         ("delimiter", ";", ";"),
         ("delimiter", "\t", "\t"),
         ("encoding", "", None),
@@ -314,6 +316,8 @@ def test_broken_json_is_a_fault_and_no_crash(name: str, text: str) -> None:
         ("restrictInventoryImport", True),
         ("retailPriceChange", "10"),
         ("caseInsensitiveSkus", True),
+        ("inventoryPolicy", "track"),
+        ("importTags", True),
         ("reviewChanges", True),
         ("vendorName", "X"),
         ("compression", "gzip"),
@@ -351,7 +355,7 @@ def test_rows_replace_the_stored_rows_of_their_purposes() -> None:
         {},
         {"delimiter": ";", "decimalNotation": "comma", "csvHasHeader": False, "guard.minItems": 50, "guard.maxPriceFactor": "2.5"},
         {"mapping": "shopify", "skuExempt": True, "xmlNamespaces": {"g": "urn:x"}, "resourceLocation": "https://shop.example/feed.csv"},
-        {"mapping": "inventory", "inventoryPolicy": "track", "missingGraceRuns": 2, "currency": "EUR"},
+        {"mapping": "inventory", "missingPolicy": "keep", "missingGraceRuns": 2, "currency": "EUR"},
     ],
 )
 @pytest.mark.parametrize(
