@@ -382,8 +382,8 @@ def build_feed(
     _refuse_misplaced(name, changes)
     for key, value in changes.items():
         _assign(settings, key, value)
-    # Rows stored without a mapping belong to a preset that was asked for by name: it is the default and not stored.
-    if fields and "mapping" not in settings and not (stored and stored.fields):
+    # A stored feed without a mapping has the preset that is the default: one more row must not take its other columns away.
+    if fields and "mapping" not in settings and stored is None:
         settings["mapping"] = "custom"
     purposes = {row.get("purpose") for row in fields}
     kept = [row for row in (stored.fields if stored else ()) if row.get("purpose") not in purposes]

@@ -55,7 +55,7 @@ class Attribute:
         A value that is not stored (None) shows as the attribute's default.
         """
         if value is None:
-            return self.default
+            return list(self.default) if isinstance(self.default, list) else self.default
         if self.kind is Kind.MONEY:
             return money_to_decimal(int(value))
         if self.kind is Kind.FLAG:

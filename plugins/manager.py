@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
@@ -112,8 +112,20 @@ class Registry:
         return self._sinks.find(scheme).spec
 
     def field_rule(self, name: str) -> FieldRuleSpec:
-        """Return a field rule by its name; raises `ConfigError`, naming what is installed, when there is none."""
-        return self._rules.find(name).spec
+        """Return a field rule by its name; raises `ConfigError`, naming what is installed, when there is none.
+
+        What the rule raises but `RejectRecord`, or returns but text, is a `PluginError` that names its plugin.
+        """
+        claim = self._rules.find(name)
+
+        def apply(text: str) -> str:
+            with claim.owner.blamed_for(f"rule {name}", "applying it"):
+                result: object = claim.spec.apply(text)
+            if not isinstance(result, str):
+                raise claim.owner.error(f"rule {name}", f"returned {type(result).__name__} for {text!r}; return the new text")
+            return result
+
+        return replace(claim.spec, apply=apply)
 
     def notify(self, event: RunEvent) -> tuple[PluginError, ...]:
         """Tell every listener of an event and return the errors of those that failed.

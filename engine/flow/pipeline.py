@@ -59,7 +59,9 @@ async def run_feed(job: Job) -> RunRecord:
     Bytes stream from the connector through the mapper and the rules into the sink's stage, at the pace of the slowest. Only
     when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
     discarded and the record has status `error` with the reason among its problems. Raises what is not the run's own
-    outcome: `ConfigError` and `PluginError` before anything was read, `InternalError` when the figures do not add up.
+    outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
+    it applies: part of the stage may stand by then, so no record could claim that nothing was applied. The session ends such a run
+    as failed, and the next complete run puts it right.
     """
     fetch, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "map", "stage", "apply")))
     feed = job.recipe.feed
@@ -77,13 +79,15 @@ async def run_feed(job: Job) -> RunRecord:
                     stages.start_soon(_stage, job, stage, batches, session, tally)
                 watched.cancel_scope.cancel()
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
-            record = await _apply(apply, session, tally)
+            await _plan(session, tally)
         except Superseded:
             raise
         except (Retry, RefuseRun) as error:
             await session.discard()
             tally.note([Problem(_code(error), str(error))])
             record = tally.record(session.run, RunStatus.ERROR, Counts())
+        else:
+            record = await _apply(apply, session, tally)
         finally:
             chunks.drain()
             batches.drain()
@@ -136,7 +140,8 @@ async def _in_lane(job: Job, transform: Transform, part: bytes | _Ended) -> list
         produced: Iterable[MappedBatch] = transform.finish() if isinstance(part, _Ended) else transform.feed(part)
         return list(produced)
 
-    return await to_thread.run_sync(work) if job.lane == "thread" else work()
+    # Abandoned when the run ends early, so that a mapper that hangs cannot hold the run open; what it still does is thrown away.
+    return await to_thread.run_sync(work, abandon_on_cancel=True) if job.lane == "thread" else work()
 
 
 async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], session: SinkSession, tally: Tally) -> None:
@@ -151,12 +156,16 @@ async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], sess
                 job.on_progress(tally.progress())
 
 
+async def _plan(session: SinkSession, tally: Tally) -> None:
+    """Ask what applying would do, and prove that it adds up before anything is done."""
+    summary = await session.summary()
+    tally.note_outcome(summary)
+    planned = Counts(summary.created, summary.updated, summary.unchanged, summary.duplicate)
+    tally.record(session.run, RunStatus.COMPLETE, planned).check_accounting()
+
+
 async def _apply(clock: StageClock, session: SinkSession, tally: Tally) -> RunRecord:
     with clock.running():
-        summary = await session.summary()
-        tally.note_outcome(summary)
-        planned = Counts(summary.created, summary.updated, summary.unchanged, summary.duplicate)
-        tally.record(session.run, RunStatus.COMPLETE, planned).check_accounting()
         counts = await session.apply()
     return tally.record(session.run, RunStatus.COMPLETE, counts)
 

@@ -15,6 +15,7 @@ from engine.flow.transform import MappedBatch
 from engine.run import Counts, Problem, RunRecord, RunStatus
 
 _REJECTS_SHOWN: Final = 20
+_REASONS_COUNTED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class Tally:
                 self.skipped += 1
                 continue
             self.rejected += 1
-            self.reasons[reject.reason] += 1
+            # Some reasons quote the cell; what is counted by reason must not grow with the source.
+            if len(self.reasons) < _REASONS_COUNTED or reject.reason in self.reasons:
+                self.reasons[reject.reason] += 1
             if len(self._samples) < _REJECTS_SHOWN:
                 self._samples.append(_as_problem(reject))
 

@@ -101,12 +101,15 @@ def trim_text(text: str) -> str:
     return text[1:] if text[:2] in ("'=", "'+", "'-", "'@") else text
 
 
+_INVISIBLE: Final = {ord("\u00a0"): " ", ord("\u202f"): " ", ord("\u200b"): None, ord("\u2060"): None, ord("\ufeff"): None}
+"""What a person comparing two identifiers cannot see: blanks of other kinds count as blanks, characters without width not at all."""
+
 _DAMAGED: Final = re.compile(r"[-+]?\d+(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
 
 
 def read_key(text: str) -> str | None:
-    """Read an identifier: text, never a number; NBSP counts as a blank. Raises `RejectRecord` for `1.23E+12`."""
-    key = trim(text).replace("\u00a0", " ").replace("\u202f", " ")
+    """Read an identifier: text, never a number; what cannot be seen does not tell two apart. Raises `RejectRecord` for `1.23E+12`."""
+    key = trim(text.translate(_INVISIBLE))
     refuse_damaged(key)
     return key or None
 
@@ -117,7 +120,7 @@ def refuse_damaged(key: str) -> None:
         raise RejectRecord("is a number in scientific notation: a spreadsheet destroyed the identifier; export it as text")
 
 
-_SUSPECTS: Final = ("'", "\u00a0", "\u202f", "E+", "e+")
+_SUSPECTS: Final = ("'", *map(chr, _INVISIBLE), "E+", "e+")
 
 
 class Identifiers:

@@ -1,40 +1,63 @@
-"""Which currencies the marks beside a price may mean: codes and symbols."""
+"""Which currencies the marks beside a price may mean: codes and symbols. A mark that is none is no price."""
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-_DOLLARS: Final = {
-    *("ARS", "AUD", "BBD", "BMD", "BND", "BRL", "BSD", "BZD", "CAD", "CLP", "COP", "DOP", "FJD", "GYD"),
-    *("HKD", "JMD", "KYD", "LRD", "MXN", "NAD", "NZD", "SGD", "SRD", "TTD", "TWD", "USD", "UYU", "XCD"),
-}
-_POUNDS: Final = {"EGP", "FKP", "GBP", "GIP", "LBP", "SDG", "SHP", "SSP", "SYP"}
-_SYMBOLS: Final = {
+_CODES: Final = frozenset((
+    "AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF", "BMD", "BND", "BOB", "BRL",
+    "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD",
+    "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HRK", "HTG", "HUF",
+    "IDR", "ILS", "INR", "IQD", "IRR", "ISK", "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KPW", "KRW", "KWD", "KYD", "KZT", "LAK",
+    "LBP", "LKR", "LRD", "LSL", "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN",
+    "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD", "RUB", "RWF",
+    "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TND",
+    "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VED", "VES", "VND", "VUV", "WST", "XAF", "XCD", "XOF", "XPF",
+    "YER", "ZAR", "ZMW", "ZWG",
+))  # fmt: skip
+"""ISO 4217, the currencies in use."""
+
+_DOLLARS: Final = frozenset((
+    "ARS", "AUD", "BBD", "BMD", "BND", "BRL", "BSD", "BZD", "CAD", "CLP", "COP", "DOP", "FJD", "GYD", "HKD", "JMD", "KYD", "LRD", "MXN",
+    "NAD", "NZD", "SBD", "SGD", "SRD", "TTD", "TWD", "USD", "UYU", "XCD",
+))  # fmt: skip
+_POUNDS: Final = frozenset({"EGP", "FKP", "GBP", "GIP", "LBP", "SDG", "SHP", "SSP", "SYP"})
+_CROWNS: Final = frozenset({"CZK", "DKK", "ISK", "NOK", "SEK"})
+_MARKS: Final[dict[str, frozenset[str]]] = {
     "$": _DOLLARS,
-    "\u00a3": _POUNDS,
-    "\u00a5": {"CNY", "JPY"},
-    "\u20ac": {"EUR"},
-    "\u20b4": {"UAH"},
-    "\u20b9": {"INR"},
-    "\u20ba": {"TRY"},
-    "\u20bd": {"RUB"},
+    "£": _POUNDS,
+    "¥": frozenset({"CNY", "JPY"}),
+    "€": frozenset({"EUR"}),
+    "₴": frozenset({"UAH"}),
+    "₹": frozenset({"INR"}),
+    "₺": frozenset({"TRY"}),
+    "₽": frozenset({"RUB"}),
+    "₪": frozenset({"ILS"}),
+    "₩": frozenset({"KRW", "KPW"}),
+    "zł": frozenset({"PLN"}),
+    "kč": frozenset({"CZK"}),
+    "kr": _CROWNS,
+    "ft": frozenset({"HUF"}),
+    "lei": frozenset({"RON", "MDL"}),
+    "\u043b\u0432": frozenset({"BGN"}),
+    "\u0440\u0443\u0431": frozenset({"RUB", "BYN"}),
+    "\u0440": frozenset({"RUB", "BYN"}),
+    "\u0433\u0440\u043d": frozenset({"UAH"}),
+    "fr": frozenset({"CHF", "XAF", "XOF", "XPF"}),
+    "sfr": frozenset({"CHF"}),
+    "rs": frozenset({"INR", "PKR", "LKR", "NPR", "MUR"}),
+    "rm": frozenset({"MYR"}),
+    "rp": frozenset({"IDR"}),
+    "r": frozenset({"ZAR"}),
+    "tl": frozenset({"TRY"}),
+    "din": frozenset({"RSD"}),
+    "dh": frozenset({"AED", "MAD"}),
 }
-_SPELT: Final = {
-    *("AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HUF", "INR"),
-    *("JPY", "NOK", "NZD", "PLN", "RON", "RUB", "SEK", "TRY", "UAH", "USD"),
-}
 
 
-def may_mean(mark: str, currency: str) -> bool:
-    """Say whether a mark beside a price, as `EUR`, `US$` or `kr.`, may stand for a currency (ISO 4217).
-
-    Three capitals are always a code. A code in small letters counts only if it is a common one, because `Lei` and `Din` are
-    words; what is neither code nor known symbol may mean anything.
-    """
-    if (known := _SYMBOLS.get(mark[-1])) is not None:
-        return currency in known
-    code = mark.rstrip(".")
-    if code.upper() in _SPELT or re.fullmatch("[A-Z]{3}", code):
-        return code.upper() == currency
-    return True
+def meanings(mark: str) -> frozenset[str]:
+    """Return the currencies (ISO 4217) that a mark beside a price may stand for, as `EUR`, `US$`, `kr.`; empty when none."""
+    word = mark.rstrip(".")
+    if word.upper() in _CODES:
+        return frozenset({word.upper()})
+    return _MARKS.get(word.lower()) or _MARKS.get(mark[-1], frozenset())

@@ -29,7 +29,8 @@ TARGETS: Final = tuple(name for name, attribute in ATTRIBUTES.items() if attribu
 ESSENTIAL: Final = frozenset({"externalId", "vendorSku", "inventoryQuantity"})
 """Attributes without whose column a run is refused: identity and stock (API, section 5)."""
 
-_IDENTIFIERS: Final = frozenset({"externalId", "vendorSku", "barcode"})
+_IDENTIFIERS: Final = frozenset({"externalId", "externalGroupId", "vendorSku", "barcode", "mpn"})
+_KEY_MARK: Final = "|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,8 @@ def _value_reader(row: FieldRow, feed: Feed, numbers: NumberReader, position: in
         "externalId": convert.read_key,
         "sku": convert.read_key,
         "barcode": convert.read_key,
+        "externalGroupId": convert.read_key,
+        "mpn": convert.read_key,
         "inventoryQuantity": _advised(numbers.quantity),
         "requiresShipping": convert.read_flag,
         "grams": convert.read_weight(numbers, "g"),
@@ -260,11 +263,25 @@ def _combiner(target: str, row: FieldRow) -> Callable[[tuple[Read, ...]], Read]:
     if target == "inventoryQuantity" and row.locations == "sum":
         return _sum_locations
     if target == "externalId":
-        mark = "-" if row.seperator is None else row.seperator
-        return lambda parts: mark.join(str(part or "") for part in parts) if any(part is not None for part in parts) else None
+        return _key_joiner(_KEY_MARK if row.seperator is None else row.seperator)
     if target in {"images", "tags", "options", "metaFields"}:
         return _join_json
     return lambda parts: next((part for part in parts if part is not None), None)
+
+
+def _key_joiner(mark: str) -> Callable[[tuple[Read, ...]], Read]:
+    """Join the parts of a composite key so that different parts never make the same key.
+
+    With an empty mark, which a person has to ask for, they may: style `1` size `23` and style `12` size `3`.
+    """
+
+    def join(parts: tuple[Read, ...]) -> Read:
+        texts = [str(part or "") for part in parts]
+        if mark and any(mark in text for text in texts):
+            return Bad(f"has a part that holds {mark!r}, which joins the parts of the key; set another seperator for its first column")
+        return mark.join(texts) if any(texts) else None
+
+    return join
 
 
 def _sum_locations(parts: tuple[Read, ...]) -> Read:

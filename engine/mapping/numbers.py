@@ -13,7 +13,7 @@ from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from engine.errors import RejectRecord
-from engine.mapping.currency import may_mean
+from engine.mapping.currency import meanings
 from engine.schema import MONEY_DIGITS, MONEY_SCALE
 
 _BLANKS: Final = " \u00a0\u2007\u2009\u202f"
@@ -57,6 +57,9 @@ class NumberReader:
     currency: str | None = None
     other_only: str | None = field(default=None, init=False)
     ambiguous: str | None = field(default=None, init=False)
+    mixed: tuple[str, str] | None = field(default=None, init=False)
+    _currencies: frozenset[str] = field(default=frozenset(), init=False)
+    _priced: str = field(default="", init=False)
 
     def decimal(self, text: str) -> Decimal:
         """Read a plain number. Raises `RejectRecord` with the reason when the text is none."""
@@ -81,10 +84,22 @@ class NumberReader:
         found = _AMOUNT.fullmatch(_GROUP_MARKS.sub("", text.strip()))
         if found is None:
             raise RejectRecord("is not an amount")
+        value = self.decimal(found["number"])
         for mark in (found["before"], found["after"]):
-            if mark and self.currency and not may_mean(mark, self.currency):
-                raise RejectRecord(f"is in {mark} where the feed's currency is {self.currency}")
-        return self.decimal(found["number"])
+            if mark:
+                self._check_currency(mark, text)
+        return value
+
+    def _check_currency(self, mark: str, text: str) -> None:
+        currencies = meanings(mark)
+        if not currencies:
+            raise RejectRecord("is not an amount")
+        if self.currency is not None and self.currency not in currencies:
+            raise RejectRecord(f"is in {mark} where the feed's currency is {self.currency}")
+        if self.currency is None and self.mixed is None:
+            common = self._currencies & currencies if self._currencies else currencies
+            self.mixed = None if common else (self._priced, text)
+            self._currencies, self._priced = common, text
 
     def money(self, text: str) -> int:
         """Read a price as an integer of millionths; digits beyond are rounded half to even. Negative prices are refused."""
@@ -127,7 +142,9 @@ class NumberReader:
         return found[0]
 
     def contradiction(self) -> str | None:
-        """Return why the notation must be wrong for this run, None when nothing says so."""
+        """Return why the prices or the notation cannot be what the feed says, None when nothing speaks against them."""
+        if self.mixed is not None:
+            return f"the prices are in several currencies ({self.mixed[0]!r}, {self.mixed[1]!r}); set currency to the one that is meant"
         if self.other_only is None or self.ambiguous is None:
             return None
         return (

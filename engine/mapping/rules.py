@@ -152,7 +152,7 @@ def _refuse_incomplete(feed: Feed, rows: Sequence[MappingRow], found: Mapping[st
     if wanted and "inventoryQuantity" not in found:
         raise RefuseRun(
             f"no column of stock found (looked for {', '.join(wanted[0].names[:6])} and the like); "
-            f"name it with --field inventoryQuantity=COLUMN; {_list_columns(columns)}"
+            f"name it with --field inventoryQuantity=COLUMN, or set mapping=custom if the feed has none; {_list_columns(columns)}"
         )
 
 

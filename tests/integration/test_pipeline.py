@@ -235,7 +235,7 @@ async def test_a_file_becomes_lines_of_json(tmp_path: Path) -> None:
     """The built-in connector, mapper and sink under the same pipeline, in a thread: keys stay text, last wins, rejects are kept."""
     path = tmp_path / "preise.csv"
     await anyio.Path(path).write_text(GERMAN, encoding="cp1252")
-    async with open_jsonl(f"jsonl://{tmp_path}/items.jsonl") as sink:
+    async with open_jsonl(f"jsonl:///{tmp_path}/items.jsonl") as sink:
         record = await run_feed(real_job(path, sink, decimalNotation="comma", currency="EUR"))
         assert (record.status, record.read, record.rejected, record.counts) == (RunStatus.COMPLETE, 45, 2, Counts(created=42, duplicate=1))
         again = await run_feed(real_job(path, sink, decimalNotation="comma", currency="EUR"))
@@ -250,7 +250,7 @@ async def test_a_feed_in_the_wrong_notation_is_refused_whole(tmp_path: Path) -> 
     """What would be wrong by a thousand is never applied: the source itself proves the setting wrong, and the cure is named."""
     path = tmp_path / "preise.csv"
     await anyio.Path(path).write_text("Artikelnr;Lager;Preis\na;5;12,50\nb;6;1.299\n", encoding="utf-8")
-    async with open_jsonl(f"jsonl://{tmp_path}/items.jsonl") as sink:
+    async with open_jsonl(f"jsonl:///{tmp_path}/items.jsonl") as sink:
         record = await run_feed(real_job(path, sink))
     assert record.status is RunStatus.ERROR
     assert "set decimalNotation=comma" in record.problems[0].message
@@ -260,7 +260,7 @@ async def test_a_feed_in_the_wrong_notation_is_refused_whole(tmp_path: Path) -> 
 async def test_the_same_source_in_another_dialect_changes_only_values(tmp_path: Path) -> None:
     """Three days later everything is quoted, tabs part the cells and 8 is written 8,00: only what differs in value is updated."""
     path = tmp_path / "preise.csv"
-    async with open_jsonl(f"jsonl://{tmp_path}/items.jsonl") as sink:
+    async with open_jsonl(f"jsonl:///{tmp_path}/items.jsonl") as sink:
         await anyio.Path(path).write_text("Artikelnr;Lager;Preis\na;8;12,50\nb;6;0,99\n", encoding="utf-8")
         await run_feed(real_job(path, sink, decimalNotation="comma"))
         await anyio.Path(path).write_text(

@@ -256,7 +256,7 @@ def test_the_sku_falls_back_to_the_key_and_the_key_to_the_sku() -> None:
     assert (both.keys, both.rows) == (["7"], [("S",)])
 
 
-@pytest.mark.parametrize(("mark", "keys"), [(None, ["a-1", "a-", "-1"]), ("", ["a1", "a", "1"]), ("/", ["a/1", "a/", "/1"])])
+@pytest.mark.parametrize(("mark", "keys"), [(None, ["a|1", "a|", "|1"]), ("", ["a1", "a", "1"]), ("/", ["a/1", "a/", "/1"])])
 def test_a_composite_key_joins_its_columns(mark: str | None, keys: list[str]) -> None:
     """A blank part leaves its place; only where every part is blank nothing identifies the item."""
     header = ("style", "size", "sku")
@@ -265,6 +265,15 @@ def test_a_composite_key_joins_its_columns(mark: str | None, keys: list[str]) ->
     mapped = apply(rules, header, ("a", "1", "s"), ("a", "", "s"), ("", "1", "s"), ("", " ", "s"))
     assert mapped.items.keys == keys
     assert mapped.flaws[3].reason == "externalId is blank: nothing identifies the item"
+
+
+def test_parts_that_hold_the_mark_make_no_key() -> None:
+    """`x-1` + `2` and `x` + `1-2` would be one key: a part that holds the mark is rejected, with the cure."""
+    header = ("style", "size")
+    rules = compiled(header, {"name": "style", "purpose": "externalId", "seperator": "-"}, {"name": "size", "purpose": "externalId"})
+    mapped = apply(rules, header, ("x-1", "2"), ("x", "1"))
+    assert mapped.items.keys == ["x-1"]
+    assert "set another seperator" in mapped.flaws[0].reason
 
 
 def test_a_composite_key_with_a_damaged_part_is_rejected() -> None:

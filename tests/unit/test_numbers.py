@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import RejectRecord
 from engine.mapping.convert import look_up, operate, read_flag, read_weight
-from engine.mapping.currency import may_mean
+from engine.mapping.currency import meanings
 from engine.mapping.numbers import NumberReader, checked, scale_money
 
 
@@ -159,7 +159,6 @@ def test_currency_text_goes_with_the_comma_too(text: str) -> None:
         ("12.00 €", "USD", "€"),
         ("£12.00", "EUR", "£"),
         ("EUR 12.00 USD", "EUR", "USD"),
-        ("12.00 XXX", "EUR", "XXX"),
     ],
 )
 def test_a_price_in_another_currency_is_rejected(text: str, currency: str, mark: str) -> None:
@@ -182,8 +181,24 @@ def test_a_price_in_another_currency_is_rejected(text: str, currency: str, mark:
     ],
 )
 def test_a_mark_that_may_mean_the_currency_is_let_through(mark: str, currency: str) -> None:
-    """Symbols that several currencies share, and words that are no code, are no ground for a reject."""
-    assert may_mean(mark, currency)
+    """A symbol or a word that several currencies share is no ground for a reject."""
+    assert currency in meanings(mark)
+
+
+@pytest.mark.parametrize("text", ["12 kg", "5 Stk", "2024 Mai", "12.00 XXX", "A 12"])
+def test_a_word_that_is_no_currency_makes_no_price(text: str) -> None:
+    """A weight, a count or a date in a column of prices is a reject, not a price."""
+    assert reason("decimal", "amount", text) == "is not an amount"
+
+
+def test_prices_in_several_currencies_speak_against_the_run() -> None:
+    """Without a currency that the feed sets, a second currency is named; a mark that may mean the first is none."""
+    numbers = NumberReader("decimal")
+    numbers.money("12.00 USD")
+    numbers.money("$5")
+    assert numbers.contradiction() is None
+    numbers.money("89.0 EUR")
+    assert "several currencies ('$5', '89.0 EUR')" in str(numbers.contradiction())
 
 
 @pytest.mark.parametrize("text", ["free", "12.00 EUR per piece", "12 EUR 13", "EUR", "", "12,-", "1 2 3 EUR"])
