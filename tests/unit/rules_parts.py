@@ -28,7 +28,7 @@ def compiled(
     **changes: object,
 ) -> Rules:
     """Compile mapping rows against a header whose names are matched exactly."""
-    feed = mapped_feed(*rows, **changes)
+    feed = build_feed("shop", changes, rows)
     places = {name: index for index, name in enumerate(header)}
     numbers = NumberReader(feed.decimal_notation, feed.currency)
     mapping = preset_rows(feed, lambda _: offered)
@@ -43,7 +43,7 @@ def apply(rules: Rules, header: Sequence[str], *cells: Sequence[str]) -> Mapped:
 def read_cells(row: Mapping[str, object], *cells: str, rules: Mapping[str, Rule] | None = None, **changes: object) -> list[Value | str]:
     """Read cells of one column mapped as `row` beside a SKU; a reject shows as its reason after an exclamation mark."""
     header = ("sku", str(row["name"]))
-    made = compiled(header, SKU, row, rules=rules, **changes)
+    made = compiled(header, SKU, row, rules=rules, offered=(), **changes)
     mapped = apply(made, header, *((f"k{number}", cell) for number, cell in enumerate(cells)))
     target = next(name for name in made.names if name != "vendorSku")
     found = dict(zip(mapped.indices, values(mapped, target), strict=True))
