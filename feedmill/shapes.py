@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from engine.run import Problem, RunRecord, StageTimes
 
 
+COUNTS = ("read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed")
+"""The figures of a run, in the order in which they are shown."""
+
+
 def shape_run(record: RunRecord) -> dict[str, object]:
     """Return a run as one flat object. `run` is null where no run is stored, as in a dry run."""
     counts = record.counts

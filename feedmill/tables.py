@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.run import RunStatus
+from feedmill.shapes import COUNTS, shape_run
 
 if TYPE_CHECKING:
     from engine.run import Problem, RunRecord
@@ -13,20 +14,10 @@ if TYPE_CHECKING:
 
 def run_lines(record: RunRecord) -> Iterator[str]:
     """Yield what a person wants to know of a run: outcome, figures, how it was read, problems."""
-    counts = record.counts
     title = "dry run" if record.dry_run else f"run {record.run}" if record.run else "run"
     yield f"{title} of {record.feed}: {'refused or failed' if record.status is RunStatus.ERROR else record.status.value}"
-    figures = {
-        "read": record.read,
-        "created": counts.created,
-        "updated": counts.updated,
-        "unchanged": counts.unchanged,
-        "duplicate": counts.duplicate,
-        "skipped": record.skipped,
-        "rejected": record.rejected,
-        "removed": counts.removed,
-    }
-    yield "  " + "  ".join(f"{name} {amount:,}" for name, amount in figures.items())
+    shaped = shape_run(record)
+    yield "  " + "  ".join(f"{name} {shaped[name]:,}" for name in COUNTS)
     yield f"  {record.bytes:,} bytes in {record.seconds:.2f} s" + (f", bottleneck {record.bottleneck}" if record.bottleneck else "")
     if record.dialect:
         yield f"  read as {describe_dialect(record.dialect)}"

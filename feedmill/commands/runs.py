@@ -12,8 +12,6 @@ from feedmill.commands.arguments import Database, Json
 if TYPE_CHECKING:
     from sinks.sqlite.queries import RunRow
 
-_COUNTS = ("read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed")
-
 
 def runs(*, db: Database, feed: Annotated[str | None, Parameter(help="Only this feed.")] = None, as_json: Json = False) -> int:
     """List runs, newest first."""
@@ -40,12 +38,12 @@ def _print_runs(rows: list[RunRow]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from feedmill.shapes import shape_run
+    from feedmill.shapes import COUNTS, shape_run
 
-    table = Table("run", "feed", "status", "started (UTC)", *_COUNTS, "seconds", box=None)
+    table = Table("run", "feed", "status", "started (UTC)", *COUNTS, "seconds", box=None)
     for row in rows:
         shaped = shape_run(row.record)
-        figures = [f"{shaped[name]:,}" for name in _COUNTS]
+        figures = [f"{shaped[name]:,}" for name in COUNTS]
         started = f"{row.started_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(row.record.run), row.record.feed, row.record.status.value, started, *figures, f"{row.record.seconds:.2f}")
     # A pipe has no width: cutting columns to a guessed one would lose figures.
