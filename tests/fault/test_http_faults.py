@@ -8,6 +8,7 @@ import time
 import pytest
 
 from connectors.http import HttpConnector
+from connectors.http_body import Body
 from engine.document import Patience, parse_location
 from engine.errors import FeedmillError, RefuseRun, Retry
 from tests.fault.fault_proxy import Cut, Drip, Fault, Reset, Stall, canned_server, fault_proxy
@@ -116,3 +117,15 @@ async def test_a_server_that_speaks_no_http_is_refused() -> None:
     error = await _failure(b"220 ftp.example ready\r\n\r\n", Fault(after=1 << 30))
     assert isinstance(error, RefuseRun)
     assert "did not answer in HTTP" in str(error)
+
+
+async def test_the_length_is_counted_whatever_the_client_library_says() -> None:
+    """Our own count is a second lock: a body that the library calls whole but that is short of its length is a retry."""
+    async with canned_server(_sized(BODY)) as server:
+        source = parse_location(f"http://127.0.0.1:{server}/stock.csv", patience=QUICK)
+        async with HttpConnector().fetch(source) as documents:
+            document = await anext(documents)
+            assert isinstance(document.chunks, Body)
+            document.chunks.promised = len(BODY) + 1
+            with pytest.raises(Retry, match=f"ended after {len(BODY)} of {len(BODY) + 1} bytes"):
+                [chunk async for chunk in document.chunks]
