@@ -88,7 +88,10 @@ class Mapper(Protocol):
 
     @property
     def dialect(self) -> Mapping[str, JsonValue]:
-        """Return how the document is read (format, delimiter, encoding, ...) with the reason of each guess; for people."""
+        """Return how the document is read (format, delimiter, encoding, ...) with the reason of each guess; for people.
+
+        What a person should act on stands in the list `warnings`; the engine makes problems of the run of it.
+        """
         ...
 
     def excerpt(self, raw: RawRecords, line: int) -> str:

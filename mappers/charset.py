@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -26,13 +27,15 @@ _GUESS_BYTES: Final = 32 * 1024
 class Charset:
     """An encoding and why it was chosen. `bom` is the length of the byte order mark.
 
-    `assumed` says that nothing but ASCII has been seen, so that the first other byte has to settle the matter.
+    `assumed` says that nothing but ASCII has been seen, so that the first other byte has to settle the matter; `guessed` that
+    the bytes would make sense in another encoding too.
     """
 
     encoding: str
     reason: str
     bom: int = 0
     assumed: bool = False
+    guessed: bool = False
 
     @property
     def transcoded(self) -> bool:
@@ -100,7 +103,7 @@ def settle(piece: bytes, charset: Charset, declared: str | None) -> Charset:
     found = find_charset(piece, declared=declared)
     if found.encoding == charset.encoding:
         return Charset(found.encoding, found.reason)
-    return Charset(found.encoding, f"{found.reason}; the document began as plain ASCII")
+    return Charset(found.encoding, f"{found.reason}; the document began as plain ASCII", guessed=found.guessed)
 
 
 def _as_set(sample: bytes, option: str) -> Charset:
@@ -136,7 +139,7 @@ def _by_bytes(sample: bytes, complete: bool, note: str) -> Charset:
         return Charset("utf-8", f"valid UTF-8{note}")
     if wrong := _nearly_utf8(sample, complete):
         return Charset("utf-8", f"UTF-8 but for {wrong} bytes{note}")
-    return Charset(_guess(sample), f"not UTF-8; guessed from its letters: set encoding if names look wrong{note}")
+    return Charset(_guess(sample), f"not UTF-8; guessed from its letters: set encoding if names look wrong{note}", guessed=True)
 
 
 def _decodes(sample: bytes, encoding: str, complete: bool) -> bool:
@@ -158,10 +161,14 @@ def _nul_pattern(sample: bytes) -> str | None:
 
 
 def _nearly_utf8(sample: bytes, complete: bool) -> int:
-    """Return how many bytes of a text that is plainly UTF-8 are not, 0 when it is not plainly UTF-8."""
+    """Return how many bytes of a text that is plainly UTF-8 are not, 0 when it is not plainly UTF-8.
+
+    Letters of another encoding hardly ever make a valid sequence by chance, so a majority of valid ones is plain enough: one
+    stray byte must not change the reading of every key.
+    """
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(sample, complete)
     wrong = sum("\ud800" <= character <= "\udfff" for character in text)
-    return wrong if sum(character > "\x7f" for character in text) > 10 * wrong else 0
+    return wrong if sum(character > "\x7f" for character in text) >= 2 * wrong else 0
 
 
 def _guess(sample: bytes) -> str:
@@ -173,11 +180,32 @@ def _guess(sample: bytes) -> str:
     plausible = [name for name in readings if odd[name] <= fewest * 1.1]
     if len({readings[name] for name in plausible}) == 1:
         return plausible[0]
+    if "cp1251" in plausible and _stands_in_runs(telling):
+        return "cp1251"
+    if "cp1252" in plausible:
+        return "cp1250" if "cp1250" in plausible and _looks_central_european(readings["cp1252"]) else "cp1252"
     from charset_normalizer import from_bytes
 
     best = from_bytes(telling, cp_isolation=plausible).best()
     # Where several encodings read the same text the choice between them is a toss-up: the most common one is the better bet.
     return plausible[0] if best is None else next((name for name in plausible if readings[name] == str(best)), plausible[0])
+
+
+def _stands_in_runs(data: bytes) -> bool:
+    """Tell whether letters beyond ASCII mostly stand beside each other: whole words of them are Cyrillic, single ones accents."""
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    return sum(len(run) for run in runs if len(run) > 3) * 2 > sum(map(len, runs))
+
+
+def _looks_central_european(western: str) -> bool:
+    """Tell whether a text read as windows-1252 is one of windows-1250, by letters that no Western language has together.
+
+    A general detector was tried first and took Danish, Spanish and French for Polish even in long texts.
+    """
+    letters = set(western.lower())
+    czech = bool(letters & set("šž")) and bool(letters & set("øìèùò")) and not letters & set("åæñ")
+    hungarian = {"õ", "û"} <= letters and not letters & set("ãç")
+    return czech or hungarian
 
 
 def _reading(data: bytes, encoding: str) -> str | None:

@@ -12,7 +12,7 @@ from engine.errors import InternalError, RefuseRun
 from mappers.charset import settle
 from mappers.checks import Inspector
 from mappers.grouping import ShopifyGrouping
-from mappers.header import locate_column
+from mappers.header import locate_column, refuse_ambiguous
 from mappers.opening import Opening, open_document, undecodable
 from mappers.options import read_options
 from mappers.presets import PRESETS
@@ -68,7 +68,7 @@ class CsvMapper:
         return self._begun.parse(raw)
 
     def locate(self, name: str) -> int | None:
-        return locate_column(self.columns, name)
+        return self._begun.locate(name)
 
     def excerpt(self, raw: RawRecords, line: int) -> str:
         return self._begun.excerpt(raw, line)
@@ -123,11 +123,20 @@ class _Body:
     @property
     def dialect(self) -> dict[str, JsonValue]:
         reasons = {**self._opening.reasons, "encoding": self._charset.reason}
-        return {**self._opening.dialect, "encoding": self._charset.encoding, "reasons": reasons}
+        dialect = {**self._opening.dialect, "encoding": self._charset.encoding, "reasons": reasons}
+        if self._charset.guessed:
+            guess = f"the encoding was guessed as {self._charset.encoding}; keys beyond ASCII depend on it: set encoding to make sure"
+            return {**dialect, "warnings": [guess]}
+        return dialect
 
     @property
     def buffered_bytes(self) -> int:
         return self._splitter.buffered_bytes
+
+    def locate(self, name: str) -> int | None:
+        cells = self._opening.header.cells
+        refuse_ambiguous(cells or (), name, self._facts.name)
+        return locate_column(self.columns, name)
 
     def feed_first(self, head: bytes) -> list[RawRecords]:
         return self._split(self._decoded(head[self._charset.bom :])[self._opening.skip :])

@@ -132,3 +132,19 @@ def locate_column(columns: Sequence[str], name: str) -> int | None:
     if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= len(columns):
         return int(wanted) - 1
     return None
+
+
+def refuse_ambiguous(cells: Sequence[str], name: str, document: str) -> None:
+    """Raise `RefuseRun` when a mapping row may mean several columns: the wrong one would be somebody else's stock.
+
+    Case is told apart only where two headers differ by nothing else (API, section 4).
+    """
+    wanted = name.strip()
+    trimmed = [cell.strip() for cell in cells]
+    exact = [number for number, cell in enumerate(trimmed, 1) if cell == wanted]
+    meant = exact or [number for number, cell in enumerate(trimmed, 1) if normal(cell) == normal(wanted)]
+    if len(meant) > 1:
+        raise RefuseRun(
+            f"{document}: {len(meant)} columns are called {wanted!r} (columns {', '.join(map(str, meant))}): "
+            "map the one that is meant by its number, or by its exact header where the headers differ in case; nothing was applied"
+        )

@@ -76,7 +76,8 @@ class Tally:
             self.note([Problem("duplicate", f"{summary.duplicate} records repeat the key of another record of this run; the last one won")])
         missing = summary.known - summary.seen
         if missing > 0:
-            message = f"{missing} known items were not in the source and were left as they are: this version does not act on missing items"
+            where = "not among the records that could be read" if self.rejected else "not in the source"
+            message = f"{missing} known items were {where} and were left as they are: this version does not act on missing items"
             self.note([Problem("missing", message)])
 
     def progress(self) -> Progress:

@@ -89,7 +89,9 @@ class Transform:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Return what is wrong with the document as a whole."""
-        return self._rules.problems if self._rules else ()
+        warnings = self._mapper.dialect.get("warnings")
+        noted = [Problem("dialect", str(warning)) for warning in warnings] if isinstance(warnings, list) else []
+        return (*(self._rules.problems if self._rules else ()), *noted)
 
     def _map(self, raw: RawRecords) -> MappedBatch:
         batch = self._mapper.parse(raw)

@@ -101,7 +101,10 @@ def trim_text(text: str) -> str:
     return text[1:] if text[:2] in ("'=", "'+", "'-", "'@") else text
 
 
-_INVISIBLE: Final = {ord("\u00a0"): " ", ord("\u202f"): " ", ord("\u200b"): None, ord("\u2060"): None, ord("\ufeff"): None}
+_INVISIBLE: Final = {
+    **dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " "),
+    **dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff")),
+}
 """What a person comparing two identifiers cannot see: blanks of other kinds count as blanks, characters without width not at all."""
 
 _DAMAGED: Final = re.compile(r"[-+]?\d+(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
@@ -115,12 +118,14 @@ def read_key(text: str) -> str | None:
 
 
 def refuse_damaged(key: str) -> None:
-    """Raise `RejectRecord` for an identifier that a spreadsheet turned into a number in scientific notation."""
+    """Raise `RejectRecord` for an identifier with a line end in it, or one that a spreadsheet turned into a number."""
+    if "\n" in key or "\r" in key:
+        raise RejectRecord("holds a line end: a quote that was not closed may have swallowed other records")
     if _DAMAGED.fullmatch(key):
         raise RejectRecord("is a number in scientific notation: a spreadsheet destroyed the identifier; export it as text")
 
 
-_SUSPECTS: Final = ("'", *map(chr, _INVISIBLE), "E+", "e+")
+_SUSPECTS: Final = ("'", *map(chr, _INVISIBLE), "E+", "e+", "\n", "\r")
 
 
 class Identifiers:

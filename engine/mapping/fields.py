@@ -277,6 +277,8 @@ def _key_joiner(mark: str) -> Callable[[tuple[Read, ...]], Read]:
 
     def join(parts: tuple[Read, ...]) -> Read:
         texts = [str(part or "") for part in parts]
+        if not texts[0] and any(texts):
+            return Bad("has a blank first part, which would make one key of different goods")
         if mark and any(mark in text for text in texts):
             return Bad(f"has a part that holds {mark!r}, which joins the parts of the key; set another seperator for its first column")
         return mark.join(texts) if any(texts) else None

@@ -132,3 +132,30 @@ def test_only_encodings_built_on_ascii_are_split_as_bytes() -> None:
     """In the others half a character may look like a delimiter."""
     assert all(map(splits_as_bytes, ["utf-8", "cp1252", "iso8859-15", "cp1251", "koi8-r", "ascii"]))
     assert not any(map(splits_as_bytes, ["utf-16-le", "utf-32-be", "shift_jis", "gbk", "big5", "euc_jp", "euc_kr", "cp037", "utf-7"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("øl-1;blå-2;æske-3", "cp1252"), ("crème;à la carte;garçon", "cp1252"), ("niño;año", "cp1252"), ("São;açaí;pão", "cp1252"),
+     ("ÖL-ñ", "cp1252"), ("Žluťoučký kůň příliš", "cp1250"), ("šroub křížový", "cp1250"), ("fűrész őr", "cp1250"),
+     ("Żółta łódź", "cp1250"), ("Żółta łódź gęś", "iso8859-2"), ("Молоток", "cp1251")],
+)  # fmt: skip
+def test_a_few_words_are_guessed_right(text: str, encoding: str) -> None:
+    """Keys depend on the guess, so few words must do; and a guess says that it is one."""
+    charset = find_charset(f"sku;stock\n{text};5\n".encode(encoding))
+    assert f"{text};5".encode(encoding).decode(charset.encoding) == f"{text};5"
+    assert charset.guessed
+
+
+def test_a_guess_is_a_warning() -> None:
+    """What keys depend on is said where a person looks, not only among the reasons."""
+    mapper, _ = read(GERMAN.encode("cp1252"))
+    assert "guessed as cp1252" in str(mapper.dialect["warnings"])
+    mapper, _ = read(GERMAN.encode())
+    assert "warnings" not in mapper.dialect
+
+
+def test_one_stray_byte_does_not_change_the_reading_of_every_key() -> None:
+    """A text with one good sequence and one bad byte is UTF-8 with a bad byte."""
+    charset = find_charset(b"sku;stock\nK\xc3\x96-1;0\nbad\xff;5\n")
+    assert (charset.encoding, charset.guessed) == ("utf-8", False)

@@ -201,3 +201,10 @@ def test_a_cell_of_options_must_be_a_json_list(cell: str) -> None:
 def test_a_cell_of_options_is_stored_compact() -> None:
     """Blanks that mean nothing are no change."""
     assert read_cells({"name": "o", "purpose": "options"}, '[ {"name": "Size", "value": "L"} ]') == ['[{"name":"Size","value":"L"}]']
+
+
+@pytest.mark.parametrize("text", ["a;5;Anvil\nb", "a\r\nb"])
+def test_an_identifier_with_a_line_end_is_refused(text: str) -> None:
+    """No shelf label has two lines: a quote has swallowed another record."""
+    with pytest.raises(RejectRecord, match="line end"):
+        read_key(text)

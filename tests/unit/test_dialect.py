@@ -152,12 +152,23 @@ def test_header_names_are_made_unique() -> None:
 
 @pytest.mark.parametrize(
     ("name", "index"),
-    [("sku", 1), ("SKU", 0), (" Sku\u00a0", 0), ("stock", 2), ("3", 3), ("4", 3), ("2", 1), ("0", None), ("5", None), ("price", None)],
+    [("sku", 1), ("SKU", 0), ("stock", 2), (" STOCK\u00a0", 2), ("3", 3), ("4", 3), ("2", 1), ("0", None), ("5", None), ("price", None)],
 )
 def test_a_column_is_located_by_name_or_number(name: str, index: int | None) -> None:
     """Exactly first, then whatever the case; a number counts from 1 unless a header has that name."""
     mapper, _, _ = read("SKU,sku,Stock\u00a0,3\nA,b,1,x\n")
     assert mapper.locate(name) == index
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("SKU,sku,Stock", "Sku"), ("sku,stock,Stock", "STOCK"), ("sku,stock,stock", "stock"), ("sku,stock, stock ", "stock")],
+)
+def test_a_name_that_may_mean_two_columns_is_refused(header: str, name: str) -> None:
+    """The wrong one would be somebody else's stock; the message names the columns and the cure."""
+    mapper, _, _ = read(f"{header}\nA,1,2\n", fields=())
+    with pytest.raises(RefuseRun, match=r"2 columns are called .*by its number"):
+        mapper.locate(name)
 
 
 def test_a_trailing_delimiter_adds_no_field() -> None:

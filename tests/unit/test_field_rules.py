@@ -256,14 +256,15 @@ def test_the_sku_falls_back_to_the_key_and_the_key_to_the_sku() -> None:
     assert (both.keys, both.rows) == (["7"], [("S",)])
 
 
-@pytest.mark.parametrize(("mark", "keys"), [(None, ["a|1", "a|", "|1"]), ("", ["a1", "a", "1"]), ("/", ["a/1", "a/", "/1"])])
+@pytest.mark.parametrize(("mark", "keys"), [(None, ["a|1", "a|"]), ("", ["a1", "a"]), ("/", ["a/1", "a/"])])
 def test_a_composite_key_joins_its_columns(mark: str | None, keys: list[str]) -> None:
-    """A blank part leaves its place; only where every part is blank nothing identifies the item."""
+    """A blank later part leaves its place; a blank first part would make one key of different goods and is rejected."""
     header = ("style", "size", "sku")
     first = {"name": "style", "purpose": "externalId"} | ({} if mark is None else {"seperator": mark})
     rules = compiled(header, first, {"name": "size", "purpose": "externalId"}, SKU)
     mapped = apply(rules, header, ("a", "1", "s"), ("a", "", "s"), ("", "1", "s"), ("", " ", "s"))
     assert mapped.items.keys == keys
+    assert "blank first part" in mapped.flaws[2].reason
     assert mapped.flaws[3].reason == "externalId is blank: nothing identifies the item"
 
 
