@@ -74,8 +74,14 @@ class Source:
         """
         parts = urlsplit(self.url)
         userinfo = f"{self.username}{':' + MASK if self.password is not None else ''}@" if self.username is not None else ""
-        query = "&".join(f"{pair.partition('=')[0]}={MASK}" for pair in parts.query.split("&")) if parts.query else ""
+        query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
         return urlunsplit((parts.scheme, userinfo + parts.netloc, parts.path, query, ""))
+
+
+def _mask_pair(pair: str) -> str:
+    # What has no equals sign is no name either: it may be the token itself.
+    name, equals, _ = pair.partition("=")
+    return f"{name}={MASK}" if equals else MASK
 
 
 def parse_location(location: str, *, patience: Patience | None = None) -> Source:
@@ -89,13 +95,13 @@ def parse_location(location: str, *, patience: Patience | None = None) -> Source
         if not location.strip():
             raise ConfigError("the source is empty: give a URL or a path")
         return Source(Path(location).absolute().as_uri(), patience=patience)
-    parts = urlsplit(location)
     try:
+        parts = urlsplit(location)
         host, _ = parts.hostname, parts.port
     except ValueError:
         # The parser's own message may quote a piece of the password, so it is not passed on.
         raise ConfigError(
-            f"the {parts.scheme} URL has no valid host and port; "
+            f"the {location.partition('://')[0]} URL has no valid host and port; "
             "percent-encode reserved characters in user and password (/ is %2F, @ is %40)"
         ) from None
     if not host and parts.scheme != "file":

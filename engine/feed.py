@@ -8,7 +8,17 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -168,7 +178,7 @@ class GuardLimits(Resource):
 class Feed(Resource):
     """An inventory feed (API, section 3). What only the service computes (health, times, `hash`) is not set here."""
 
-    name: str = Field(min_length=1, max_length=255)
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
     resource_type: str = Field(default="ftpCsv", min_length=1)
     dropship_provider_id: Annotated[int, Field(gt=0)] | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -37,6 +37,12 @@ class Request:
     fields: Sequence[Mapping[str, object]]
     patience: Patience | None = None
 
+    def __post_init__(self) -> None:
+        try:
+            self.feed.encode()
+        except UnicodeEncodeError:
+            raise ConfigError("the feed's name holds bytes that are no text in this system's encoding; give another name") from None
+
     def build_feed(self, stored: FeedDefinition | None) -> Feed:
         """Return the feed: what is stored of it, changed as asked. Raises `ConfigError` with every fault."""
         asked = {"resourceType": _guess_type(self.source), **(stored.attributes if stored else {}), **self.settings}
@@ -53,14 +59,27 @@ class Request:
 
 
 def as_sink_url(text: str) -> str:
-    """Return a sink's URL; a bare path is an SQLite database."""
+    """Return a sink's URL; a bare path is an SQLite database. Raises `ConfigError` for no text at all."""
+    if not text.strip():
+        raise ConfigError("the database is not named: give its path, or a URL such as sqlite:///shop.db")
     return text if "://" in text else f"sqlite:///{text}"
 
 
 def traceless(url: str) -> str:
-    """Return a URL that can be opened without leaving a trace: a database that does not exist is one in memory. Blocks."""
-    path = url.removeprefix("sqlite:///")
-    return "sqlite://" if path != url and not Path(path).exists() else url
+    """Return a URL that can be opened without leaving a trace: a database that does not exist is one in memory.
+
+    Raises `ConfigError` for a file that would have to be made or migrated first. Blocks.
+    """
+    if not url.lower().startswith("sqlite:///"):
+        return url
+    from sinks.sqlite.database import locate
+    from sinks.sqlite.migrate import require_head
+
+    database = locate(url)
+    if database.path is None or not database.path.exists():
+        return "sqlite://"
+    require_head(database)
+    return url
 
 
 async def load_plugins() -> Registry:
@@ -98,5 +117,5 @@ def _offered(mapper: MapperSpec, preset: str) -> tuple[MappingRow, ...]:
 
 
 def _guess_type(source: str) -> str:
-    suffix = PurePosixPath(urlsplit(source).path if "://" in source else source).suffix.lower()
+    suffix = PurePosixPath(urlsplit(parse_location(source).url).path).suffix.lower()
     return _TYPE_OF_SUFFIX.get(suffix, "ftpCsv")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from engine.errors import FeedmillError
@@ -16,7 +18,17 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What is printed is JSON and suppliers' texts, whatever the locale: UTF-8, and never an error for a character.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # The reader (`head`) has seen enough, or the disk is full; the command itself has done its work.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -40,8 +52,6 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"feedmill: {error}\n")
         return exit_of_error(error)
     except BrokenPipeError:
-        # The reader of the output (`head`) has seen enough; the flush at exit must not complain of it.
-        sys.stdout = None
         return Exit.COMPLETE
     except KeyboardInterrupt:
         sys.stderr.write("feedmill: interrupted; nothing of this run was applied\n")

@@ -67,6 +67,9 @@ def splits_as_bytes(encoding: str) -> bool:
     """
     if encoding in ("utf-8", "ascii"):
         return True
+    if encoding.startswith(("iso2022", "iso-2022", "hz", "utf-7", "utf_7")):
+        # Their shifted states use ASCII bytes for other characters.
+        return False
     ascii_bytes = bytes(range(128))
     try:
         if ascii_bytes.decode(encoding) != ascii_bytes.decode("ascii"):

@@ -17,7 +17,8 @@ _TOTAL_WORDS: Final = (
     "итого", "всего", "suma",
 )  # fmt: skip
 TOTALS: Final = frozenset(word + mark for word in _TOTAL_WORDS for mark in ("", ":", " :"))
-_BROKEN: Final = re.compile("[\0\ud800-\udfff]")
+BROKEN: Final = re.compile("[\0\ud800-\udfff]")
+"""What no text may hold: NUL, and the lone surrogates that stand for bytes that did not decode."""
 
 _first_cell: Final = itemgetter(0)
 
@@ -88,15 +89,18 @@ class Inspector:
             return _Fault("blank record", "skipped")
         if self._header is not None and list(map(normal, row[: len(self._header)])) == self._header:
             return _Fault("header repeated", "skipped")
-        if filled[0] in self._totals and (len(filled) <= 2 or (len(row) - len(filled)) * 2 >= len(row) - 1):
+        blank = len(row) - len(filled)
+        sparse = len(filled) <= 2 or blank * 2 >= len(row) - 1
+        # In a table of two columns a total looks just like an item, and an item must not be lost.
+        if filled[0] in self._totals and sparse and (blank or len(row) < self._width):
             return _Fault("totals row", "skipped")
         return None
 
     def _broken(self, row: list[str], encoding: str) -> _Fault | None:
         for index, cell in enumerate(row):
-            if found := _BROKEN.search(cell):
+            if found := BROKEN.search(cell):
                 column = self._columns[index] if index < self._width else None
-                return _Fault(_broken_reason(found[0], encoding), column=column, value=clip(cell))
+                return _Fault(broken_reason(found[0], encoding), column=column, value=clip(cell))
         return None
 
     def _ragged(self, row: list[str]) -> _Fault | None:
@@ -123,7 +127,8 @@ class Inspector:
         )
 
 
-def _broken_reason(character: str, encoding: str) -> str:
+def broken_reason(character: str, encoding: str) -> str:
+    """Say what a character that stands for unreadable bytes means, and the cure."""
     if character == "\0":
         return "the text holds a NUL character, which no store takes: have the supplier remove it"
     code = ord(character)

@@ -118,6 +118,7 @@ class _Body:
         self._inspector = Inspector(header.columns, header.cells, opening.grammar, totals=not grouped)
         self._empty = True
         self._recent: list[RawRecords] = []
+        self._read_again: dict[int, Sources] = {}
         self.columns = self._grouping.columns if self._grouping else header.columns
 
     @property
@@ -189,12 +190,20 @@ class _Body:
 
     def excerpt(self, raw: RawRecords, line: int) -> str:
         for piece in (raw, *self._recent):
+            sources = self._sources(piece)
+            index = find_record(sources.table, line)
+            if index is not None:
+                return clip(sources.record(index))
+        return ""
+
+    def _sources(self, piece: RawRecords) -> Sources:
+        # Kept for the pieces that rejects come from now: reading a piece again for each reject would cost its square.
+        if piece.offset not in self._read_again:
+            self._read_again = {other.offset: self._read_again[other.offset] for other in self._recent if other.offset in self._read_again}
             text, _ = self._charset.decode(piece.data)
             table = read_table(text, self._opening.grammar, piece.line)
-            index = find_record(table, line)
-            if index is not None:
-                return clip(Sources(text, self._opening.grammar, table, piece.line).record(index))
-        return ""
+            self._read_again[piece.offset] = Sources(text, self._opening.grammar, table, piece.line)
+        return self._read_again[piece.offset]
 
 
 def _end_line(piece: RawRecords) -> int:

@@ -10,6 +10,7 @@ from engine.batch import JsonValue
 from engine.contracts import DocumentFacts
 from engine.errors import RefuseRun
 from mappers.charset import Charset, find_charset
+from mappers.checks import BROKEN, broken_reason
 from mappers.content import refuse_foreign
 from mappers.dialect import Layout, find_layout
 from mappers.header import Header, find_header
@@ -54,6 +55,7 @@ def open_document(head: bytes, options: CsvOptions, facts: DocumentFacts, *, com
             _refuse_endless(sample, charset, layout, facts.name, record_bytes)
         return None
     header = find_header(layout.table, options, name=facts.name)
+    _refuse_broken_header(header, charset, facts.name)
     line = header.line + _lines_of(header, layout.grammar)
     skip = _offset_of(sample, line, layout.grammar)
     if skip == len(sample):
@@ -91,6 +93,15 @@ def _without_cut_character(sample: bytes, charset: Charset) -> bytes:
             if sample[-back] < 0x80:
                 break
     return sample
+
+
+def _refuse_broken_header(header: Header, charset: Charset, name: str) -> None:
+    for number, cell in enumerate(header.cells or (), 1):
+        if found := BROKEN.search(cell):
+            raise RefuseRun(
+                f"{name}, line {header.line}: the name of column {number} cannot be read: {broken_reason(found[0], charset.encoding)}; "
+                "nothing was applied"
+            )
 
 
 def _lines_of(header: Header, grammar: Grammar) -> int:

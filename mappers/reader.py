@@ -148,12 +148,12 @@ class Sources:
 
     def __init__(self, text: str, grammar: Grammar, table: Table, line: int) -> None:
         self._lines = io.StringIO(text, newline="" if grammar.cr_ends else "\n").readlines()
-        self._table = table
+        self.table = table
         self._line = line
 
     def record(self, index: int) -> str:
         """Return the text of record `index` without its line end."""
-        starts = self._table.lines
+        starts = self.table.lines
         stop = starts[index + 1] - self._line if index + 1 < len(starts) else len(self._lines)
         return "".join(self._lines[starts[index] - self._line : stop]).rstrip("\r\n")
 

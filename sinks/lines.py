@@ -83,7 +83,7 @@ def write_state(path: Path, items: dict[str, Item], signature: Signature) -> Non
 
 def write_rejects(path: Path, rejects: Sequence[Reject]) -> None:
     """Write a run's rejects to `NAME.rejects.jsonl` beside the items, or remove that file when there are none."""
-    beside = path.with_suffix(".rejects.jsonl")
+    beside = path.with_name(f"{path.name.removesuffix('.jsonl')}.rejects.jsonl")
     if not rejects:
         beside.unlink(missing_ok=True)
         return

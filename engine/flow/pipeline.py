@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from engine.contracts import Connector, DocumentFacts, Sink, SinkSession
 from engine.document import Document, Source
-from engine.errors import FeedmillError, RefuseRun, Retry, Stalled, Superseded
+from engine.errors import RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.flow.tally import Progress, Tally
@@ -183,8 +183,10 @@ def _notify(job: Job, event: RunEvent) -> None:
         job.notify(event)
 
 
-def _code(error: FeedmillError) -> str:
-    return {"RefuseRun": "refused", "Retry": "retry", "Stalled": "stalled"}.get(type(error).__name__, "error")
+def _code(error: Retry | RefuseRun) -> str:
+    if isinstance(error, Stalled):
+        return "stalled"
+    return "retry" if isinstance(error, Retry) else "refused"
 
 
 @asynccontextmanager

@@ -147,5 +147,6 @@ def preset_rows(feed: Feed, offered: Callable[[str], Sequence[MappingRow]]) -> t
     declared = [MappingRow(row, (row.name,)) for row in feed.fields if row.enabled]
     if feed.mapping == "custom":
         return tuple(declared)
-    targets = {row.target for row in declared}
+    # A disabled row takes its purpose off the preset too: that is what disabling it says.
+    targets = {MappingRow(row, (row.name,)).target for row in feed.fields}
     return (*declared, *(row for row in offered(feed.mapping) if row.target not in targets))

@@ -55,9 +55,22 @@ _MARKS: Final[dict[str, frozenset[str]]] = {
 }
 
 
+_DOLLAR_MARKS: Final[dict[str, frozenset[str]]] = {
+    **dict.fromkeys(("US$", "U$S"), frozenset({"USD"})),
+    **dict.fromkeys(("A$", "AU$"), frozenset({"AUD"})),
+    **dict.fromkeys(("C$", "CA$", "CAN$"), frozenset({"CAD"})),
+    **dict.fromkeys(("HK$",), frozenset({"HKD"})),
+    **dict.fromkeys(("NZ$",), frozenset({"NZD"})),
+    **dict.fromkeys(("S$", "SG$"), frozenset({"SGD"})),
+    **dict.fromkeys(("NT$",), frozenset({"TWD"})),
+    **dict.fromkeys(("R$", "BR$"), frozenset({"BRL"})),
+    **dict.fromkeys(("MX$", "MEX$"), frozenset({"MXN"})),
+}
+
+
 def meanings(mark: str) -> frozenset[str]:
     """Return the currencies (ISO 4217) that a mark beside a price may stand for, as `EUR`, `US$`, `kr.`; empty when none."""
     word = mark.rstrip(".")
     if word.upper() in _CODES:
         return frozenset({word.upper()})
-    return _MARKS.get(word.lower()) or _MARKS.get(mark[-1], frozenset())
+    return _MARKS.get(word.lower()) or _DOLLAR_MARKS.get(word.upper(), frozenset())

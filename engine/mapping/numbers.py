@@ -23,10 +23,14 @@ _GROUP_HEAD: Final = r"(?<=\d.)(?<!\d{4}.)(?<!(?<!\d)0.)(?<!\d[.,]\d.)(?<!\d[.,]
 _GROUP_MARKS: Final = re.compile(rf"[{_BLANKS}'\u2019]{_GROUP_HEAD}(?=\d{{3}}(?!\d))")
 _CURRENCY: Final = r"(?:[^\W\d_]{0,3}[$\u00a2-\u00a5\u20a0-\u20cf]|[^\W\d_]{1,4}\.?)"
 _AMOUNT: Final = re.compile(rf"(?P<before>{_CURRENCY})?\s*(?P<number>[-+\u2212]?[\d.,]+)\s*(?P<after>{_CURRENCY})?")
-_EMBEDDED: Final = re.compile(rf"(?:(?<!\w)[-+\u2212])?\d(?:[\d.,'\u2019{_BLANKS}]*\d)?")
+_EMBEDDED: Final = re.compile(rf"(?:^[-+\u2212]\s*|(?<!\w)[-+\u2212])?\d(?:[\d.,'\u2019{_BLANKS}]*\d)?")
 _PLAIN_MONEY: Final = re.compile(r"(\d{1,9})(?:\.(\d{1,2}|\d{4,6}))?")
 _EXPONENT: Final = re.compile(r"[eE][-+]?\d")
-_UPPER_BOUND: Final = re.compile(r"[<\u2264]=?\s*$")
+_UPPER_BOUND: Final = re.compile(
+    r"(?:[<\u2264]=?|\b(?:max|maximal|maximum|up to|less than|under|below|at most|unter|weniger als|bis(?: zu)?|h\u00f6chstens|"
+    r"moins de|jusqu'\u00e0|menos de|hasta|meno di|fino a|mniej ni\u017c|do|m\u00e9n\u011b ne\u017e)\.?)\s*$",
+    re.IGNORECASE,
+)
 _BOUND: Final = re.compile(
     r"(?:>=?|\u2265)\s*(?P<over>\d{1,18})|(?P<plus>\d{1,18})\s*\+|(?P<low>\d{1,18})\s*[-\u2013\u2014]\s*(?P<high>\d{1,18})"
 )
@@ -139,7 +143,7 @@ class NumberReader:
             raise RejectRecord("holds an upper bound only; map such texts with a lookup")
         if _EXPONENT.match(text, found.end()):
             raise RejectRecord("holds a number in scientific notation")
-        return found[0]
+        return re.sub(r"\s+(?=\d)", "", found[0], count=1) if found[0][0] in "-+\u2212" else found[0]
 
     def contradiction(self) -> str | None:
         """Return why the prices or the notation cannot be what the feed says, None when nothing speaks against them."""

@@ -7,7 +7,7 @@ before, which is several times faster than a thousand calls, and the slow, caref
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -135,7 +135,11 @@ def compile_rules(
     return _arrange(feed, compiled, tuple(problems))
 
 
-def _refuse_twice(row: MappingRow, index: int, others: Iterable[tuple[MappingRow, int]]) -> None:
+def _refuse_twice(row: MappingRow, index: int, others: Collection[tuple[MappingRow, int]]) -> None:
+    if row.row.purpose == "sku" and others:
+        raise RefuseRun(
+            f"sku is mapped to {next(iter(others))[0].names[0]!r} and to {row.names[0]!r}: a key is never one column or another"
+        )
     # Not every purpose minds, but stock would be counted double.
     if row.target == "inventoryQuantity" and any(index == other for _, other in others):
         raise RefuseRun(f"the column {row.names[0]!r} is mapped to {row.row.purpose} twice and would count double; remove one mapping row")

@@ -27,10 +27,12 @@ def preview(
 ) -> int:
     """Show dialect, raw records, mapped records and problems of a URL or a path."""
     from feedmill.cli import run_async
-    from feedmill.exits import Exit
+    from feedmill.exits import Exit, UsageError
     from feedmill.library import preview as preview_feed
     from feedmill.shapes import dump, shape_preview
 
+    if limit < 1:
+        raise UsageError("--limit has to be at least 1")
     chosen, rows = parse_settings(settings), parse_fields(fields)
 
     async def work() -> int:
@@ -45,19 +47,14 @@ def preview(
 
 
 def _print_preview(preview: Preview) -> None:
-    from rich.console import Console
-
     from feedmill.shapes import dump
     from feedmill.tables import describe_problem
 
-    console = Console(highlight=False)
-    for name, value in preview.dialect.items():
-        console.print(f"{name}: {value if isinstance(value, str) else dump(value)}", markup=False, soft_wrap=True)
+    lines = [f"{name}: {value if isinstance(value, str) else dump(value)}" for name, value in preview.dialect.items()]
     for record in preview.records:
-        console.print(f"\nrecord {record.record}, line {record.line}", markup=False)
-        console.print(f"  raw     {dump(record.raw)}", markup=False, soft_wrap=True)
-        console.print(f"  mapped  {dump(record.item) if record.item is not None else 'no item'}", markup=False, soft_wrap=True)
-        for problem in record.problems:
-            console.print(f"  {describe_problem(problem)}", markup=False, soft_wrap=True)
+        lines += ["", f"record {record.record}, line {record.line}", f"  raw     {dump(record.raw)}"]
+        lines += [f"  mapped  {dump(record.item) if record.item is not None else 'no item'}"]
+        lines += [f"  {describe_problem(problem)}" for problem in record.problems]
     for problem in preview.problems:
-        console.print(f"\n{describe_problem(problem)}", markup=False, soft_wrap=True)
+        lines += ["", describe_problem(problem)]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))

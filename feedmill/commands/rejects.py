@@ -14,9 +14,12 @@ def rejects(run: Annotated[int, Parameter(help="The number of the run, as `runs`
     """Print what a run rejected or skipped, one JSON object a line."""
     from feedmill.assembly import as_sink_url
     from feedmill.cli import run_async
-    from feedmill.exits import Exit
+    from feedmill.exits import Exit, UsageError
     from feedmill.shapes import dump, shape_reject
     from sinks.sqlite.queries import open_queries
+
+    if not 0 < run < 2**63:
+        raise UsageError(f"{run} is no number of a run")
 
     async def work() -> int:
         async with open_queries(as_sink_url(db)) as queries:

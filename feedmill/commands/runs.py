@@ -47,4 +47,7 @@ def _print_runs(rows: list[RunRow]) -> None:
         started = f"{row.started_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(row.record.run), row.record.feed, row.record.status.value, started, *figures, f"{row.record.seconds:.2f}")
     # A pipe has no width: cutting columns to a guessed one would lose figures.
-    Console(width=None if sys.stdout.isatty() else 250, markup=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 250, markup=False)
+    with console.capture() as drawn:
+        console.print(table)
+    sys.stdout.write(drawn.get())

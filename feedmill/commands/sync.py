@@ -86,10 +86,7 @@ def _progress_bar() -> Iterator[Callable[[Progress], None] | None]:
 
 
 def _print_run(record: RunRecord) -> None:
-    from rich.console import Console
-
     from feedmill.tables import run_lines
 
-    console = Console(highlight=False)
     for line in run_lines(record):
-        console.print(line, markup=False, soft_wrap=True)
+        sys.stdout.write(f"{line}\n")

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import orjson
 from anyio import CancelScope
-from sqlalchemy import Connection, NullPool, event, func, insert, select, update
+from sqlalchemy import Connection, NullPool, Update, event, func, insert, select, update
+from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -19,12 +20,14 @@ from engine.contracts import FeedDefinition
 from engine.run import Problem, RunRecord, RunStatus
 from sinks.sqlite import clock
 from sinks.sqlite.database import Database
-from sinks.sqlite.definitions import read_definition, write_definition
+from sinks.sqlite.definitions import find_or_create, read_definition, write_definition
 from sinks.sqlite.failures import explain
-from sinks.sqlite.fence import Fence, superseded
+from sinks.sqlite.fence import Fence, Writer, superseded
 from sinks.sqlite.tables import FEEDS, RUNS
 
 FIRST_EPOCH: Final = 1
+
+_DIALECT: Final = dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,13 @@ class Control:
             return await read_definition(connection, name)
 
     async def begin(self, feed: FeedDefinition) -> Beginning:
-        """Begin a run: write the feed's definition, end earlier runs that are under way, insert the run.
+        """Begin a run: make the feed if need be, end earlier runs that are under way, insert the run.
 
         Those earlier runs lose their fence in the same transaction: from here on they cannot write.
         """
         now = clock.now()
         async with self._transaction() as connection:
-            number = await write_definition(connection, feed, now=now)
+            number = await find_or_create(connection, feed, now=now)
             source = feed.attributes.get("resourceLocation")
             values = {"status": RunStatus.STARTED.value, "epoch": FIRST_EPOCH, "started_at": now, "source": source and str(source)}
             made = await connection.execute(insert(RUNS).values(feed_id=number, **values))
@@ -66,23 +69,25 @@ class Control:
             dead = (await connection.execute(select(FEEDS.c.loading_run_id).where(FEEDS.c.id == number))).scalar_one()
         return Beginning(Fence(run, FIRST_EPOCH, number, feed.name), number, dead)
 
-    async def end(self, fence: Fence, record: RunRecord, *, reveal: bool) -> None:
-        """Store a run's final record; with `reveal` the items of its straight load become visible in the same transaction.
-
-        Raises `Superseded` when the run no longer holds the fence.
-        """
-        values = {**_counters(record), "status": record.status.value, "finished_at": clock.now(), "seconds": record.seconds}
-        values["stages"] = _dump({name: asdict(times) for name, times in record.stages.items()})
-        values["dialect"] = _dump(dict(record.dialect))
-        values["problems"] = _dump([_problem(problem) for problem in record.problems])
+    async def define(self, feed: FeedDefinition) -> None:
+        """Store the definition under which a run was complete."""
         async with self._transaction() as connection:
-            mine = (RUNS.c.id == fence.run) & (RUNS.c.epoch == fence.epoch) & (RUNS.c.status == RunStatus.STARTED.value)
-            if (await connection.execute(update(RUNS).where(mine).values(**values))).rowcount != 1:
+            await write_definition(connection, feed, now=clock.now())
+
+    async def fail(self, fence: Fence, record: RunRecord) -> None:
+        """Store the final record of a run that was not applied. Raises `Superseded` when the run no longer holds the fence."""
+        async with self._transaction() as connection:
+            if (await connection.execute(_ending(fence, record))).rowcount != 1:
                 newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
                 raise superseded(fence, (await connection.execute(newer)).scalar_one())
-            if reveal:
-                loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
-                await connection.execute(update(FEEDS).where(loaded).values(loading_run_id=None))
+
+    @staticmethod
+    async def complete(writer: Writer, fence: Fence, record: RunRecord) -> None:
+        """Store the final record of an applied run, and reveal what it loaded, inside the transaction that applied it."""
+        loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
+        for statement in (_ending(fence, record), update(FEEDS).where(loaded).values(loading_run_id=None)):
+            text = statement.compile(dialect=_DIALECT)
+            await writer.execute(str(text), *(text.params[name] for name in text.positiontup or ()))
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -103,6 +108,15 @@ class Control:
         while cause is not None and not isinstance(cause, sqlite3.Error):
             cause = cause.__cause__
         return error if cause is None else explain(cause, self._database.name)
+
+
+def _ending(fence: Fence, record: RunRecord) -> Update:
+    values = {**_counters(record), "status": record.status.value, "finished_at": clock.now(), "seconds": record.seconds}
+    values["stages"] = _dump({name: asdict(times) for name, times in record.stages.items()})
+    values["dialect"] = _dump(dict(record.dialect))
+    values["problems"] = _dump([_problem(problem) for problem in record.problems])
+    mine = (RUNS.c.id == fence.run) & (RUNS.c.epoch == fence.epoch) & (RUNS.c.status == RunStatus.STARTED.value)
+    return update(RUNS).where(mine).values(**values)
 
 
 async def _supersede(connection: AsyncConnection, feed: int, *, by: int, now: int) -> None:

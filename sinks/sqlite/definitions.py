@@ -23,17 +23,24 @@ async def read_definition(connection: AsyncConnection, name: str) -> FeedDefinit
     return FeedDefinition(name, orjson.loads(row.settings), await _read_fields(connection, row.id))
 
 
-async def write_definition(connection: AsyncConnection, feed: FeedDefinition, *, now: int) -> int:
-    """Make the stored definition equal to the given one and return the feed's id.
+async def find_or_create(connection: AsyncConnection, feed: FeedDefinition, *, now: int) -> int:
+    """Return a feed's id; a feed that does not exist is made as defined, one that does is left as it is."""
+    known = (await connection.execute(select(FEEDS.c.id).where(FEEDS.c.name == feed.name))).scalar_one_or_none()
+    if known is not None:
+        return int(known)
+    settings, enabled = _dump(feed.attributes), feed.attributes.get("enabled") is not False
+    number = await _create(connection, feed.name, settings, enabled=enabled, now=now)
+    await _write_fields(connection, number, feed)
+    return number
+
+
+async def write_definition(connection: AsyncConnection, feed: FeedDefinition, *, now: int) -> None:
+    """Make the stored definition of an existing feed equal to the given one.
 
     Nothing is written when nothing differs, so that `updated_at` tells when somebody last changed the feed.
     """
-    known = (await connection.execute(select(FEEDS.c.id, FEEDS.c.settings).where(FEEDS.c.name == feed.name))).one_or_none()
+    known = (await connection.execute(select(FEEDS.c.id, FEEDS.c.settings).where(FEEDS.c.name == feed.name))).one()
     settings, enabled = _dump(feed.attributes), feed.attributes.get("enabled") is not False
-    if known is None:
-        number = await _create(connection, feed.name, settings, enabled=enabled, now=now)
-        await _write_fields(connection, number, feed)
-        return number
     number = int(known.id)
     fields_differ = [_normal(row) for row in feed.fields] != list(await _read_fields(connection, number))
     if known.settings != settings or fields_differ:
@@ -41,7 +48,6 @@ async def write_definition(connection: AsyncConnection, feed: FeedDefinition, *,
     if fields_differ:
         await connection.execute(delete(FIELDS).where(FIELDS.c.feed_id == number))
         await _write_fields(connection, number, feed)
-    return number
 
 
 async def _create(connection: AsyncConnection, name: str, settings: str, *, enabled: bool, now: int) -> int:

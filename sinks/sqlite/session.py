@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final, Protocol
 
 from anyio import CancelScope
@@ -36,8 +36,10 @@ class Landing(Protocol):
 class SqliteSession:
     """A run that is stored, see `engine.contracts.SinkSession`."""
 
-    def __init__(self, control: Control, writer: Writer, fence: Fence, landing: Landing) -> None:
+    def __init__(self, control: Control, writer: Writer, fence: Fence, landing: Landing, feed: FeedDefinition) -> None:
         self._control = control
+        self._feed = feed
+        self._applying: AsyncExitStack | None = None
         self._writer = writer
         self._fence = fence
         self._landing = landing
@@ -74,19 +76,40 @@ class SqliteSession:
         return await self._landing.summary()
 
     async def apply(self) -> Counts:
+        """Apply the stage in one transaction, which `finish` commits together with the run's record.
+
+        Until then a crash, a cancellation or a record that does not add up leaves the items as they were. The price is the
+        write lock for as long as applying takes: some seconds for a million changes.
+        """
+        applying = AsyncExitStack()
+        await applying.enter_async_context(self._writer.transaction())
+        self._applying = applying
         return await self._landing.apply()
 
     async def discard(self) -> None:
+        await self._roll_back()
         await self._landing.discard()
         self._open = False
 
     async def finish(self, record: RunRecord) -> None:
-        """Store the final record. Unless the run is complete, what is still staged or hidden is dropped first."""
-        complete = record.status is RunStatus.COMPLETE
-        if self._open and not complete:
+        """Store the final record. Unless the run is complete, what is applied, staged or hidden is taken back first."""
+        if record.status is RunStatus.COMPLETE and self._applying is not None:
+            await self._control.complete(self._writer, self._fence, record)
+            applying, self._applying = self._applying, None
+            await applying.aclose()
+            self.finished = True
+            await self._control.define(self._feed)
+            return
+        if self._open:
             await self.discard()
-        await self._control.end(self._fence, record, reveal=complete)
+        await self._control.fail(self._fence, record)
         self.finished = True
+
+    async def _roll_back(self) -> None:
+        applying, self._applying = self._applying, None
+        if applying is not None:
+            await self._writer.connection.rollback()
+            await applying.aclose()
 
     async def abandon(self) -> None:
         """End a run that was left without `finish` as failed and drop its stage. A superseded one has nothing left to end."""
@@ -133,11 +156,11 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
     async with database.connect() as connection:
         writer = Writer(connection, beginning.fence, database.name)
         stage = StageTable("main", beginning.feed, beginning.fence.run)
-        session = SqliteSession(control, writer, beginning.fence, StagedRun(writer, stage, dry=False))
+        session = SqliteSession(control, writer, beginning.fence, StagedRun(writer, stage, dry=False), feed)
         try:
             if await _begin_empty(writer, beginning):
                 load = StraightLoad(writer, beginning.fence)
-                session = SqliteSession(control, writer, beginning.fence, load)
+                session = SqliteSession(control, writer, beginning.fence, load, feed)
                 await load.hide()
             yield session
         finally:

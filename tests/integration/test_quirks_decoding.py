@@ -173,7 +173,7 @@ async def test_lines_are_counted_as_they_end(quirk: Quirk, tmp_path: Path) -> No
         "q7-nul-in-header",
         "a header that a NUL broke",
         b"sku;sto\0ck;name\nold-1;5;Anvil\n",
-        refused=("the column 'stock', mapped to inventoryQuantity, is not in the source", "correct the mapping", "'sto␀ck'"),
+        refused=("line 1: the name of column 2 cannot be read", "NUL character", "have the supplier remove it", "nothing was applied"),
     ),
     Quirk(
         "q7-binary",

@@ -66,6 +66,7 @@ def test_totals_are_skipped(row: str) -> None:
 def test_a_product_named_total_is_an_item() -> None:
     """The word alone does not make a totals row."""
     assert len(read("sku,name,color,qty\nTotal,Motor oil,gold,5\n").rows) == 1
+    assert len(read("sku,qty\nTOTAL,3\nSUMA,5\nA1,2\n").rows) == 3
 
 
 def test_ragged_records_are_rejected_one_by_one() -> None:

@@ -8,7 +8,7 @@ from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import STAGE, VARIANTS, StageTable
 
 CHUNK_ROWS: Final = 5_000
-"""Rows a transaction deletes or applies: some ten milliseconds under the write lock."""
+"""Rows a statement deletes or applies: some ten milliseconds, after which a cancelled run can end."""
 
 
 async def clear_stage(writer: Writer, stage: StageTable) -> None:

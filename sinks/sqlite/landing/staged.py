@@ -75,19 +75,15 @@ class StagedRun:
         return Counts(created=created, updated=updated, unchanged=seen - updated, duplicate=self._rows - seen - created)
 
     async def apply(self) -> Counts:
-        """Apply the stage in the order of the keys, chunk by chunk; each chunk takes its rows off the stage as it applies them."""
+        """Apply the stage inside the caller's transaction, in the order of the keys, chunk by chunk."""
         if self._dry:
             summary = await self.summary()
             return self._counts(summary.created, summary.updated)
         now, created, updated = clock.now(), 0, 0
-        while (counts := await self._apply_chunk(now)) is not None:
-            created, updated = created + counts[0], updated + counts[1]
+        while (end := (await self._writer.query(self._stage.chunk_end(CHUNK_ROWS)))[0][0]) is not None:
+            more_created, more_updated = await self._apply_to(str(end), now)
+            created, updated = created + more_created, updated + more_updated
         return self._counts(created, updated)
-
-    async def _apply_chunk(self, now: int) -> tuple[int, int] | None:
-        async with self._writer.transaction() as writer:
-            ((end,),) = await writer.query(self._stage.chunk_end(CHUNK_ROWS))
-            return None if end is None else await self._apply_to(str(end), now)
 
     async def _apply_to(self, end: str, now: int) -> tuple[int, int]:
         writer, stage, created, updated = self._writer, self._stage, 0, 0
