@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.e2e.supplier import Supplier, feedmill, serve, started, table
+from tests.e2e.supplier import COMMAND, Supplier, feedmill, serve, started, table
 
 HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
 FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
@@ -273,3 +273,46 @@ async def test_version_and_help_say_what_they_should(tmp_path: Path) -> None:
     assert version.out.strip().count(".") == 2
     for command in ("sync", "preview", "items", "runs", "rejects", "plugins"):
         assert command in listed.out
+
+
+async def test_a_refused_run_changes_no_setting(supplier: Supplier, tmp_path: Path) -> None:
+    """Settings that came with a feed that was refused do not show in what may be sold."""
+    await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+    before = await items(tmp_path)
+    supplier.body = b"<html>login</html>"
+    outcome = await feedmill("sync", supplier.url, *to(), "--set", "maximumInventoryQuantity=1", cwd=tmp_path)
+    assert outcome.code == 4
+    assert await items(tmp_path) == before
+
+
+async def test_a_dry_run_writes_into_no_database_of_others(supplier: Supplier, tmp_path: Path) -> None:
+    """A file that is no database of Feedmill's is refused and left as it was."""
+    foreign = anyio.Path(tmp_path, "foreign.db")
+    await foreign.write_bytes(b"")
+    outcome = await feedmill("sync", supplier.url, *to("foreign.db"), *FIELDS, "--dry-run", cwd=tmp_path)
+    assert outcome.code == 78
+    assert await foreign.read_bytes() == b""
+
+
+async def test_a_reader_that_leaves_early_is_no_failure(supplier: Supplier, tmp_path: Path) -> None:
+    """A closed pipe ends the output, not the command: the run was applied and says so by its code."""
+    command = f"{COMMAND} sync {supplier.url} {' '.join(to())} {' '.join(FIELDS)} | true; exit ${{PIPESTATUS[0]}}"
+    done = await anyio.run_process(["bash", "-c", command], cwd=tmp_path, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert len(await items(tmp_path)) == 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("sync", "http://[::1", "--to", "x.db", "--feed", "a"), 78),
+        (("sync", "s.csv", "--to", "", "--feed", "a"), 78),
+        (("sync", "s.csv", "--to", "x.db", "--feed", " "), 78),
+        (("preview", "s.csv", "--limit", "0"), 2),
+        (("rejects", "99999999999999999999", "--db", "x.db"), 2),
+    ],
+)
+async def test_what_cannot_be_meant_is_said_in_a_sentence(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    """Odd arguments end with their exit code and one message, never with a traceback."""
+    outcome = await feedmill(*arguments, cwd=tmp_path)
+    assert (outcome.code, "Traceback" in outcome.err) == (code, False), outcome.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from engine.batch import RAW_TEXT_LIMIT, Batch, JsonValue
 from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import RefuseRun
 from mappers.csv import SPEC, CsvMapper
-from mappers.reader import RECORD_BYTES
+from mappers.reader import RECORD_BYTES, read_table
 from mappers.splitter import PIECE_BYTES
 
 
@@ -179,3 +180,29 @@ def test_texts_of_several_lines_are_read_beside_it() -> None:
     batch = read('sku,name,qty\n1,"two\n""lines""",5\n2,"a, b\nc, d",6\n')
     assert [row[1] for row in batch.rows] == ['two\n"lines"', "a, b\nc, d"]
     assert list(batch.lines) == [2, 4]
+
+
+def test_a_piece_is_read_again_once_for_all_its_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The raw text of rejects costs one more reading of their piece, not one each."""
+    mapper = CsvMapper(MapperSettings((("sku",),)), DocumentFacts("t.csv"))
+    rows = "".join(f"k{number},soon\n" for number in range(500))
+    (piece,) = [*mapper.feed(f"sku,qty\n{rows}".encode()), *mapper.finish()]
+    batch = mapper.parse(piece)
+    readings = []
+
+    def counted(*arguments: Any) -> Any:
+        readings.append(arguments)
+        return read_table(*arguments)
+
+    monkeypatch.setattr("mappers.csv.read_table", counted)
+    assert [mapper.excerpt(piece, line) for line in batch.lines] == [f"k{number},soon" for number in range(500)]
+    assert len(readings) == 1
+
+
+@pytest.mark.parametrize("name", [b"Gr\xf6\xdfe", b"a\0b"])
+def test_a_header_that_cannot_be_read_refuses_the_document(name: bytes) -> None:
+    """A name that holds what no store takes is told before a record is read."""
+    mapper = CsvMapper(MapperSettings((("sku",), ("qty",))), DocumentFacts("t.csv"))
+    mapper.feed(b"sku,qty," + name + b"\n" + "A\u00d6,5,x\n\u00d6,6,y\n".encode())
+    with pytest.raises(RefuseRun, match="line 1: the name of column 3 cannot be read"):
+        mapper.finish()

@@ -413,3 +413,18 @@ def test_a_shown_value_is_cut() -> None:
     value = apply(compiled(header, SKU, QTY), header, ("a", "x" * 5000)).flaws[0].value
     assert value is not None
     assert len(value) == 200
+
+
+def test_a_disabled_row_takes_its_purpose_off_the_preset() -> None:
+    """Who disables a column does not want the preset to find it again."""
+    offered = presets(("sku", ("sku",)), ("inventoryQuantity", ("stock",)))
+    rules = compiled(
+        ("sku", "stock"), {"name": "stock", "purpose": "inventoryQuantity", "enabled": False}, offered=offered, mapping="inventory"
+    )
+    assert "inventoryQuantity" not in rules.names
+
+
+def test_a_key_is_one_column() -> None:
+    """Two columns for the SKU would give a record with a blank SKU another column's text as its key."""
+    with pytest.raises(RefuseRun, match="sku is mapped to 'sku' and to 'price'"):
+        compiled(("sku", "price"), SKU, {"name": "price", "purpose": "sku"})

@@ -491,3 +491,21 @@ def test_a_look_up_tries_the_exact_text_first() -> None:
         "1.5",
         None,
     ]
+
+
+@pytest.mark.parametrize(("mark", "currency"), [("HK$", "HKD"), ("US$", "USD"), ("AU$", "AUD"), ("R$", "BRL"), ("C$", "CAD")])
+def test_a_dollar_of_one_country_is_no_other(mark: str, currency: str) -> None:
+    """Letters before a dollar sign name the country; another country's dollar is another currency."""
+    assert NumberReader("decimal", currency).money(f"{mark} 12") == 12_000_000
+    assert reason("decimal", "money", f"{mark}12", "NZD") == f"is in {mark} where the feed's currency is NZD"
+
+
+@pytest.mark.parametrize("text", ["max. 10", "up to 10", "weniger als 10", "unter 5", "bis zu 20 Stk", "< 10", "do 5"])
+def test_an_upper_bound_inside_a_text_is_no_stock(text: str) -> None:
+    """At most ten may be none at all."""
+    assert "upper bound" in reason("decimal", "embedded", text)
+
+
+def test_a_sign_before_a_blank_belongs_to_the_number() -> None:
+    """`- 5 Stk` is five too few, not five."""
+    assert NumberReader("decimal").embedded("- 5 Stk") == "-5"

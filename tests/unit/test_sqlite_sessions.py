@@ -280,3 +280,46 @@ def test_times_are_exact() -> None:
     """Microseconds survive the way to text, where a float would round them."""
     assert rfc3339(1_763_900_000_123_457) == "2025-11-23T12:13:20.123457Z"
     assert rfc3339(None) is None
+
+
+@pytest.mark.parametrize("ending", ["left", "failed", "unstorable"])
+async def test_nothing_of_an_apply_stands_before_the_record_does(url: str, ending: str) -> None:
+    """Applying and the record of the run are one transaction: without a record that was stored, every item is as it was."""
+    async with open_sqlite(url) as sink:
+        await import_items(sink, batch(BOTH, ("a", "old", 1), ("b", "old", 1)))
+        before = await ask(url, "SELECT * FROM inventory_feed_variants")
+
+        async def run() -> None:
+            async with sink.session(FEED) as session:
+                await session.stage(batch(BOTH, ("a", "new", 2), ("c", "new", 2)))
+                counts = await session.apply()
+                assert counts == Counts(created=1, updated=1)
+                if ending == "failed":
+                    await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
+                if ending == "unstorable":
+                    problem = Problem("refused", "\udcff")
+                    await session.finish(RunRecord(FEED.name, session.run, RunStatus.COMPLETE, counts=counts, problems=(problem,)))
+
+        if ending == "unstorable":
+            with pytest.raises(TypeError):
+                await run()
+        else:
+            await run()
+        assert await ask(url, "SELECT * FROM inventory_feed_variants") == before
+        async with open_queries(url) as queries:
+            assert next(row.record.status for row in await queries.runs(FEED.name)) is RunStatus.ERROR
+
+
+async def test_a_definition_is_stored_by_a_complete_run_only(url: str) -> None:
+    """Settings that came with a refused run change nothing that a reader sees."""
+    async with open_sqlite(url) as sink:
+        await import_items(sink, batch(BOTH, ("a", "x", 5)))
+        capped = replace(FEED, attributes={"maximumInventoryQuantity": 1})
+        for status in (RunStatus.ERROR, RunStatus.COMPLETE):
+            async with sink.session(capped) as session:
+                await session.stage(batch(BOTH, ("a", "x", 5)))
+                counts = await session.apply()
+                await session.finish(RunRecord(FEED.name, session.run, status, counts=counts))
+            async with open_queries(url) as queries:
+                (item,) = [item async for item in queries.items(FEED.name)]
+            assert item["availableQuantity"] == (5 if status is RunStatus.ERROR else 1)
