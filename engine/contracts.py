@@ -126,11 +126,13 @@ class StageSummary:
 class SinkSession(Protocol):
     """One run of one feed, staged whole, then applied or discarded.
 
-    The engine calls `stage` and `keep` any number of times from one task, then `summary`, then exactly one of `apply` and
-    `discard`, then `finish`. Until `apply` nothing that a reader can see has changed. Every write checks the session's
-    fencing token and raises `Superseded` when a newer session of the feed holds it. The last row of a key wins; the others
-    count as duplicates. A row whose content equals the stored one is not written. A session that dies at any point leaves
-    a state from which the next complete run ends as if it had never been.
+    The engine calls `stage` and `keep` any number of times from one task; then `summary` and `apply`, or `discard`; then
+    `finish`. It calls none of the rest when one of them raised what it cannot record, and leaves the context. Until `apply`
+    nothing that a reader can see has changed, the feed's definition included. `apply` is all or nothing, and a store that has
+    transactions commits it only with a record of status `complete`. Every write checks the session's fencing token and
+    raises `Superseded` when a newer session of the feed holds it. The last row of a key wins; the others count as
+    duplicates. A row whose content equals the stored one is not written. A session that dies at any point leaves a state
+    from which the next complete run ends as if it had never been.
     """
 
     @property
@@ -171,7 +173,7 @@ class Sink(Protocol):
         ...
 
     def session(self, feed: FeedDefinition, *, dry_run: bool = False) -> AbstractAsyncContextManager[SinkSession]:
-        """Begin a run of a feed, creating the feed or updating its definition.
+        """Begin a run of a feed, creating the feed when there is none; its definition is updated by a complete run.
 
         Leaving the context without `finish` marks the run as failed. With `dry_run` the session leaves no trace: `apply`
         returns the counts and changes nothing.

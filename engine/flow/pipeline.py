@@ -60,8 +60,7 @@ async def run_feed(job: Job) -> RunRecord:
     when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
     discarded and the record has status `error` with the reason among its problems. Raises what is not the run's own
     outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
-    it applies: part of the stage may stand by then, so no record could claim that nothing was applied. The session ends such a run
-    as failed, and the next complete run puts it right.
+    it applies; the session ends such a run as failed.
     """
     fetch, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "map", "stage", "apply")))
     feed = job.recipe.feed
