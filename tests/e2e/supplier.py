@@ -18,6 +18,13 @@ from anyio.abc import Process
 
 COMMAND = Path(sys.executable).with_name("feedmill")
 
+# A suite that runs in the background of a shell inherits an ignored SIGINT, and a command would inherit it from the suite.
+_UNMASKED = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+)
+
 
 @dataclass
 class Supplier:
@@ -90,7 +97,7 @@ async def feedmill(*arguments: str, cwd: Path) -> Outcome:
 async def started(*arguments: str, cwd: Path) -> AsyncIterator[Process]:
     """Start a command and end it with the block, whatever it does."""
     with (cwd / "started.out").open("wb") as output:
-        process = await anyio.open_process([str(COMMAND), *arguments], cwd=cwd, stdout=output, stderr=output)
+        process = await anyio.open_process([*_UNMASKED, str(COMMAND), *arguments], cwd=cwd, stdout=output, stderr=output)
         try:
             yield process
         finally:
