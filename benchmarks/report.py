@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -65,7 +66,7 @@ def _lines(results: Results) -> Iterator[str]:
     yield from ("# Benchmarks", "")
     yield f"A generated catalogue of {results.rows:,} items in 11 columns ({results.size / 1e6:,.0f} MB of CSV), each figure the"
     yield f"median of {results.pairs}; `make bench` measures again."
-    yield from ("", f"{results.machine}.")
+    yield from ("", *textwrap.wrap(f"{results.machine}.", 118))
     if results.whole is not None:
         yield from _whole(results.whole)
     yield from _promises(check_promises(results))
@@ -76,8 +77,8 @@ def _lines(results: Results) -> Iterator[str]:
 def _whole(whole: Whole) -> Iterator[str]:
     yield from ("", "## Whole syncs", "")
     yield "Over HTTP from a supplier on loopback into SQLite, each in a fresh process. `sqlite3` reads the same file from disk and"
-    yield "fills a table of the same columns, types, key and indices, types converted, in WAL mode. Seconds are from the start of the"
-    yield "process to its exit; CPU and peak RSS are of the process and all its children together, without the supplier."
+    yield "fills a table of the same columns, types, key and indices, types converted, in WAL mode. Seconds are from the start"
+    yield "of the process to its exit; CPU and peak RSS are of the process and all its children together, without the supplier."
     yield ""
     yield "| run | rows | seconds | rows/s | CPU seconds | peak RSS | seconds at work, by stage |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
@@ -86,7 +87,8 @@ def _whole(whole: Whole) -> Iterator[str]:
         yield f"| {title} | {figures} | {_at_work(run)} |"
     yield ""
     if PEER in whole.runs:
-        yield "In every pair both first loads ended with equal tables: the same keys, and with each the same value in every mapped column."
+        yield "In every pair both first loads ended with equal tables: the same keys, and with each the same value in every mapped"
+        yield "column."
     else:
         yield "**The `sqlite3` command line is not installed: nothing was compared.**"
 
