@@ -323,3 +323,11 @@ async def test_a_definition_is_stored_by_a_complete_run_only(url: str) -> None:
             async with open_queries(url) as queries:
                 (item,) = [item async for item in queries.items(FEED.name)]
             assert item["availableQuantity"] == (5 if status is RunStatus.ERROR else 1)
+
+
+async def test_a_dry_run_counts_what_readers_see(url: str) -> None:
+    """The rows of a load that is not finished are no items yet: a dry run beside it would create them."""
+    async with open_sqlite(url) as sink, sink.session(FEED) as loading:
+        await loading.stage(batch(BOTH, ("a", "x", 1), ("b", "x", 1)))
+        summary, counts = await import_items(sink, batch(BOTH, ("a", "x", 1), ("b", "y", 2), ("c", "x", 1)), dry_run=True)
+        assert (summary.known, counts) == (0, Counts(created=3))

@@ -10,7 +10,7 @@ from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.bitmap import Bitmap
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS, clear_stage
 from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
-from sinks.sqlite.landing.statements import VARIANTS, Layout, StageTable
+from sinks.sqlite.landing.statements import Layout, StageTable
 
 
 class StagedRun:
@@ -61,7 +61,7 @@ class StagedRun:
     async def summary(self) -> StageSummary:
         """Count by SQL what applying would do; counted once, before anything is applied."""
         if self._summary is None:
-            known = await self._writer.number(f"SELECT count(*) FROM {VARIANTS} WHERE inventory_feed_id = ?", self._stage.feed)
+            known = await self._writer.number(self._stage.count_known())
             created = await self._writer.number(self._stage.count_created())
             updated = 0
             for layout, number in self._layouts.items():

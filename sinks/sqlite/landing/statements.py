@@ -135,8 +135,19 @@ class StageTable:
         # CROSS JOIN is SQLite's way to fix the order: the keys outside, the unique index inside.
         return (
             f"SELECT j.key, v.id, v.content_hash FROM json_each(?) AS j CROSS JOIN {VARIANTS} AS v"
-            f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value"
+            f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self._visible()}"
         )
+
+    def count_known(self) -> str:
+        """Count the items of the feed."""
+        return f"SELECT count(*) FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"
+
+    def _visible(self) -> str:
+        # A real run has removed what an unfinished load left before it looks; a dry run may not, and must not count it.
+        if self.schema == "main":
+            return ""
+        loading = f"(SELECT loading_run_id FROM main.inventory_feeds WHERE id = {self.feed})"
+        return f" AND ({loading} IS NULL OR v.run_id IS NOT {loading})"
 
     def unstage(self) -> str:
         """Delete the staged rows of the keys of a JSON array."""
