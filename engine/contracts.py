@@ -54,6 +54,11 @@ class DocumentFacts:
     content_type: str | None = None
     charset: str | None = None
 
+    @classmethod
+    def of(cls, document: Document) -> DocumentFacts:
+        """Return the facts of a document."""
+        return cls(document.name, document.size, document.content_type, document.charset)
+
 
 class Mapper(Protocol):
     """Turn the bytes of one document into rows of text, without I/O and without awaiting.

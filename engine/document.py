@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -133,7 +133,3 @@ class Document:
     etag: str | None = None
     content_type: str | None = None
     charset: str | None = None
-
-    def with_chunks(self, chunks: AsyncIterator[bytes]) -> Document:
-        """Return the same document over other bytes, as a decoding stage needs it."""
-        return replace(self, chunks=chunks)

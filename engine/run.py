@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from engine.batch import JsonValue
+from engine.batch import JsonValue, Reject
 from engine.errors import InternalError
 
 
@@ -52,6 +52,11 @@ class Problem:
     line: int | None = None
     column: str | None = None
     value: str | None = None
+
+    @classmethod
+    def of(cls, reject: Reject) -> Problem:
+        """Return a rejected or skipped record as a problem; its code is the record's fate."""
+        return cls(reject.fate, reject.reason, record=reject.record, line=reject.line, column=reject.column, value=reject.value)
 
 
 @dataclass(frozen=True, slots=True)

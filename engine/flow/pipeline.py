@@ -18,7 +18,6 @@ from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.guard import refuse_unusable
-from engine.mapping.numbers import NumberReader
 from engine.run import Counts, Problem, RunRecord, RunStatus
 
 STALL_PATIENCE: Final = 300.0
@@ -110,14 +109,14 @@ async def _fetch(job: Job, clock: StageClock, out: Channel[_Part], tally: Tally)
 
 
 async def _map(job: Job, clock: StageClock, source: Channel[_Part], out: Channel[MappedBatch], tally: Tally) -> None:
-    numbers = NumberReader(job.recipe.feed.decimal_notation, job.recipe.feed.currency)
+    numbers = job.recipe.read_numbers()
     first: Transform | None = None
     transform: Transform | None = None
     records = 0
     with clock.running():
         async for part in source.receive(clock):
             if isinstance(part, _Opened):
-                transform = Transform(job.recipe, _facts(part.document), numbers=numbers, records=records)
+                transform = Transform(job.recipe, DocumentFacts.of(part.document), numbers=numbers, records=records)
                 first = first or transform
             elif transform is not None and first is not None:
                 try:
@@ -171,10 +170,6 @@ async def _apply(clock: StageClock, session: SinkSession, tally: Tally) -> RunRe
 
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:
     raise Stalled(f"{await watch_for_stall(clocks, patience=patience)}: nothing was applied; try again later")
-
-
-def _facts(document: Document) -> DocumentFacts:
-    return DocumentFacts(document.name, document.size, document.content_type, document.charset)
 
 
 def _notify(job: Job, event: RunEvent) -> None:

@@ -47,10 +47,10 @@ async def preview_source(recipe: Recipe, connector: Connector, source: Source, *
     Reads no further than it must. Raises what the connector and the mapper raise: a source that cannot be read cannot be
     previewed.
     """
-    numbers = NumberReader(recipe.feed.decimal_notation, recipe.feed.currency)
+    numbers = recipe.read_numbers()
     async with connector.fetch(source) as documents:
         async for document in documents:
-            reader = _Reader(recipe, DocumentFacts(document.name, document.size, document.content_type, document.charset), numbers, limit)
+            reader = _Reader(recipe, DocumentFacts.of(document), numbers, limit)
             async for chunk in document.chunks:
                 await to_thread.run_sync(reader.feed, chunk)
                 if len(reader.records) >= limit:
@@ -101,5 +101,4 @@ def _first_items(mapped: MappedBatch, limit: int) -> Sequence[tuple[int, int, Ma
 
 
 def _rejected(reject: Reject, raw: Mapping[str, str]) -> PreviewRecord:
-    problem = Problem(reject.fate, reject.reason, record=reject.record, line=reject.line, column=reject.column, value=reject.value)
-    return PreviewRecord(reject.record, reject.line, raw, None, (problem,))
+    return PreviewRecord(reject.record, reject.line, raw, None, (Problem.of(reject),))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
 
-from engine.batch import JsonValue, Reject
+from engine.batch import JsonValue
 from engine.contracts import StageSummary
 from engine.flow.channel import StageClock
 from engine.flow.transform import MappedBatch
@@ -64,7 +64,7 @@ class Tally:
             if len(self.reasons) < _REASONS_COUNTED or reject.reason in self.reasons:
                 self.reasons[reject.reason] += 1
             if len(self._samples) < _REJECTS_SHOWN:
-                self._samples.append(_as_problem(reject))
+                self._samples.append(Problem.of(reject))
 
     def note(self, problems: Iterable[Problem]) -> None:
         """Add problems of the run as a whole, each once."""
@@ -107,7 +107,3 @@ class Tally:
     def _withheld(self) -> tuple[Problem, ...]:
         withheld = self.rejected - len(self._samples)
         return (Problem("rejected", f"{withheld} more records were rejected; all are kept with the run"),) if withheld else ()
-
-
-def _as_problem(reject: Reject) -> Problem:
-    return Problem("rejected", reject.reason, record=reject.record, line=reject.line, column=reject.column, value=reject.value)

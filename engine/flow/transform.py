@@ -37,6 +37,10 @@ class Recipe:
     create_mapper: MapperFactory
     rules: Mapping[str, Rule]
 
+    def read_numbers(self) -> NumberReader:
+        """Return a reader of the feed's numbers; what it remembers is of one run."""
+        return NumberReader(self.feed.decimal_notation, self.feed.currency)
+
     @property
     def settings(self) -> MapperSettings:
         """Return what the mapper is told of the feed."""

@@ -98,8 +98,7 @@ class Queries:
 
     async def rejects(self, run: int) -> AsyncIterator[Reject]:
         """Yield the kept rejects of a run in the order they were met. Raises `ConfigError` for an unknown run."""
-        if not await self._reader.query("SELECT 1 FROM data_imports WHERE id = ?", run):
-            raise ConfigError(f"there is no run {run} in {self._reader.name}; `feedmill runs` lists them")
+        await self.feed_of(run)
         last = 0
         while rows := await self._reader.query(_REJECTS, run, last):
             for row in rows:
