@@ -14,9 +14,10 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import anyio
 import anyio.to_thread
 
-from connectors.pace import OneDocument
-from engine.document import CHUNK_BYTES, Document, Source
+from connectors.wire.pace import OneDocument
+from engine.document import CHUNK_BYTES, Document
 from engine.errors import ConfigError, RefuseRun, Retry
+from engine.source import Source
 
 _LOCAL_HOSTS: Final = ("", "localhost")
 

@@ -1,4 +1,4 @@
-"""Documents over HTTP and HTTPS: one GET, streamed, complete or an error. What errors mean is in `connectors.http_errors`."""
+"""Documents over HTTP and HTTPS: one GET, streamed, complete or an error. What errors mean is in `connectors.web.errors`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import anyio
 import anyio.to_thread
 from yarl import URL
 
-from connectors.http_body import Body
-from connectors.http_coding import ACCEPTED, coding_of
-from connectors.http_errors import Answer, explained, http_date, judge
-from connectors.pace import OneDocument
-from engine.document import CHUNK_BYTES, Document, Source
+from connectors.web.body import Body
+from connectors.web.coding import ACCEPTED, coding_of
+from connectors.web.errors import Answer, explained, http_date, judge
+from connectors.wire.pace import OneDocument
+from engine.document import CHUNK_BYTES, Document
 from engine.errors import ConfigError, RefuseRun
+from engine.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

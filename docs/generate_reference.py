@@ -16,12 +16,12 @@ from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
-from connectors import http_errors
+from connectors.web import errors as http_errors
 from engine import errors, feed
-from engine.document import Source
 from engine.errors import FeedmillError
 from engine.feed import Feed, FieldRow, GuardLimits
 from engine.schema import ATTRIBUTES
+from engine.source import Source
 from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
 from mappers.presets import PRESETS

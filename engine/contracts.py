@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from engine.batch import Batch, ItemBatch, JsonValue, RawRecords, Reject
-from engine.document import Document, Source
+from engine.document import Document
+from engine.source import Source
 
 if TYPE_CHECKING:
     from engine.run import Counts, RunRecord
@@ -23,7 +25,10 @@ class Connector(Protocol):
     The engine enters `fetch` once a run and reads the documents one after the other, each to its end, before it asks for
     the next; leaving the context, on any path, must close every connection. A document that ends early raises `Retry` (the
     source may do better later) or `RefuseRun` (it will not) out of its chunks: what ends without an error is applied as
-    complete. Refused credentials and missing files are `RefuseRun`, an unreachable host and a timeout are `Retry`. The
+    complete. Refused credentials and missing files are `RefuseRun`, an unreachable host and a timeout are `Retry`. What
+    fails in passing is tried again by the connector itself, as `Source.persistence` says, and resumed where the source can
+    prove that the bytes are still the same ones. Where `Source.known` lets the connector see that all documents are what
+    they were, it raises `NotModified` before the first of them. Every address it connects to passes `Source.egress`. The
     connector neither decompresses, decodes nor looks into the bytes.
     """
 
@@ -128,6 +133,18 @@ class StageSummary:
     duplicate: int
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a complete run leaves for the next: the documents it read, by name and `Document.version`, and how.
+
+    `fingerprint` stands for the source and for everything that decides what becomes of its bytes: under another one the
+    versions say nothing.
+    """
+
+    fingerprint: str
+    versions: Mapping[str, str]
+
+
 class SinkSession(Protocol):
     """One run of one feed, staged whole, then applied or discarded.
 
@@ -143,6 +160,16 @@ class SinkSession(Protocol):
     @property
     def run(self) -> int:
         """Return the number of the run, 0 where runs are not stored."""
+        ...
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Return what the last complete run left, None where there was none, it left none, or the sink stores none."""
+        ...
+
+    @property
+    def asked_at(self) -> datetime | None:
+        """Return when an earlier run of the feed last asked the source for anything, None when none did or none is stored."""
         ...
 
     async def stage(self, batch: ItemBatch) -> None:
@@ -165,8 +192,11 @@ class SinkSession(Protocol):
         """Drop the stage; the state is what it was before the session."""
         ...
 
-    async def finish(self, record: RunRecord) -> None:
-        """Store the run's final record; the checkpoint of an applied run becomes valid in the same transaction."""
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+        """Store the run's final record; a complete run's checkpoint takes the place of the old one in the same transaction.
+
+        A run that is not complete leaves the checkpoint as it is.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 ::
 
     FeedmillError
+    ├── NotModified     the source is what the last complete run read: nothing is fetched, nothing done
     ├── Retry           the source failed in passing: nothing applied, try again after `retry_after`
     │   └── Stalled     nothing moved in any stage for too long
     ├── RejectRecord    one record cannot be read: it is kept with its reason, the run goes on
@@ -20,6 +21,10 @@ from __future__ import annotations
 
 class FeedmillError(Exception):
     """Base of every error that Feedmill raises on purpose."""
+
+
+class NotModified(FeedmillError):
+    """Report that a source has nothing new since `Source.known`. The engine ends the run as `skipped`, with nothing done."""
 
 
 class Retry(FeedmillError):

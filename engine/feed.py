@@ -7,13 +7,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
-import orjson
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
     StringConstraints,
     ValidationError,
     field_validator,
@@ -24,40 +20,10 @@ from pydantic_core import ErrorDetails
 
 from engine.batch import JsonValue
 from engine.contracts import FeedDefinition
-from engine.document import mask_location
 from engine.errors import ConfigError
-
-
-def _split_text(value: object) -> object:
-    """Read a list from text, as the command line gives it: JSON when it looks like it, else separated by commas."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        return orjson.loads(value)
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _parse_object(value: object) -> object:
-    return orjson.loads(value) if isinstance(value, str) else value
-
-
-def _blank_is_none(value: object) -> object:
-    return None if value in ("", "null") else value
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_split_text)]
-OptionalText = Annotated[str | None, BeforeValidator(_blank_is_none)]
-StoredNumber = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
-"""A number that comes back from a store as one: as text it would be read in the feed's notation, `1.234` as a thousand."""
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Quantity = Annotated[int, Field(ge=0, lt=2**62)]
-
-
-class Resource(BaseModel):
-    """Base of what the API shows: camelCase names, unknown ones refused, immutable."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, validate_default=True)
-
+from engine.settings.resource import OptionalText, Quantity, Ratio, Resource, StoredNumber, Texts, blank_is_none, parse_object
+from engine.settings.transport import TRANSPORT_SECRETS, Pagination, Parameter, Transport
+from engine.source import MASK, mask_location
 
 Purpose = Literal[
     "barcode",
@@ -115,7 +81,7 @@ class FieldRow(Resource):
     inventory_quantity_default: Quantity | None = None
     meta_fields_scope: OptionalText = None
     default: OptionalText = None
-    lookup: Annotated[Mapping[str, str | int | StoredNumber], BeforeValidator(_parse_object)] = Field(default_factory=dict)
+    lookup: Annotated[Mapping[str, str | int | StoredNumber], BeforeValidator(parse_object)] = Field(default_factory=dict)
     blank: Literal["skip", "clear"] = "skip"
     locations: Literal["sum", "first"] = "sum"
     rules: Texts = Field(default=(), description="Names of field rules that plugins registered, applied in order.")
@@ -153,14 +119,6 @@ class Rewrite(Resource):
     transform_type: Literal["none", "capitalize", "humanize"] = "none"
 
 
-class Parameter(Resource):
-    """One row of `inventory-feed-parameters`: a query parameter or a header of the request."""
-
-    name: str = Field(min_length=1)
-    value: str
-    type: Literal["query", "header"] = "query"
-
-
 class GuardLimits(Resource):
     """The limits beyond which a run is refused or held (API, section 5)."""
 
@@ -190,31 +148,32 @@ class Feed(Resource):
     automated_fetching: Literal["enabled", "disabled"] = "enabled"
     use_proxy: bool | None = None
     proxy_url: OptionalText = Field(default=None, repr=False)
+    transport: Annotated[Transport, BeforeValidator(parse_object)] = Field(default_factory=Transport)
 
     fetch_frequency: Literal["never", "hourly", "daily", "custom", "webhook"] = "hourly"
     fetch_schedule: OptionalText = None
 
     delimiter: str | None = None
-    csv_has_header: Annotated[bool | None, BeforeValidator(_blank_is_none)] = None
+    csv_has_header: Annotated[bool | None, BeforeValidator(blank_is_none)] = None
     decimal_notation: Literal["decimal", "comma"] = "decimal"
     encoding: OptionalText = None
     weight_unit: Literal["g", "kg", "oz", "lb"] = "g"
-    currency: Annotated[Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None, BeforeValidator(_blank_is_none)] = None
-    compression: OptionalText = None
+    currency: Annotated[Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None, BeforeValidator(blank_is_none)] = None
+    compression: Annotated[Literal["none", "gzip", "zip", "bzip2", "xz", "zstd"] | None, BeforeValidator(blank_is_none)] = None
     quote: str | None = Field(default=None, description="Quote character; empty for none, null to detect.")
-    header_row: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_none)] = Field(
+    header_row: Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(blank_is_none)] = Field(
         default=None, description="Row of the header, counted from 1; null to detect."
     )
-    line_ending: Annotated[Literal["lf", "crlf", "cr", "mixed"] | None, BeforeValidator(_blank_is_none)] = None
+    line_ending: Annotated[Literal["lf", "crlf", "cr", "mixed"] | None, BeforeValidator(blank_is_none)] = None
 
     mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
     xml_mapping: Literal["google", "custom"] = "google"
     xml_path: OptionalText = None
-    xml_namespaces: Annotated[Mapping[str, str] | None, BeforeValidator(_parse_object)] = None
+    xml_namespaces: Annotated[Mapping[str, str] | None, BeforeValidator(parse_object)] = None
     json_mapping: Literal["default", "custom"] = "default"
     json_root: OptionalText = None
     json_structure: Literal["nested", "flat"] = "nested"
-    pagination: Annotated[Mapping[str, object] | None, BeforeValidator(_parse_object)] = None
+    pagination: Annotated[Pagination | None, BeforeValidator(parse_object)] = None
 
     external_id_strategy: Literal["none", "options"] | None = None
     sku_prefix: OptionalText = None
@@ -273,7 +232,7 @@ class Feed(Resource):
     missing_grace_runs: Annotated[int, Field(ge=0)] = 0
     feed_kind: Literal["full", "delta"] = "full"
 
-    guard: GuardLimits = Field(default_factory=GuardLimits)
+    guard: Annotated[GuardLimits, BeforeValidator(parse_object)] = Field(default_factory=GuardLimits)
     review_changes: bool = False
 
     mute_error: bool = False
@@ -284,12 +243,7 @@ class Feed(Resource):
     fields: tuple[FieldRow, ...] = ()
     json_fields: tuple[JsonField, ...] = ()
     mappings: tuple[Rewrite, ...] = ()
-    parameters: tuple[Parameter, ...] = ()
-
-    @field_validator("guard", mode="before")
-    @classmethod
-    def _parse_guard(cls, value: object) -> object:
-        return _parse_object(value)
+    parameters: Annotated[tuple[Parameter, ...], BeforeValidator(parse_object)] = ()
 
     @field_validator("fields")
     @classmethod
@@ -304,6 +258,9 @@ class Feed(Resource):
         settings: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
         if self.resource_location is not None:
             settings["resourceLocation"] = mask_location(self.resource_location)
+        if self.parameters:
+            # The names are kept, so that a run which forgets the values is told, rather than answered with other goods.
+            settings["parameters"] = [{**row.model_dump(by_alias=True), "value": MASK} for row in self.parameters]
         rows = tuple(row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in self.fields)
         return FeedDefinition(self.name, settings, rows)
 
@@ -313,11 +270,18 @@ def _says_yes_or_no(row: FieldRow) -> bool:
 
 
 _SECRET: Final = frozenset(
-    {"authenticationToken", "authenticationSecret", "proxyUrl", "resourceLocation", "webhookEndpoint", "parameters", "pagination"}
+    {
+        *("authenticationToken", "authenticationSecret", "proxyUrl", "resourceLocation", "webhookEndpoint", "parameters"),
+        *("transport", "pagination"),
+    }
 )
 """Attributes that may hold a secret: a fault in one of them is reported without the value."""
 
-_NOT_STORED = {"name", "fields", "authentication_token", "authentication_secret", "proxy_url", "resource_location", "webhook_endpoint"}
+_NOT_STORED: Final[dict[str, bool | set[str]]] = {
+    **dict.fromkeys(("name", "fields", "authentication_token", "authentication_secret", "proxy_url", "resource_location"), True),
+    **dict.fromkeys(("webhook_endpoint", "parameters"), True),
+    "transport": TRANSPORT_SECRETS,
+}
 
 COMPUTED = frozenset(
     {
@@ -360,17 +324,12 @@ _IDLE_FEED = frozenset(
         "stripped_tags",
         "transform_tags",
         "overwrite_tags",
-        "resource_path",
-        "compression",
-        "use_proxy",
-        "proxy_url",
         "review_changes",
         "inventory_policy",
         "sync_sale_prices",
         "import_tags",
         "json_fields",
         "mappings",
-        "parameters",
     }
 )
 _IDLE_FIELD = frozenset({"subfield_regex", "subfield_purpose", "meta_fields_scope"})
@@ -404,6 +363,8 @@ def build_feed(
     except ValidationError as error:
         raise ConfigError(f"feed {name!r} has invalid settings", problems=tuple(map(_explain, error.errors()))) from None
     _refuse_idle(feed)
+    if any(row.value == MASK for row in feed.parameters):
+        raise ConfigError(f"feed {name!r} has parameters whose values are not stored: give parameters with every run")
     return feed
 
 
@@ -438,7 +399,13 @@ def _explain(fault: ErrorDetails) -> str:
         )
     if path in COMPUTED:
         return f"{path}: is set by Feedmill itself"
-    models: dict[str, type[Resource]] = {"fields": FieldRow, "guard": GuardLimits}
+    models: dict[str, type[Resource]] = {
+        "fields": FieldRow,
+        "guard": GuardLimits,
+        "transport": Transport,
+        "pagination": Pagination,
+        "parameters": Parameter,
+    }
     model = models.get(str(fault["loc"][0]), Feed)
     names = [field.alias or key for key, field in model.model_fields.items()]
     close = difflib.get_close_matches(str(fault["loc"][-1]), names, n=1)

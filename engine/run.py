@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
 from engine.batch import JsonValue, Reject
@@ -61,7 +62,10 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A finished run. `read` counts records of the source, the others split it; `bytes` is what the source sent."""
+    """A finished run. `read` counts records of the source, the others split it; `bytes` is what the source sent.
+
+    `asked_at` is when the run first asked its source for anything, None when it never came to that.
+    """
 
     feed: str
     run: int
@@ -77,6 +81,7 @@ class RunRecord:
     dialect: Mapping[str, JsonValue] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     dry_run: bool = False
+    asked_at: datetime | None = None
 
     def check_accounting(self) -> None:
         """Raise `InternalError` unless every record read is accounted for exactly once (API, section 6)."""

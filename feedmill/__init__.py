@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         SinkSpec,
         StageSummary,
     )
-    from engine.document import Document, Patience, Secret, Source
+    from engine.document import Document
     from engine.errors import ConfigError, FeedmillError, InternalError, PluginError, RefuseRun, RejectRecord, Retry, Stalled, Superseded
     from engine.events import RunEvent, RunFinished, RunStarted
     from engine.feed import Feed, FieldRow, GuardLimits
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.hooks import hookimpl
     from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
     from engine.schema import ATTRIBUTES, Attribute, Kind
+    from engine.source import Patience, Secret, Source
     from feedmill.library import preview, sync
     from feedmill.process import tune_process
     from plugins.manager import Registry, load_registry
@@ -43,7 +44,7 @@ _HOMES = {
     "engine.batch": "Batch Flaw ItemBatch RawRecords Reject",
     "engine.contracts": "Connector ConnectorSpec DocumentFacts FeedDefinition FieldRuleSpec Mapper MapperSettings MapperSpec PresetField "
     "Sink SinkSession SinkSpec StageSummary",
-    "engine.document": "Document Patience Secret Source",
+    "engine.document": "Document",
     "engine.errors": "ConfigError FeedmillError InternalError PluginError RefuseRun RejectRecord Retry Stalled Superseded",
     "engine.events": "RunEvent RunFinished RunStarted",
     "engine.feed": "Feed FieldRow GuardLimits",
@@ -52,6 +53,7 @@ _HOMES = {
     "engine.hooks": "hookimpl",
     "engine.run": "Counts Problem RunRecord RunStatus StageTimes",
     "engine.schema": "ATTRIBUTES Attribute Kind",
+    "engine.source": "Courtesy Egress Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
     "feedmill.library": "preview sync",
     "feedmill.process": "tune_process",
     "plugins.manager": "Registry load_registry",

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from anyio import to_thread
 
 from engine.contracts import MapperSpec, Sink
-from engine.document import Patience, Secret, Source, parse_location
 from engine.errors import ConfigError
 from engine.feed import Feed, FieldRow, build_feed
 from engine.flow.transform import Recipe, preset_rows
 from engine.mapping.fields import MappingRow
+from engine.source import Patience, Secret, Source, parse_location
 from plugins.manager import Registry, load_registry
 
 if TYPE_CHECKING:

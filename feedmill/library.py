@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from anyio import to_thread
 
-from engine.document import Patience
 from engine.errors import FeedmillError
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.preview import Preview, preview_source
+from engine.source import Patience
 from feedmill.assembly import Request, as_sink_url, load_plugins, make_recipe, open_sink, traceless
 
 if TYPE_CHECKING:

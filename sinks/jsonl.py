@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from anyio import to_thread
 
 from engine.batch import ItemBatch, Reject, Value
-from engine.contracts import FeedDefinition, SinkSession, StageSummary
+from engine.contracts import Checkpoint, FeedDefinition, SinkSession, StageSummary
 from engine.errors import ConfigError
 from engine.run import Counts, RunRecord
 from sinks.lines import DEFAULTS, Item, State, read_state, write_rejects, write_state
@@ -39,6 +40,16 @@ class JsonlSession:
         """Return 0: the run is not stored."""
         return 0
 
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Return None: no checkpoint is stored."""
+        return None
+
+    @property
+    def asked_at(self) -> datetime | None:
+        """Return None: no run is stored."""
+        return None
+
     async def stage(self, batch: ItemBatch) -> None:
         self._rows += len(batch)
         for key, row in zip(batch.keys, batch.rows, strict=True):
@@ -64,7 +75,7 @@ class JsonlSession:
         self._staged.clear()
         self._rows = 0
 
-    async def finish(self, record: RunRecord) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Write the run's rejects beside the items; a file of an earlier run's goes when there are none."""
         if not self._dry:
             await to_thread.run_sync(write_rejects, self._path, self._rejects)

@@ -11,7 +11,7 @@ import anyio
 from anyio import to_thread
 
 from engine.contracts import Connector, DocumentFacts, Sink, SinkSession
-from engine.document import Document, Source
+from engine.document import Document
 from engine.errors import RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
@@ -19,6 +19,7 @@ from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.guard import refuse_unusable
 from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.source import Source
 
 STALL_PATIENCE: Final = 300.0
 

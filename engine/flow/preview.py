@@ -10,12 +10,12 @@ from anyio import to_thread
 
 from engine.batch import Batch, JsonValue, Reject
 from engine.contracts import Connector, DocumentFacts
-from engine.document import Source
 from engine.errors import RefuseRun
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.mapping.numbers import NumberReader
 from engine.run import Problem
 from engine.schema import ATTRIBUTES
+from engine.source import Source
 
 if TYPE_CHECKING:
     from decimal import Decimal

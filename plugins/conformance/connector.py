@@ -22,8 +22,8 @@ import anyio
 import anyio.lowlevel
 
 from engine.contracts import Connector
-from engine.document import Secret, Source
 from engine.errors import FeedmillError, RefuseRun
+from engine.source import Secret, Source
 
 MAX_CHUNK_BYTES: Final = 1024 * 1024
 

@@ -19,6 +19,11 @@ def moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def microseconds(moment: datetime) -> int:
+    """Return an aware datetime as it is stored; the inverse of `moment`."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def rfc3339(microseconds: int | None) -> str | None:
     """Return stored microseconds as RFC 3339 section 5.6 writes them, in UTC with a Z; None stays None."""
     if microseconds is None:

@@ -6,17 +6,18 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
 from anyio import CancelScope
-from sqlalchemy import Connection, NullPool, Update, event, func, insert, select, update
+from sqlalchemy import Connection, NullPool, Select, Update, case, event, func, insert, select, update
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from engine.batch import JsonValue
-from engine.contracts import FeedDefinition
+from engine.contracts import Checkpoint, FeedDefinition
 from engine.run import Problem, RunRecord, RunStatus
 from sinks.sqlite import clock
 from sinks.sqlite.database import Database
@@ -37,6 +38,8 @@ class Beginning:
     fence: Fence
     feed: int
     dead_load: int | None
+    checkpoint: Checkpoint | None
+    asked_at: datetime | None
 
 
 class Control:
@@ -66,8 +69,11 @@ class Control:
             made = await connection.execute(insert(RUNS).values(feed_id=number, **values))
             run = _first(made.inserted_primary_key)
             await _supersede(connection, number, by=run, now=now)
-            dead = (await connection.execute(select(FEEDS.c.loading_run_id).where(FEEDS.c.id == number))).scalar_one()
-        return Beginning(Fence(run, FIRST_EPOCH, number, feed.name), number, dead)
+            left = select(FEEDS.c.loading_run_id, FEEDS.c.checkpoint).where(FEEDS.c.id == number)
+            dead, checkpoint = (await connection.execute(left)).one()
+            asked = (await connection.execute(_last_asked(number, before=run))).scalar_one()
+        fence = Fence(run, FIRST_EPOCH, number, feed.name)
+        return Beginning(fence, number, dead, _load_checkpoint(checkpoint), None if asked is None else clock.moment(asked))
 
     async def define(self, feed: FeedDefinition) -> None:
         """Store the definition under which a run was complete."""
@@ -82,10 +88,16 @@ class Control:
                 raise superseded(fence, (await connection.execute(newer)).scalar_one())
 
     @staticmethod
-    async def complete(writer: Writer, fence: Fence, record: RunRecord) -> None:
+    async def complete(writer: Writer, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> None:
         """Store the final record of an applied run, and reveal what it loaded, inside the transaction that applied it."""
         loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
-        for statement in (_ending(fence, record), update(FEEDS).where(loaded).values(loading_run_id=None)):
+        left = None if checkpoint is None else _dump(asdict(checkpoint))
+        statements = (
+            _ending(fence, record),
+            update(FEEDS).where(loaded).values(loading_run_id=None),
+            update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=left),
+        )
+        for statement in statements:
             text = statement.compile(dialect=_DIALECT)
             await writer.execute(str(text), *(text.params[name] for name in text.positiontup or ()))
 
@@ -112,11 +124,23 @@ class Control:
 
 def _ending(fence: Fence, record: RunRecord) -> Update:
     values = {**_counters(record), "status": record.status.value, "finished_at": clock.now(), "seconds": record.seconds}
+    values["asked_at"] = None if record.asked_at is None else clock.microseconds(record.asked_at)
     values["stages"] = _dump({name: asdict(times) for name, times in record.stages.items()})
     values["dialect"] = _dump(dict(record.dialect))
     values["problems"] = _dump([_problem(problem) for problem in record.problems])
     mine = (RUNS.c.id == fence.run) & (RUNS.c.epoch == fence.epoch) & (RUNS.c.status == RunStatus.STARTED.value)
     return update(RUNS).where(mine).values(**values)
+
+
+def _last_asked(feed: int, *, before: int) -> Select[int | None]:
+    """Return when a run last asked the source; one that died without a record counts from its beginning."""
+    died = (RUNS.c.asked_at.is_(None)) & (RUNS.c.status == RunStatus.ERROR.value)
+    moment = case((died, RUNS.c.started_at), else_=RUNS.c.asked_at)
+    return select(func.max(moment)).where((RUNS.c.feed_id == feed) & (RUNS.c.id < before))
+
+
+def _load_checkpoint(text: str | None) -> Checkpoint | None:
+    return None if text is None else Checkpoint(**orjson.loads(text))
 
 
 async def _supersede(connection: AsyncConnection, feed: int, *, by: int, now: int) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
 from typing import Final, Protocol
 
 from anyio import CancelScope
 
 from engine.batch import ItemBatch, Reject
-from engine.contracts import FeedDefinition, StageSummary
+from engine.contracts import Checkpoint, FeedDefinition, StageSummary
 from engine.errors import Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from sinks.sqlite.control import Beginning, Control
 from sinks.sqlite.database import Database
-from sinks.sqlite.fence import Fence, Writer
+from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.landing.statements import VARIANTS, StageTable, create_temporary_stage
@@ -36,14 +37,16 @@ class Landing(Protocol):
 class SqliteSession:
     """A run that is stored, see `engine.contracts.SinkSession`."""
 
-    def __init__(self, control: Control, writer: Writer, fence: Fence, landing: Landing, feed: FeedDefinition) -> None:
+    def __init__(self, control: Control, writer: Writer, beginning: Beginning, landing: Landing, feed: FeedDefinition) -> None:
         self._control = control
         self._feed = feed
         self._applying: AsyncExitStack | None = None
         self._writer = writer
-        self._fence = fence
+        self._fence = beginning.fence
         self._landing = landing
         self._open = True
+        self.checkpoint = beginning.checkpoint
+        self.asked_at = beginning.asked_at
         self.kept = 0
         self.finished = False
 
@@ -91,10 +94,10 @@ class SqliteSession:
         await self._landing.discard()
         self._open = False
 
-    async def finish(self, record: RunRecord) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Store the final record. Unless the run is complete, what is applied, staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE and self._applying is not None:
-            await self._control.complete(self._writer, self._fence, record)
+            await self._control.complete(self._writer, self._fence, record, checkpoint)
             applying, self._applying = self._applying, None
             await applying.aclose()
             self.finished = True
@@ -123,6 +126,8 @@ class DrySession:
 
     def __init__(self, landing: StagedRun) -> None:
         self._landing = landing
+        self.checkpoint: Checkpoint | None = None
+        self.asked_at: datetime | None = None
 
     @property
     def run(self) -> int:
@@ -145,7 +150,7 @@ class DrySession:
     async def discard(self) -> None:
         await self._landing.discard()
 
-    async def finish(self, record: RunRecord) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Store nothing."""
 
 
@@ -156,11 +161,11 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
     async with database.connect() as connection:
         writer = Writer(connection, beginning.fence, database.name)
         stage = StageTable("main", beginning.feed, beginning.fence.run)
-        session = SqliteSession(control, writer, beginning.fence, StagedRun(writer, stage, dry=False), feed)
+        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, dry=False), feed)
         try:
             if await _begin_empty(writer, beginning):
                 load = StraightLoad(writer, beginning.fence)
-                session = SqliteSession(control, writer, beginning.fence, load, feed)
+                session = SqliteSession(control, writer, beginning, load, feed)
                 await load.hide()
             yield session
         finally:

@@ -41,6 +41,7 @@ FEEDS: Final = Table(
     Column("loading_run_id", Integer),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
+    Column("checkpoint", Text),
     sqlite_autoincrement=True,
 )
 
@@ -76,6 +77,7 @@ RUNS: Final = Table(
     Column("stages", Text, nullable=False, server_default="{}"),
     Column("dialect", Text, nullable=False, server_default="{}"),
     Column("problems", Text, nullable=False, server_default="[]"),
+    Column("asked_at", Integer),
     Index("ix_data_imports_feed_id", "feed_id"),
     sqlite_autoincrement=True,
 )

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from connectors.file import FileConnector
 from connectors.http import HttpConnector
-from engine.document import Document, Source, parse_location
+from engine.document import Document
+from engine.source import Source, parse_location
 from plugins.conformance.connector import CHECKS, ConnectorCase, ConnectorCheck
 
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(200_000))

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from connectors.http import HttpConnector
-from connectors.http_body import Body
-from engine.document import Patience, parse_location
+from connectors.web.body import Body
 from engine.errors import FeedmillError, RefuseRun, Retry
+from engine.source import Patience, parse_location
 from tests.fault.fault_proxy import Cut, Drip, Fault, Reset, Stall, canned_server, fault_proxy
 
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(100_000))

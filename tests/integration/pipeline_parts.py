@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import anyio
 
 from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Reject, Value
-from engine.contracts import DocumentFacts, FeedDefinition, Mapper, MapperSettings, SinkSession, StageSummary
-from engine.document import Document, Source, parse_location
+from engine.contracts import Checkpoint, DocumentFacts, FeedDefinition, Mapper, MapperSettings, SinkSession, StageSummary
+from engine.document import Document
 from engine.errors import RefuseRun
 from engine.feed import build_feed
 from engine.flow.channel import Budget
 from engine.flow.pipeline import Job
 from engine.flow.transform import Recipe, preset_rows
 from engine.run import Counts, RunRecord
+from engine.source import Source, parse_location
 
 ROWS: tuple[dict[str, object], ...] = (
     {"name": "sku", "purpose": "sku"},
@@ -191,6 +193,16 @@ class MemorySession:
         """Return a number."""
         return 7
 
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Return None: no checkpoint is stored."""
+        return None
+
+    @property
+    def asked_at(self) -> datetime | None:
+        """Return None: no run is stored."""
+        return None
+
     async def stage(self, batch: ItemBatch) -> None:
         """Take items; the last of a key wins."""
         if self._sink.gate is not None:
@@ -228,7 +240,7 @@ class MemorySession:
         self._sink.note("discard")
         self._staged.clear()
 
-    async def finish(self, record: RunRecord) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Keep the record."""
         self._sink.note("finish")
         self._sink.finished = record

@@ -16,8 +16,8 @@ import pytest
 
 import feedmill
 from engine.batch import JsonValue, Reject
-from engine.document import Patience
 from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.source import Patience
 from feedmill.library import Fields
 from plugins.manager import Registry, load_registry
 from sinks.sqlite.queries import open_queries

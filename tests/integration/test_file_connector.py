@@ -12,8 +12,9 @@ import anyio.to_thread
 import pytest
 
 from connectors.file import FileConnector
-from engine.document import CHUNK_BYTES, Document, Source, parse_location
+from engine.document import CHUNK_BYTES, Document
 from engine.errors import ConfigError, RefuseRun, Retry
+from engine.source import Source, parse_location
 
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(60_000))
 

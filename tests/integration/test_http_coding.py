@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.http_coding import coding_of
-from engine.document import CHUNK_BYTES, Source
+from connectors.web.coding import coding_of
+from engine.document import CHUNK_BYTES
 from engine.errors import Retry
+from engine.source import Source
 
 SOURCE = Source("http://acme.example/stock.csv")
 BODIES = st.lists(st.binary(min_size=1, max_size=400) | st.integers(1, 3).map(lambda n: bytes(n * CHUNK_BYTES)), min_size=1, max_size=3)

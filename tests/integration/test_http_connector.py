@@ -16,9 +16,10 @@ import pytest
 from aiohttp import web
 
 from connectors.http import HttpConnector, user_agent
-from connectors.http_errors import retry_after
-from engine.document import CHUNK_BYTES, Document, Patience, Source, parse_location
+from connectors.web.errors import retry_after
+from engine.document import CHUNK_BYTES, Document
 from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
+from engine.source import Patience, Source, parse_location
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(60_000))

@@ -12,7 +12,6 @@ import pytest
 
 from connectors.file import FileConnector
 from engine.contracts import Sink
-from engine.document import parse_location
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.feed import build_feed
 from engine.flow.channel import Budget
@@ -20,6 +19,7 @@ from engine.flow.pipeline import Job, run_feed
 from engine.flow.tally import Progress
 from engine.flow.transform import Recipe, preset_rows
 from engine.run import Counts, RunRecord, RunStatus
+from engine.source import parse_location
 from mappers.csv import SPEC
 from sinks.jsonl import open_jsonl
 from tests.integration.pipeline_parts import HEADER, MemoryConnector, MemorySink, job, recipe, table, until

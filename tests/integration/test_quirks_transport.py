@@ -13,10 +13,10 @@ import anyio.to_thread
 import pytest
 
 from engine.contracts import FieldRuleSpec
-from engine.document import Patience
 from engine.flow.channel import MAX_BUFFERED_BYTES
 from engine.hooks import hookimpl
 from engine.run import RunStatus
+from engine.source import Patience
 from feedmill.library import Fields
 from plugins.manager import load_registry
 from tests.fault.fault_proxy import Cut, Drip, Fault, Reset, canned_server, fault_proxy

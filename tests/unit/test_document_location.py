@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.document import MASK, Patience, Secret, Source, mask_location, parse_location
 from engine.errors import ConfigError
+from engine.source import MASK, Patience, Secret, Source, mask_location, parse_location
 
 
 @pytest.mark.parametrize(

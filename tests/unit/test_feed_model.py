@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
-from engine.feed import COMPUTED, Feed, FieldRow, GuardLimits, JsonField, Parameter, Rewrite, build_feed
+from engine.feed import COMPUTED, Feed, FieldRow, GuardLimits, JsonField, Rewrite, build_feed
+from engine.settings.transport import Parameter
 
 FEED_DEFAULTS: Mapping[str, object] = {
     # source

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from engine.errors import Retry
 
 if TYPE_CHECKING:
-    from engine.document import Document, Source
+    from engine.document import Document
+    from engine.source import Source
 
 
 class Pace:

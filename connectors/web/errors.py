@@ -15,7 +15,7 @@ import aiohttp
 from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
 
 if TYPE_CHECKING:
-    from engine.document import Source
+    from engine.source import Source
 
 _Fate = type[Retry] | type[RefuseRun] | type[ConfigError]
 

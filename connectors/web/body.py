@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
-from connectors.http_errors import explained
-from connectors.pace import Pace
+from connectors.web.errors import explained
+from connectors.wire.pace import Pace
 from engine.document import CHUNK_BYTES
 from engine.errors import RefuseRun, Retry
 
 if TYPE_CHECKING:
-    from connectors.http_coding import Coding
-    from engine.document import Source
+    from connectors.web.coding import Coding
+    from engine.source import Source
 
 _LINGER_SECONDS: Final = 0.25
 """How long reads are gathered into one chunk: small reads cost, but what a slow source has sent should flow."""

@@ -13,7 +13,7 @@ from engine.document import CHUNK_BYTES
 from engine.errors import RefuseRun, Retry
 
 if TYPE_CHECKING:
-    from engine.document import Source
+    from engine.source import Source
 
 ACCEPTED: Final = "gzip, deflate"
 """What we ask for: the codings of the standard library's zlib."""
