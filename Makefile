@@ -21,7 +21,7 @@ help: ## list the targets
 run: .venv/.stamp-dev ## a supplier on loopback, synced three times into SQLite
 	.venv/bin/python -m examples.first_sync
 
-test: .venv/.stamp-dev ## the whole suite; warnings are errors, what was skipped is listed
+test: .venv/.stamp-dev .servers/.stamp ## the whole suite; warnings are errors, what was skipped is listed
 	.venv/bin/python -m pytest
 
 check: .venv/.stamp-dev ## lint, format, types, import contracts
@@ -37,7 +37,7 @@ bench: .venv/.stamp-dev ## measure speed and memory (needs the sqlite3 command l
 docs: .venv/.stamp-docs ## build the pages into site/
 	.venv/bin/mkdocs build --strict
 
-test-lowest: .venv-lowest/.stamp-dev ## the suite on the lowest versions that pyproject.toml allows
+test-lowest: .venv-lowest/.stamp-dev .servers/.stamp ## the suite on the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest
 
 lock: .venv/.stamp-lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
@@ -45,7 +45,7 @@ lock: .venv/.stamp-lock ## renew both constraints files; LOCK_FLAGS=--upgrade mo
 	$(LOCK) --group dev --resolution lowest-direct --upgrade --output-file constraints-lowest.txt
 
 clean: ## remove what the targets made, environments too; databases stay
-	rm -rf .venv .venv-lowest site build dist .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .venv-lowest .servers site build dist .mypy_cache .ruff_cache .hypothesis .coverage
 
 LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --custom-compile-command "make lock"
 
@@ -69,6 +69,11 @@ LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-vers
 	$(call make_venv,.venv-lowest)
 	$(call install,.venv-lowest,constraints-lowest.txt,--editable . --group dev)
 	@touch $@
+
+# Real FTP and SSH servers for the tests, unpacked and not installed. Without apt or a network there is no stamp and no failure:
+# the script says what will be skipped, and the next call tries again.
+.servers/.stamp: tests/servers/fetch_debian.sh
+	@sh $< .servers
 
 # $(call make_venv,DIR): keep DIR when it is a working environment with pip, else make it anew. Without uv the Python has to
 # bring ensurepip, which Debian keeps in a package of its own, so a Python without it is passed over for the next.
