@@ -1,0 +1,96 @@
+"""What keeps a supplier from banning us: few connections to one host at a time, and not all of them on the dot."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import anyio
+from anyio.lowlevel import RunVar
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from engine.source import Source
+
+
+class _Host:
+    """The slots of one host, given in the order in which they were asked for."""
+
+    __slots__ = ("taken", "waiting")
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.waiting: deque[tuple[int, anyio.Event]] = deque()
+
+    async def take(self, limit: int) -> None:
+        if self.taken < limit and not self.waiting:
+            self.taken += 1
+            return
+        entry = limit, anyio.Event()
+        self.waiting.append(entry)
+        try:
+            await entry[1].wait()
+        except BaseException:
+            if entry[1].is_set():
+                self.give_back()
+            else:
+                self.waiting.remove(entry)
+                self._admit()
+            raise
+
+    def give_back(self) -> None:
+        self.taken -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        # Strictly in order, though a later one with a higher limit could go first: it would keep an earlier one out for ever.
+        while self.waiting and self.taken < self.waiting[0][0]:
+            self.taken += 1
+            self.waiting.popleft()[1].set()
+
+
+_HOSTS: Final[RunVar[dict[str, _Host]]] = RunVar("feedmill-hosts")
+
+
+def admitted(source: Source) -> AbstractAsyncContextManager[None]:
+    """Hold one of `source.courtesy.max_connections` slots of the source's host, after a random wait of at most `jitter` seconds.
+
+    A slot stands for a fetch, however many sockets the protocol opens for it. Slots are per host name and event loop, and are
+    never asked for by who holds one. A source without a host needs none.
+    """
+    return _admitted(source)
+
+
+@asynccontextmanager
+async def _admitted(source: Source) -> AsyncIterator[None]:
+    name = urlsplit(source.url).hostname
+    if not name:
+        yield
+        return
+    if source.courtesy.jitter > 0:
+        await anyio.sleep(random.uniform(0, source.courtesy.jitter))
+    hosts = _hosts()
+    host = hosts.setdefault(name, _Host())
+    try:
+        await host.take(source.courtesy.max_connections)
+        try:
+            yield
+        finally:
+            host.give_back()
+    finally:
+        if not host.taken and not host.waiting and hosts.get(name) is host:
+            del hosts[name]
+
+
+def _hosts() -> dict[str, _Host]:
+    try:
+        return _HOSTS.get()
+    except LookupError:
+        hosts: dict[str, _Host] = {}
+        _HOSTS.set(hosts)
+        return hosts
