@@ -20,7 +20,7 @@ class Reach(Enum):
 
 
 class Verdict(NamedTuple):
-    """What an address is, as a noun phrase that fits behind "which is"."""
+    """What an address is; `kind` is a noun phrase."""
 
     reach: Reach
     kind: str
@@ -29,6 +29,8 @@ class Verdict(NamedTuple):
 def _networks(*texts: str) -> tuple[_Network, ...]:
     return tuple(ip_network(text) for text in texts)
 
+
+_SPECIAL_USE: Final = "an address for special use, not of the internet"
 
 _FORBIDDEN: Final[tuple[tuple[tuple[_Network, ...], str], ...]] = (
     # Metadata services hand out the machine's credentials to whoever asks. Those outside link-local are listed one by one.
@@ -59,17 +61,16 @@ _PRIVATE: Final[tuple[tuple[tuple[_Network, ...], str], ...]] = (
     (_networks("100.64.0.0/10"), "a shared address behind a provider's NAT (RFC 6598)"),
     # Named here as well as asked of the standard library: its tables differ from patch release to patch release.
     (
-        _networks("192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
-        "an address for special use, not of the internet",
+        _networks("192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
+        _SPECIAL_USE,
     ),
-    (_networks("64:ff9b:1::/48", "5f00::/16", "2001::/23", "100::/64"), "an address for special use, not of the internet"),
+    (_networks("100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16"), _SPECIAL_USE),
 )
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64: Final = IPv6Network("64:ff9b:1::/48")
-_COMPATIBLE: Final = IPv6Network("::/96")
-_SPECIAL: Final = Verdict(Reach.PRIVATE, "an address for special use, not of the internet")
+_SPECIAL: Final = Verdict(Reach.PRIVATE, _SPECIAL_USE)
 _RESERVED: Final = Verdict(Reach.FORBIDDEN, "a reserved address")
 
 
@@ -77,8 +78,8 @@ _RESERVED: Final = Verdict(Reach.FORBIDDEN, "a reserved address")
 def judge(text: str) -> Verdict:
     """Return what a numeric address is.
 
-    An IPv4 address in an IPv6 one (mapped, compatible, NAT64 of RFC 6052, 6to4 of RFC 3056) is where the packet ends up, so
-    it is what counts; a scope id is dropped. What is no address is forbidden.
+    An IPv4 address in an IPv6 one (mapped, NAT64 of RFC 6052, 6to4 of RFC 3056) is where the packet ends up, so it is what
+    counts; a scope id is dropped. What is no address is forbidden.
     """
     try:
         address = ip_address(text.partition("%")[0])
@@ -88,18 +89,18 @@ def judge(text: str) -> Verdict:
     if inner is None:
         return _judge(address)
     verdict = _judge(inner)
-    return Verdict(verdict.reach, f"{verdict.kind} ({inner}) inside an IPv6 one") if verdict.reach is not Reach.PUBLIC else verdict
+    if verdict.reach is not Reach.PUBLIC:
+        return Verdict(verdict.reach, f"{verdict.kind} ({inner}) inside an IPv6 one")
+    # A translator of one's own network (RFC 8215) may put the IPv4 address elsewhere, so its whole range stays private.
+    return _SPECIAL if address in _LOCAL_NAT64 else verdict
 
 
 def _embedded(address: _Address) -> IPv4Address | None:
     if isinstance(address, IPv4Address):
         return None
-    if (inner := address.ipv4_mapped or address.sixtofour) is not None:
-        return inner
-    value = int(address)
-    # `::` and `::1` lie in the range of IPv4-compatible addresses and are none.
-    compatible = address in _COMPATIBLE and value > 1
-    return IPv4Address(value & 0xFFFFFFFF) if compatible or address in _NAT64 or address in _LOCAL_NAT64 else None
+    if address in _NAT64 or address in _LOCAL_NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _judge(address: _Address) -> Verdict:

@@ -7,6 +7,7 @@ rebinding) gains nothing.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -51,8 +52,11 @@ _ALLOW: Final = "use another URL, or have the operator allow it in Feedmill's co
 
 
 def port_of(source: Source) -> int | None:
-    """Return the port the URL names or its scheme stands for; None for a scheme that is not known here."""
-    port = urlsplit(source.url).port
+    """Return the port the URL names or its scheme stands for; None for an unknown scheme or what is no port."""
+    try:
+        port = urlsplit(source.url).port
+    except ValueError:
+        return None
     if port is not None:
         return port
     return _IMPLICIT_FTPS if source.scheme == "ftps" and source.tls.ftps == "implicit" else _PORTS.get(source.scheme)
@@ -68,12 +72,12 @@ def check_address(address: str, source: Source, *, host: str | None = None) -> N
     if reach is Reach.PUBLIC or (reach is Reach.PRIVATE and source.egress.allow_private):
         return
     host = host or urlsplit(source.url).hostname or address
-    where = f"{host} has the address {address}" if host != address else f"the address {address}"
+    where = f"{host} has the address {address}, which is" if host != address else f"{address} is"
     if reach is Reach.PRIVATE:
         cure = "use the supplier's public address, or have the operator allow private addresses in Feedmill's configuration"
     else:
         cure = "no feed may use it: use the supplier's real address"
-    raise RefuseRun(f"{source.name}: {where}{',' if host != address else ''} which is {kind}; {cure}")
+    raise RefuseRun(f"{source.name}: {where} {kind}; {cure}")
 
 
 async def open_socket(host: str, port: int, source: Source) -> socket.socket:
@@ -122,7 +126,7 @@ async def _resolve(host: str, port: int, source: Source) -> Sequence[_Found]:
         reason = error.strerror or "unknown"
         cure = "check its spelling and this machine's DNS"
         raise Retry(f"{source.name}: the host name {host} does not resolve ({reason}); {cure}") from None
-    except UnicodeError:
+    except ValueError:
         raise ConfigError(f"{source.name}: {host[:80]!r} is no valid host name; check its spelling") from None
     except TimeoutError:
         raise Retry(f"{source.name}: the DNS gave no answer for {host} within {source.patience.connect:g} s; try again later") from None
@@ -144,7 +148,8 @@ async def _connect(address: _Found) -> socket.socket:
 def _unreachable(host: str, port: int, failure: OSError, source: Source) -> FeedmillError:
     if isinstance(failure, TimeoutError):
         return Retry(f"{source.name}: {host} took no connection on port {port} within {source.patience.connect:g} s; try again later")
-    reason = failure.strerror or type(failure).__name__
+    # The event loop puts a text of its own into `strerror`.
+    reason = os.strerror(failure.errno) if failure.errno else type(failure).__name__
     return Retry(f"{source.name}: {host} takes no connection on port {port} ({reason}); check host and port, or try again later")
 
 

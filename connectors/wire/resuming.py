@@ -20,7 +20,7 @@ class Stretch(Protocol):
     """The bytes of one connection, from the offset it was opened at to the end of the source.
 
     It ends quietly only at the source's own end, and raises `Retry` when it was cut short of it. `aclose` lets go of the
-    connection and may be called at any time.
+    connection, may be called at any time and raises nothing.
     """
 
     async def __anext__(self) -> bytes: ...
