@@ -1,41 +1,39 @@
-"""Documents over HTTP and HTTPS: one GET, streamed, complete or an error. What errors mean is in `connectors.web.errors`."""
+"""Documents over HTTP and HTTPS: one GET, streamed, complete or an error; skipped where unchanged, resumed where it can be proven.
+
+What errors mean is in `connectors.web.errors`, by what bytes are known again in `connectors.web.validators`.
+"""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import aiohttp
-import anyio
-import anyio.to_thread
-from yarl import URL
-
-from connectors.web.body import Body
-from connectors.web.coding import ACCEPTED, coding_of
-from connectors.web.errors import Answer, explained, http_date, judge
+from connectors.web.body import Body, Content
+from connectors.web.client import get, open_session
+from connectors.web.coding import coding_of
+from connectors.web.errors import http_date
+from connectors.web.request import addressed
+from connectors.web.validators import Validators, conditions, contradicts, goes_on, validators_of
 from connectors.wire.pace import OneDocument
-from engine.document import CHUNK_BYTES, Document
-from engine.errors import ConfigError, RefuseRun
+from connectors.wire.resuming import Resuming
+from connectors.wire.retrying import persist
+from engine.document import Document
+from engine.errors import NotModified, RefuseRun, Retry
 from engine.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_REDIRECTS: Final = 5
-
-_CLOSE_SECONDS: Final = 2.0
+    import aiohttp
 
 
 class HttpConnector:
     """Fetch one document with a GET.
 
-    Redirects are followed at most five times; credentials go along within a host and stay behind when it changes. Proxy
-    settings and netrc of the environment are not read: what a feed does must stand in the feed.
+    A source that says it is unchanged since the run before is `NotModified`. What fails in passing is tried again, and a body
+    that breaks off is gone on with where it stopped, if a strong validator proves that the rest belongs to the same bytes.
     """
 
     def fetch(self, source: Source) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
@@ -44,88 +42,108 @@ class HttpConnector:
 
 @asynccontextmanager
 async def _fetch(source: Source) -> AsyncIterator[AsyncIterator[Document]]:
-    async with _session(source) as session:
-        response = await _get(session, source)
+    source = addressed(source)
+    async with open_session(source) as session:
+        response = await persist(source, lambda: _ask(session, source))
         try:
-            yield OneDocument(_document(response, source))
-        finally:
+            document, content = _document(session, response, source)
+        except BaseException:
             response.close()
+            raise
+        try:
+            yield OneDocument(document)
+        finally:
+            await content.aclose()
 
 
-@asynccontextmanager
-async def _session(source: Source) -> AsyncIterator[aiohttp.ClientSession]:
-    patience = source.patience
-    session = aiohttp.ClientSession(
-        headers=_headers(source, await anyio.to_thread.run_sync(user_agent)),
-        timeout=aiohttp.ClientTimeout(total=None, connect=patience.connect, sock_connect=patience.connect, sock_read=patience.idle),
-        auto_decompress=False,
-        read_bufsize=CHUNK_BYTES,
-        trust_env=False,
-    )
-    try:
-        yield session
-    finally:
-        # Shielded, so that a cancelled run leaves no socket behind; bounded, so that a silent server cannot hold it.
-        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-            await session.close()
-
-
-async def _get(session: aiohttp.ClientSession, source: Source) -> aiohttp.ClientResponse:
-    patience = source.patience
-    with explained(source):
-        # The client's own timeouts start anew with every byte; a head that drips needs this one.
-        with anyio.fail_after((patience.connect + patience.idle) * (MAX_REDIRECTS + 1)):
-            response = await session.get(_url(source), max_redirects=MAX_REDIRECTS)
-    sent = aiohttp.hdrs.AUTHORIZATION in response.request_info.headers
-    error = judge(Answer(response.status, response.headers, sent, response.url.host or ""), source)
-    if error is None and response.content_length == 0:
-        error = RefuseRun(f"{source.name}: answered {response.status} with no content; ask the supplier for the right URL")
-    if error is not None:
+async def _ask(session: aiohttp.ClientSession, source: Source) -> aiohttp.ClientResponse:
+    """Ask for the document if it is another than the last run read; raises `NotModified` when it is not."""
+    known = source.known.get(source.name) if len(source.known) == 1 else None
+    asked = conditions(known) if known is not None else {}
+    response = await get(session, source, headers=asked, accept=(304,) if asked else ())
+    if known is not None and response.status == 304:
         response.close()
-        raise error
+        if not contradicts(response.headers, known):
+            raise NotModified(f"{source.name}: unchanged since the last complete run, says the server (304)")
+        response = await get(session, source)
+    _check_head(response, source, known)
     return response
 
 
-def _document(response: aiohttp.ClientResponse, source: Source) -> Document:
+def _check_head(response: aiohttp.ClientResponse, source: Source, known: str | None) -> None:
+    validators = validators_of(response.headers)
+    if known is not None and validators.exact and validators.version == known:
+        # A server that answers no condition, but whose ETag says what its 304 would have said.
+        response.close()
+        raise NotModified(f"{source.name}: unchanged since the last complete run, by its ETag")
+    if response.content_length == 0:
+        response.close()
+        raise RefuseRun(f"{source.name}: answered {response.status} with no content; ask the supplier for the right URL")
+
+
+def _document(session: aiohttp.ClientSession, response: aiohttp.ClientResponse, source: Source) -> tuple[Document, Content]:
     headers: Mapping[str, str] = response.headers
     coding = headers.get("Content-Encoding", "")
-    plain = coding.strip().lower() in ("", "identity")
-    body = Body(response, coding_of(coding, source), source)
-    return Document(
+    validators = validators_of(headers)
+    body = Body(response, source)
+    proof = validators.range_condition
+    raw = Resuming(source, body, _Rest(session, source, validators, proof, body.promised).open if proof is not None else None)
+    content = Content(raw, coding_of(coding, source), source)
+    document = Document(
         source.name,
-        body,
-        size=body.promised if plain else None,
+        content,
+        size=None if validators.coding else body.promised,
         mtime=http_date(headers.get("Last-Modified", "")),
         etag=headers.get("ETag"),
         content_type=response.content_type if "Content-Type" in headers else None,
         charset=response.charset,
+        version=validators.version,
     )
+    return document, content
 
 
-def _url(source: Source) -> URL:
-    # A URL that is written out in ASCII goes over the wire as it stands: signatures in it cover every byte. Anything else
-    # (blanks, umlauts, international host names) has to be encoded first.
-    written_out = source.url.isascii() and source.url.isprintable() and " " not in source.url
-    return URL(source.url, encoded=written_out)
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """How to go on with a document of these validators and of `total` bytes as sent, None where that is not known.
 
+    `proof` is the validator that stands for its very bytes.
+    """
 
-@cache
-def user_agent() -> str:
-    """Return how Feedmill names itself to suppliers. Reads the installed metadata, so not on the event loop."""
-    return f"feedmill/{version('feedmill')}"
+    session: aiohttp.ClientSession
+    source: Source
+    validators: Validators
+    proof: str
+    total: int | None
 
+    async def open(self, offset: int) -> Body:
+        """Ask for the bytes from `offset` on; raises `Retry` when what comes cannot be proven to be their rest."""
+        headers = {"Range": f"bytes={offset}-", "If-Range": self.proof} if offset else {}
+        response = await get(self.session, self.source, headers=headers, accept=(206, 416))
+        body = self._rest(response, offset)
+        if body is None:
+            response.close()
+            raise Retry(
+                f"{self.source.name}: changed while it was read, or cannot be gone on with after {offset} bytes: nothing was applied; "
+                "try again later"
+            )
+        return body
 
-def _headers(source: Source, agent: str) -> dict[str, str]:
-    headers = {"User-Agent": agent, "Accept": "*/*", "Accept-Encoding": ACCEPTED}
-    if source.username is not None:
-        headers["Authorization"] = _basic(source)
-    return headers
+    def _rest(self, response: aiohttp.ClientResponse, offset: int) -> Body | None:
+        now = validators_of(response.headers)
+        if now.coding != self.validators.coding:
+            return None
+        if response.status == 206:
+            total = goes_on(response.headers, offset, self.total)
+            # A 206 need not repeat the validators that If-Range was true for; those it gives have to be the same.
+            if total is None or not self._agrees(now):
+                return None
+            return Body(response, self.source, begun=offset, left=total - offset)
+        if response.status == 200 and now.range_condition == self.proof:
+            length = Body(response, self.source).promised
+            if None in (length, self.total) or length == self.total:
+                return Body(response, self.source, left=self.total, skip=offset)
+        return None
 
-
-def _basic(source: Source) -> str:
-    """Return the Basic credentials in UTF-8 (RFC 7617)."""
-    username = source.username or ""
-    if ":" in username:
-        raise ConfigError(f"{urlsplit(source.url).netloc}: a user name with a colon cannot be sent over HTTP (RFC 7617, section 2)")
-    password = source.password.reveal() if source.password is not None else ""
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+    def _agrees(self, now: Validators) -> bool:
+        before = self.validators
+        return now.etag in (None, before.etag) and (now.modified in (None, before.modified) or before.exact)

@@ -1,4 +1,4 @@
-"""The bytes of one HTTP response, gathered into chunks, decoded and counted to the last one."""
+"""The bytes of HTTP responses, gathered into chunks, counted to the last one, and decoded."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from engine.errors import RefuseRun, Retry
 
 if TYPE_CHECKING:
     from connectors.web.coding import Coding
+    from connectors.wire.resuming import Resuming
     from engine.source import Source
 
 _LINGER_SECONDS: Final = 0.25
@@ -22,42 +23,56 @@ _LINGER_SECONDS: Final = 0.25
 
 
 class Body(AsyncIterator[bytes]):
-    """Iterate a response's bytes; raises `Retry` unless the server sent all it promised, `RefuseRun` when that is nothing.
+    """Iterate one response's bytes as they were sent; raises `Retry` unless the server sent all it promised.
 
-    `promised` is the length the server announced, in bytes as sent, None when it announced none.
+    `promised` is the length the server announced, None when it announced none. `begun` is how many bytes of the document came
+    before those of the response, whose number is then `left`; `skip` of the response's own bytes are read and dropped. What
+    was read before a failure is yielded before it is raised: it need not be sent again.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, coding: Coding, source: Source) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, source: Source, *, begun: int = 0, left: int | None = None, skip: int = 0) -> None:
+        self._response = response
         self._content = response.content
         chunked = "Transfer-Encoding" in response.headers
-        self.promised = None if chunked else response.content_length
+        self.promised = left if left is not None else None if chunked else response.content_length
         self._framed = chunked or self.promised is not None
         # Kept because the response lets go of its connection the moment the body ends, well or not.
         self._protocol = response.connection.protocol if response.connection is not None else None
-        self._coding = coding
         self._source = source
         self._pace = Pace(source)
-        self._pieces: Iterator[bytes] = iter(())
+        self._begun = begun
+        self._skip = skip
         self._received = 0
-        self._empty = True
+        self._failure: Retry | None = None
 
     async def __anext__(self) -> bytes:
-        while (piece := next(self._pieces, None)) is None:
-            data = await self._gather()
-            if not data:
-                self._finish()
-                raise StopAsyncIteration
-            self._pieces = self._coding.decode(data)
-        self._empty = False
-        return piece
+        while data := await self._gather():
+            kept = data[self._skip :] if self._skip else data
+            self._skip -= len(data) - len(kept)
+            if kept:
+                return kept
+        self._finish()
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Close the connection; closing again does nothing."""
+        self._response.close()
 
     async def _gather(self) -> bytes:
         """Read about one chunk; empty at the end of the body."""
+        if self._failure is not None:
+            raise self._failure
         pieces: list[bytes] = []
         wanted = CHUNK_BYTES
         begun = monotonic()
         while wanted and monotonic() - begun < _LINGER_SECONDS:
-            piece = await self._read(wanted)
+            try:
+                piece = await self._read(wanted)
+            except Retry as error:
+                if not pieces:
+                    raise
+                self._failure = error
+                break
             if not piece:
                 break
             pieces.append(piece)
@@ -81,9 +96,8 @@ class Body(AsyncIterator[bytes]):
             raise self._cut_short()
         if not self._framed and self._was_reset():
             raise self._cut_short()
-        self._coding.finish()
-        if self._empty:
-            raise RefuseRun(f"{self._source.name}: answered with no content; ask the supplier for the right URL")
+        if self._skip:
+            raise self._cut_short()
 
     def _was_reset(self) -> bool:
         # A body whose only end mark is the end of the connection (RFC 9112, section 6.3) is reported as whole however the
@@ -91,6 +105,37 @@ class Body(AsyncIterator[bytes]):
         return self._protocol is not None and isinstance(self._protocol.exception(), aiohttp.ClientOSError)
 
     def _cut_short(self) -> Retry:
-        received = max(self._received, self._content.total_bytes)
-        of = f" of {self.promised}" if self.promised is not None else ""
+        received = self._begun + max(self._received, self._content.total_bytes)
+        of = f" of {self._begun + self.promised}" if self.promised is not None else ""
         return Retry(f"{self._source.name}: the body ended after {received}{of} bytes: nothing was applied; try again later")
+
+
+class Content(AsyncIterator[bytes]):
+    """Iterate a document's bytes, its coding undone over all the responses that bring it; `RefuseRun` when there are none."""
+
+    def __init__(self, raw: Resuming, coding: Coding, source: Source) -> None:
+        self._raw = raw
+        self._coding = coding
+        self._source = source
+        self._pieces: Iterator[bytes] = iter(())
+        self._empty = True
+
+    async def __anext__(self) -> bytes:
+        while (piece := next(self._pieces, None)) is None:
+            try:
+                data = await self._raw.__anext__()
+            except StopAsyncIteration:
+                self._finish()
+                raise
+            self._pieces = self._coding.decode(data)
+        self._empty = False
+        return piece
+
+    async def aclose(self) -> None:
+        """Close the connection; what was not read stays unread."""
+        await self._raw.aclose()
+
+    def _finish(self) -> None:
+        self._coding.finish()
+        if self._empty:
+            raise RefuseRun(f"{self._source.name}: answered with no content; ask the supplier for the right URL")

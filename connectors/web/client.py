@@ -27,7 +27,7 @@ from connectors.wire.courtesy import admitted
 from connectors.wire.egress import check_address, check_url
 from connectors.wire.tls import client_context
 from engine.document import CHUNK_BYTES
-from engine.errors import FeedmillError, RefuseRun
+from engine.errors import RefuseRun
 from engine.source import Source, Tls
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from aiohttp.abc import ResolveResult
     from aiohttp.typedefs import LooseCookies
-    from multidict import CIMultiDict
     from yarl import URL
 
 MAX_REDIRECTS: Final = 5
@@ -95,6 +94,18 @@ async def get(
     return response
 
 
+async def post(
+    session: aiohttp.ClientSession, source: Source, form: Mapping[str, str], headers: Mapping[str, str]
+) -> aiohttp.ClientResponse:
+    """Send a form to the source's own URL and return the response, whatever its status; it is to be closed.
+
+    Nothing goes along but `headers`, and no redirect is followed: a form with a secret is for the address it was given for.
+    Raises what `explain` makes of a failing exchange.
+    """
+    with explained(source):
+        return await _ask(session, source, _Hop(wire_url(source.url), headers, [], form))
+
+
 @cache
 def user_agent() -> str:
     """Return how Feedmill names itself to suppliers. Reads the installed metadata, so not on the event loop."""
@@ -103,22 +114,19 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Hop:
-    """One request of a chain of redirects; `secrets` are the headers that the next host may not see."""
+    """One request of a chain of redirects; `secrets` are the headers that the next host may not see. With a form it is a POST."""
 
     url: URL
     headers: Mapping[str, str]
     secrets: list[tuple[str, str]]
+    form: Mapping[str, str] | None = None
 
     def without_secrets(self) -> _Hop:
         kept = {name: value for name, value in self.headers.items() if name.lower() not in ("authorization", "cookie")}
         return replace(self, headers=kept, secrets=[])
 
-    def fields(self) -> CIMultiDict[str]:
-        from multidict import CIMultiDict
-
-        fields = CIMultiDict(self.secrets)
-        fields.update(self.headers)
-        return fields
+    def fields(self) -> list[tuple[str, str]]:
+        return [*self.secrets, *self.headers.items()]
 
 
 async def _follow(session: aiohttp.ClientSession, source: Source, hop: _Hop) -> aiohttp.ClientResponse:
@@ -149,10 +157,11 @@ async def _ask(session: aiohttp.ClientSession, source: Source, hop: _Hop) -> aio
             # For the tunnel's own head: inside it the supplier would read the proxy's password.
             through["proxy_headers"] = {"Proxy-Authorization": authorization}
         elif authorization is not None:
-            fields["Proxy-Authorization"] = authorization
+            fields.append(("Proxy-Authorization", authorization))
     # The client's own timeouts start anew with every byte; a head that drips needs this one.
     with anyio.fail_after(patience.connect + patience.idle):
-        return await session.get(hop.url, headers=fields, allow_redirects=False, **through)  # type: ignore[arg-type]
+        method = aiohttp.hdrs.METH_GET if hop.form is None else aiohttp.hdrs.METH_POST
+        return await session.request(method, hop.url, data=hop.form, headers=fields, allow_redirects=False, **through)  # type: ignore[arg-type]
 
 
 def _next(source: Source, hop: _Hop, location: str) -> _Hop:
@@ -218,9 +227,9 @@ def _tls_context(source: Source) -> ssl.SSLContext | None:
 
 
 class _Resolver(ThreadedResolver):
-    """Resolve names as this machine does; a name with a forbidden address among its own is refused as a whole.
+    """Resolve names as this machine does, leaving out the addresses that are not allowed; a name with no other is refused.
 
-    Only here can it be refused before several addresses race each other: in the race a refusal would be one loser among others.
+    Here and not only in the socket factory: where several addresses race each other, a refusal would be one loser among others.
     """
 
     def __init__(self, source: Source) -> None:
@@ -228,10 +237,18 @@ class _Resolver(ThreadedResolver):
         self._source = source
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
-        found = await super().resolve(host, port, family)
-        for entry in found:
-            check_address(entry["host"], self._source)
-        return found
+        allowed: list[ResolveResult] = []
+        refused: RefuseRun | None = None
+        for entry in await super().resolve(host, port, family):
+            try:
+                check_address(entry["host"], self._source, host=host)
+            except RefuseRun as error:
+                refused = refused or error
+            else:
+                allowed.append(entry)
+        if not allowed and refused is not None:
+            raise refused
+        return allowed
 
 
 class _SocketFactory:
@@ -260,8 +277,7 @@ class _OriginJar(aiohttp.CookieJar):
     def update_cookies_from_headers(self, headers: list[str], response_url: URL) -> None:  # type: ignore[override]
         self._of(response_url).update_cookies_from_headers(headers, response_url)
 
-    def filter_cookies(self, request_url: URL | None = None) -> BaseCookie[str]:
-        assert request_url is not None
+    def filter_cookies(self, request_url: URL) -> BaseCookie[str]:  # type: ignore[override]
         return self._of(request_url).filter_cookies(request_url)
 
     def _of(self, url: URL) -> aiohttp.CookieJar:

@@ -21,8 +21,6 @@ _Fate = type[Retry] | type[RefuseRun] | type[ConfigError]
 
 _TRANSPORT: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
     # The first entry that fits counts, so each class stands before its bases.
-    (aiohttp.TooManyRedirects, RefuseRun, "redirects in a circle or more than 5 times; use the address that finally serves the file"),
-    (aiohttp.RedirectClientError, RefuseRun, "redirects to what is no http or https URL; use the address that finally serves the file"),
     (aiohttp.InvalidURL, ConfigError, "is not a valid URL; percent-encode blanks and reserved characters"),
     (aiohttp.NonHttpUrlClientError, ConfigError, "is no http or https URL"),
     (
@@ -39,8 +37,7 @@ _TRANSPORT: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
     (aiohttp.ServerDisconnectedError, Retry, "closed the connection without an answer; try again later"),
     (aiohttp.ClientPayloadError, Retry, "broke its answer off: nothing was applied; try again later"),
     (OSError, Retry, "lost the connection ({reason}): nothing was applied; try again later"),
-    # What the client library says when a redirect names a user while credentials are sent already.
-    (ValueError, RefuseRun, "redirects to an address that cannot be followed; use the address that finally serves the file"),
+    (ValueError, ConfigError, "is not a valid URL; percent-encode blanks and reserved characters"),
     (aiohttp.ClientError, Retry, "failed ({reason}): nothing was applied; try again later"),
 )
 

@@ -110,9 +110,7 @@ def _proxy_parts(source: Source, text: str) -> tuple[str, str]:
         host, parts = None, urlsplit("")
     if parts.scheme.lower() != "http" or not host:
         # The text is not quoted: what cannot be parsed cannot be masked.
-        raise ConfigError(
-            f"{source.name}: proxyUrl must be http://host:port or http://user:password@host:port; no other proxy is spoken to"
-        )
+        raise ConfigError(f"{source.name}: proxyUrl must be http://host:port or http://user:password@host:port; no other kind is supported")
     userinfo, _, hostport = parts.netloc.rpartition("@")
     return hostport, userinfo
 

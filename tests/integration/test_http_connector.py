@@ -8,6 +8,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,15 +16,17 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from connectors.http import HttpConnector, user_agent
+from connectors.http import HttpConnector
+from connectors.web.client import user_agent
 from connectors.web.errors import retry_after
 from engine.document import CHUNK_BYTES, Document
 from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
-from engine.source import Patience, Source, parse_location
+from engine.source import Patience, Persistence, Source, parse_location
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(60_000))
 CHANGED = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+ONCE = Persistence(attempts=1)
 
 
 @asynccontextmanager
@@ -55,8 +58,9 @@ async def _fetch(source: Source) -> tuple[Document, list[bytes]]:
 
 async def _failure(handler: Handler, *, userinfo: str = "") -> FeedmillError:
     async with _serving(handler) as port:
+        source = parse_location(f"http://{userinfo}127.0.0.1:{port}/stock.csv?token=hush", patience=Patience(connect=5, idle=5))
         with pytest.raises(FeedmillError) as caught:
-            await _fetch(parse_location(f"http://{userinfo}127.0.0.1:{port}/stock.csv?token=hush", patience=Patience(connect=5, idle=5)))
+            await _fetch(replace(source, persistence=ONCE))
     assert "hush" not in str(caught.value)
     return caught.value
 
@@ -303,9 +307,9 @@ async def test_credentials_lost_to_a_redirect_are_said_to_be() -> None:
 
 async def test_five_redirects_are_followed_and_no_more() -> None:
     """A short chain is followed to its end; a circle is refused."""
-    async with _serving(_redirecting(host="127.0.0.1", times=4)) as port:
+    async with _serving(_redirecting(host="127.0.0.1", times=5)) as port:
         await _fetch(parse_location(f"http://127.0.0.1:{port}/"))
-    error = await _failure(_redirecting(host="127.0.0.1", times=99))
+    error = await _failure(_redirecting(host="127.0.0.1", times=6))
     assert isinstance(error, RefuseRun)
     assert "redirects in a circle" in str(error)
 
@@ -329,20 +333,20 @@ async def test_a_refused_connection_is_a_retry() -> None:
     async with _serving(_answering()) as port:
         pass
     with pytest.raises(Retry, match="does not take connections"):
-        await _fetch(parse_location(f"http://127.0.0.1:{port}/"))
+        await _fetch(replace(parse_location(f"http://127.0.0.1:{port}/"), persistence=ONCE))
 
 
 async def test_an_unknown_host_is_a_retry() -> None:
     """A name that does not resolve may be the DNS's fault; the message says it is the name (RFC 6761 keeps .invalid free)."""
     with pytest.raises(Retry, match="does not resolve"):
-        await _fetch(parse_location("http://supplier.invalid/stock.csv"))
+        await _fetch(replace(parse_location("http://supplier.invalid/stock.csv"), persistence=ONCE))
 
 
 async def test_a_failed_tls_handshake_is_a_retry() -> None:
     """A port that speaks http, asked for https, speaks http says what to check."""
     async with _serving(_answering()) as port:
         with pytest.raises(Retry, match="TLS handshake"):
-            await _fetch(parse_location(f"https://127.0.0.1:{port}/"))
+            await _fetch(replace(parse_location(f"https://127.0.0.1:{port}/"), persistence=ONCE))
 
 
 async def test_leaving_early_closes_the_connection() -> None:

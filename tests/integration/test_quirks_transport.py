@@ -40,7 +40,8 @@ SIZED: Final = _http(BODY, f"Content-Length: {len(BODY)}")
 
 async def _fetch(answer: bytes, fault: Fault, database: Path) -> Outcome:
     async with canned_server(answer) as server, fault_proxy(server, fault) as port:
-        return await sync(f"http://user:hunter2@127.0.0.1:{port}/stock.csv?token=hush", database, patience=QUICK)
+        url = f"http://user:hunter2@127.0.0.1:{port}/stock.csv?token=hush"
+        return await sync(url, database, patience=QUICK, settings={"transport": {"attempts": 1}})
 
 
 @pytest.fixture
