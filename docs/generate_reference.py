@@ -21,6 +21,8 @@ from engine import errors, feed
 from engine.errors import FeedmillError
 from engine.feed import Feed, FieldRow, GuardLimits
 from engine.schema import ATTRIBUTES
+from engine.settings import resource
+from engine.settings.transport import Pagination, Parameter, Transport
 from engine.source import Source
 from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
@@ -97,7 +99,7 @@ def _default(schema: Mapping[str, Any], *, required: bool) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _attributes(model: type[feed.Resource], notes: Mapping[str, str], in_force: Iterable[str], idle: Iterable[str]) -> str:
+def _attributes(model: type[resource.Resource], notes: Mapping[str, str], in_force: Iterable[str], idle: Iterable[str]) -> str:
     schema = model.model_json_schema(by_alias=True)
     rows = []
     for name, note in notes.items():
@@ -114,6 +116,10 @@ def _feed_attributes() -> str:
 
 def _guard_limits() -> str:
     return _attributes(GuardLimits, NOTES["guard"], NOTES["guard_in_force"], ())
+
+
+def _parts_of_the_source(model: type[resource.Resource], notes: str) -> str:
+    return _attributes(model, NOTES[notes], NOTES[notes], ())
 
 
 def _mapping_rows() -> str:
@@ -206,6 +212,7 @@ def _error_tree() -> str:
 
 def _error_exits() -> str:
     made: list[FeedmillError] = [
+        errors.NotModified(""),
         errors.Retry(""),
         errors.Stalled(""),
         errors.RefuseRun(""),
@@ -234,6 +241,9 @@ def _checks(checks: Iterable[Callable[..., object]]) -> str:
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "feed-attributes": _feed_attributes,
     "guard-limits": _guard_limits,
+    "transport": lambda: _parts_of_the_source(Transport, "transport"),
+    "pagination": lambda: _parts_of_the_source(Pagination, "pagination"),
+    "parameters": lambda: _parts_of_the_source(Parameter, "parameter"),
     "mapping-rows": _mapping_rows,
     "items": _items,
     "http-statuses": _http_statuses,

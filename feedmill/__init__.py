@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.batch import Batch, Flaw, ItemBatch, RawRecords, Reject
     from engine.contracts import (
+        Checkpoint,
         Connector,
         ConnectorSpec,
         DocumentFacts,
@@ -27,7 +28,18 @@ if TYPE_CHECKING:
         StageSummary,
     )
     from engine.document import Document
-    from engine.errors import ConfigError, FeedmillError, InternalError, PluginError, RefuseRun, RejectRecord, Retry, Stalled, Superseded
+    from engine.errors import (
+        ConfigError,
+        FeedmillError,
+        InternalError,
+        NotModified,
+        PluginError,
+        RefuseRun,
+        RejectRecord,
+        Retry,
+        Stalled,
+        Superseded,
+    )
     from engine.events import RunEvent, RunFinished, RunStarted
     from engine.feed import Feed, FieldRow, GuardLimits
     from engine.flow.preview import Preview, PreviewRecord
@@ -35,17 +47,18 @@ if TYPE_CHECKING:
     from engine.hooks import hookimpl
     from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
     from engine.schema import ATTRIBUTES, Attribute, Kind
-    from engine.source import Patience, Secret, Source
+    from engine.settings.transport import Transport
+    from engine.source import Courtesy, Egress, Paging, Patience, Persistence, Request, RequestParameter, Secret, Source, Ssh, Tls
     from feedmill.library import preview, sync
     from feedmill.process import tune_process
     from plugins.manager import Registry, load_registry
 
 _HOMES = {
     "engine.batch": "Batch Flaw ItemBatch RawRecords Reject",
-    "engine.contracts": "Connector ConnectorSpec DocumentFacts FeedDefinition FieldRuleSpec Mapper MapperSettings MapperSpec PresetField "
-    "Sink SinkSession SinkSpec StageSummary",
+    "engine.contracts": "Checkpoint Connector ConnectorSpec DocumentFacts FeedDefinition FieldRuleSpec Mapper MapperSettings MapperSpec "
+    "PresetField Sink SinkSession SinkSpec StageSummary",
     "engine.document": "Document",
-    "engine.errors": "ConfigError FeedmillError InternalError PluginError RefuseRun RejectRecord Retry Stalled Superseded",
+    "engine.errors": "ConfigError FeedmillError InternalError NotModified PluginError RefuseRun RejectRecord Retry Stalled Superseded",
     "engine.events": "RunEvent RunFinished RunStarted",
     "engine.feed": "Feed FieldRow GuardLimits",
     "engine.flow.preview": "Preview PreviewRecord",
@@ -53,6 +66,7 @@ _HOMES = {
     "engine.hooks": "hookimpl",
     "engine.run": "Counts Problem RunRecord RunStatus StageTimes",
     "engine.schema": "ATTRIBUTES Attribute Kind",
+    "engine.settings.transport": "Transport",
     "engine.source": "Courtesy Egress Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
     "feedmill.library": "preview sync",
     "feedmill.process": "tune_process",
@@ -64,12 +78,15 @@ __all__ = [
     "ATTRIBUTES",
     "Attribute",
     "Batch",
+    "Checkpoint",
     "ConfigError",
     "Connector",
     "ConnectorSpec",
     "Counts",
+    "Courtesy",
     "Document",
     "DocumentFacts",
+    "Egress",
     "Feed",
     "FeedDefinition",
     "FeedmillError",
@@ -83,7 +100,10 @@ __all__ = [
     "Mapper",
     "MapperSettings",
     "MapperSpec",
+    "NotModified",
+    "Paging",
     "Patience",
+    "Persistence",
     "PluginError",
     "PresetField",
     "Preview",
@@ -95,6 +115,8 @@ __all__ = [
     "Registry",
     "Reject",
     "RejectRecord",
+    "Request",
+    "RequestParameter",
     "Retry",
     "RunEvent",
     "RunFinished",
@@ -106,10 +128,13 @@ __all__ = [
     "SinkSession",
     "SinkSpec",
     "Source",
+    "Ssh",
     "StageSummary",
     "StageTimes",
     "Stalled",
     "Superseded",
+    "Tls",
+    "Transport",
     "hookimpl",
     "load_registry",
     "preview",

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from anyio import to_thread
 
-from engine.contracts import MapperSpec, Sink
+from engine.contracts import Connector, MapperSpec, Sink
 from engine.errors import ConfigError
 from engine.feed import Feed, FieldRow, build_feed
 from engine.flow.transform import Recipe, preset_rows
 from engine.mapping.fields import MappingRow
-from engine.source import Patience, Secret, Source, parse_location
+from engine.settings.transport import locate
+from engine.source import Egress, Patience, Source, parse_location
 from plugins.manager import Registry, load_registry
 
 if TYPE_CHECKING:
     from engine.contracts import FeedDefinition
 
 _TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+_PACKED: Final = frozenset({".gz", ".zip", ".bz2", ".xz", ".zst"})
 _FORMAT_OF_TYPE: Final = {"ftpCsv": "csv", "xml": "xpath", "json": "json"}
+_WEB: Final = frozenset({"http", "https"})
 _PUSHED: Final = frozenset({"webhook", "upload", "manual"})
 
 
@@ -36,6 +39,7 @@ class Request:
     settings: Mapping[str, object]
     fields: Sequence[Mapping[str, object]]
     patience: Patience | None = None
+    egress: Egress | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -45,17 +49,13 @@ class Request:
 
     def build_feed(self, stored: FeedDefinition | None) -> Feed:
         """Return the feed: what is stored of it, changed as asked. Raises `ConfigError` with every fault."""
-        asked = {"resourceType": _guess_type(self.source), **(stored.attributes if stored else {}), **self.settings}
+        asked = {"resourceType": _guess_type(self.source, self.settings.get("resourcePath")), **(stored.attributes if stored else {}), **self.settings}
         changes = {**self.settings, "resourceType": asked["resourceType"], "resourceLocation": self.source}
         return build_feed(self.feed, changes, self.fields, stored=stored)
 
     def locate(self, feed: Feed) -> Source:
-        """Return where to fetch from, with the feed's credentials when the URL has none of its own."""
-        source = parse_location(self.source, patience=self.patience)
-        if source.username is None and feed.authentication_token is not None:
-            secret = Secret(feed.authentication_secret or "")
-            return replace(source, username=feed.authentication_token, password=secret)
-        return source
+        """Return where to fetch from and how, with the feed's credentials when the URL has none of its own."""
+        return locate(feed, self.source, patience=self.patience, egress=self.egress)
 
 
 def as_sink_url(text: str) -> str:
@@ -104,7 +104,17 @@ def make_recipe(registry: Registry, feed: Feed) -> Recipe:
     if not rows:
         raise ConfigError(f"feed {feed.name!r} maps no column: give mapping rows (--field sku=COLUMN --field inventoryQuantity=COLUMN)")
     rules = {name: registry.field_rule(name).apply for row in rows for name in row.row.rules}
-    return Recipe(feed, rows, mapper.create, rules)
+    return Recipe(feed, rows, mapper.create, rules, generation=_generation(registry))
+
+
+def make_connector(registry: Registry, feed: Feed, source: Source) -> Connector:
+    """Return the connector of a source. An HTTP address that answers in pages or in JSON is a REST API."""
+    rest = source.scheme in _WEB and (feed.resource_type == "json" or feed.pagination is not None or feed.transport.auth == "oauth2")
+    return registry.connector(f"rest+{source.scheme}" if rest else source.scheme)
+
+
+def _generation(registry: Registry) -> str:
+    return " ".join(sorted(f"{plugin.name}={plugin.distribution}-{plugin.version}" for plugin in registry.plugins()))
 
 
 def _offered(mapper: MapperSpec, preset: str) -> tuple[MappingRow, ...]:
@@ -116,6 +126,7 @@ def _offered(mapper: MapperSpec, preset: str) -> tuple[MappingRow, ...]:
     )
 
 
-def _guess_type(source: str) -> str:
-    suffix = PurePosixPath(urlsplit(parse_location(source).url).path).suffix.lower()
-    return _TYPE_OF_SUFFIX.get(suffix, "ftpCsv")
+def _guess_type(source: str, path: object) -> str:
+    path = path if isinstance(path, str) else urlsplit(parse_location(source).url).path
+    suffixes = [each for each in PurePosixPath(path.lower()).suffixes if each not in _PACKED]
+    return _TYPE_OF_SUFFIX.get(suffixes[-1] if suffixes else "", "ftpCsv")

@@ -26,7 +26,8 @@ class Exit(IntEnum):
 
 def exit_of_status(status: RunStatus) -> Exit:
     """Return the exit code of a finished run."""
-    return {RunStatus.COMPLETE: Exit.COMPLETE, RunStatus.HELD: Exit.HELD}.get(status, Exit.FAILED)
+    ends = {RunStatus.COMPLETE: Exit.COMPLETE, RunStatus.SKIPPED: Exit.COMPLETE, RunStatus.HELD: Exit.HELD}
+    return ends.get(status, Exit.FAILED)
 
 
 def exit_of_error(error: FeedmillError) -> Exit:

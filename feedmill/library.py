@@ -11,8 +11,8 @@ from anyio import to_thread
 from engine.errors import FeedmillError
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.preview import Preview, preview_source
-from engine.source import Patience
-from feedmill.assembly import Request, as_sink_url, load_plugins, make_recipe, open_sink, traceless
+from engine.source import Egress, Patience
+from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_recipe, open_sink, traceless
 
 if TYPE_CHECKING:
     from engine.contracts import FeedDefinition
@@ -33,7 +33,9 @@ async def sync(
     settings: Mapping[str, object] | None = None,
     fields: Fields = (),
     dry_run: bool = False,
+    refetch: bool = False,
     patience: Patience | None = None,
+    egress: Egress | None = None,
     registry: Registry | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_event: Callable[[RunEvent], None] | None = None,
@@ -44,11 +46,13 @@ async def sync(
     `source` is a URL or a path, `to` a sink's URL (`sqlite:///shop.db`) or the path of an SQLite database, which is created
     and migrated when absent. The feed is created on first use; later `settings` (API names) change what is stored of it. The
     record's status says what became of the run: a source that fails, or content that cannot be trusted, ends as `error` and
-    changes nothing. Raises `ConfigError` when the settings cannot work, `PluginError` when a plugin is at fault,
-    `Superseded` when another run of the feed took over, `InternalError` when the figures do not add up.
+    changes nothing; one that is what the last complete run read ends as `skipped`, unless `refetch` asks for it all the same.
+    `patience` overrides the feed's timeouts, `egress` says which addresses may be reached. Raises `ConfigError` when the
+    settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of the feed took over,
+    `InternalError` when the figures do not add up.
     """
     registry = registry or await load_plugins()
-    request = Request(source, feed, settings or {}, _as_rows(fields), patience)
+    request = Request(source, feed, settings or {}, _as_rows(fields), patience, egress)
 
     def notify(event: RunEvent) -> None:
         if on_event is not None:
@@ -65,9 +69,10 @@ async def sync(
             Job(
                 recipe=make_recipe(registry, built),
                 source=located,
-                connector=registry.connector(located.scheme),
+                connector=make_connector(registry, built, located),
                 sink=sink,
                 dry_run=dry_run,
+                refetch=refetch,
                 on_progress=on_progress,
                 notify=notify,
             )
@@ -83,6 +88,7 @@ async def preview(
     fields: Fields = (),
     limit: int = 20,
     patience: Patience | None = None,
+    egress: Egress | None = None,
     registry: Registry | None = None,
 ) -> Preview:
     """Show the first `limit` records of a source, raw beside mapped, with what is wrong with each. Writes nothing.
@@ -91,10 +97,10 @@ async def preview(
     source cannot be read.
     """
     registry = registry or await load_plugins()
-    request = Request(source, feed, settings or {}, _as_rows(fields), patience)
+    request = Request(source, feed, settings or {}, _as_rows(fields), patience, egress)
     built = request.build_feed(await _stored(registry, to, feed))
     located = request.locate(built)
-    found = await preview_source(make_recipe(registry, built), registry.connector(located.scheme), located, limit=limit)
+    found = await preview_source(make_recipe(registry, built), make_connector(registry, built, located), located, limit=limit)
     return replace(found, records=found.records[:limit])
 
 

@@ -93,6 +93,15 @@ class Budget:
             event.set()
         self._waiting.clear()
 
+    @contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """Count bytes that a connector holds beyond what it has handed over. Taken without asking: they are held already."""
+        self.take(size)
+        try:
+            yield
+        finally:
+            self.release(size)
+
     async def wait(self) -> None:
         """Wait until bytes were given back."""
         event = anyio.Event()

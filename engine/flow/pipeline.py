@@ -1,22 +1,26 @@
-"""The life of a record: fetch, map, stage, judge, apply. One run of one feed, from the source to the sink."""
+"""The life of a record: fetch, decode, map, stage, judge, apply. One run of one feed, from the source to the sink."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 import anyio
 from anyio import to_thread
 
 from engine.contracts import Connector, DocumentFacts, Sink, SinkSession
+from engine.decode import Ended, Opened, Part
 from engine.document import Document
-from engine.errors import RefuseRun, Retry, Stalled, Superseded
+from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
+from engine.flow.checkpoint import fingerprint, known_versions, make_checkpoint, wait_left
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
+from engine.flow.unpacking import Unpacking
 from engine.guard import refuse_unusable
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from engine.source import Source
@@ -26,13 +30,17 @@ STALL_PATIENCE: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run to do. `lane` says where the mapper works: in a thread, or inline, which suits tests and tiny feeds."""
+    """One run to do. `lane` says where the mapper works: in a thread, or inline, which suits tests and tiny feeds.
+
+    With `refetch` the source is read whatever the last complete run left.
+    """
 
     recipe: Recipe
     source: Source
     connector: Connector
     sink: Sink
     dry_run: bool = False
+    refetch: bool = False
     lane: Literal["thread", "inline"] = "thread"
     budget: Budget = field(default_factory=Budget)
     stall_patience: float = STALL_PATIENCE
@@ -40,40 +48,34 @@ class Job:
     notify: Callable[[RunEvent], None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    pass
-
-
-_Part: TypeAlias = "_Opened | bytes | _Ended"
-
-
 async def run_feed(job: Job) -> RunRecord:
     """Run a feed once and return the record of the run, whatever became of it.
 
     Bytes stream from the connector through the mapper and the rules into the sink's stage, at the pace of the slowest. Only
     when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
-    discarded and the record has status `error` with the reason among its problems. Raises what is not the run's own
+    discarded and the record has status `error` with the reason among its problems. A source that is what the last complete run
+    read, and one that is to be left alone for a while, end as `skipped`. Raises what is not the run's own
     outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
     it applies; the session ends such a run as failed.
     """
-    fetch, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "map", "stage", "apply")))
+    fetch, decode, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "decode", "map", "stage", "apply")))
     feed = job.recipe.feed
     tally = Tally(feed.name, job.dry_run, clocks)
     async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
         _notify(job, RunStarted(feed.name, session.run, job.source.name))
-        chunks: Channel[_Part] = Channel(job.budget)
+        mark = fingerprint(job.recipe, job.source)
+        source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark), tell=tally.tell)
+        received: Channel[Part] = Channel(job.budget)
+        chunks: Channel[Part] = Channel(job.budget)
         batches: Channel[MappedBatch] = Channel(job.budget)
+        checkpoint = None
         try:
+            _leave_alone(session.asked_at, feed.transport.min_interval)
             async with _lone_error(), anyio.create_task_group() as watched:
-                watched.start_soon(_watch, clocks[:3], job.stall_patience)
+                watched.start_soon(_watch, clocks[:4], job.stall_patience)
                 async with anyio.create_task_group() as stages:
-                    stages.start_soon(_fetch, job, fetch, chunks, tally)
+                    stages.start_soon(_fetch, job, source, fetch, received, tally)
+                    stages.start_soon(_decode, job, decode, received, chunks, tally)
                     stages.start_soon(_map, job, map_, chunks, batches, tally)
                     stages.start_soon(_stage, job, stage, batches, session, tally)
                 watched.cancel_scope.cancel()
@@ -81,43 +83,70 @@ async def run_feed(job: Job) -> RunRecord:
             await _plan(session, tally)
         except Superseded:
             raise
+        except (NotModified, _TooSoon) as reason:
+            await session.discard()
+            tally.note([Problem(_code(reason), str(reason))])
+            record = tally.record(session.run, RunStatus.SKIPPED, Counts())
         except (Retry, RefuseRun) as error:
             await session.discard()
             tally.note([Problem(_code(error), str(error))])
             record = tally.record(session.run, RunStatus.ERROR, Counts())
         else:
             record = await _apply(apply, session, tally)
+            checkpoint = make_checkpoint(mark, tally.versions)
         finally:
+            received.drain()
             chunks.drain()
             batches.drain()
         record.check_accounting()
-        await session.finish(record)
+        await session.finish(record, checkpoint)
     _notify(job, RunFinished(record))
     return record
 
 
-async def _fetch(job: Job, clock: StageClock, out: Channel[_Part], tally: Tally) -> None:
+async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part], tally: Tally) -> None:
     with clock.running():
-        async with job.connector.fetch(job.source) as documents:
-            async for document in documents:
-                tally.expect(document.size)
-                await out.send(_Opened(document), 0, clock)
-                async for chunk in document.chunks:
-                    tally.bytes += len(chunk)
-                    await out.send(chunk, len(chunk), clock)
-                await out.send(_Ended(), 0, clock)
+        tally.asked_at = datetime.now(UTC)
+        try:
+            async with job.connector.fetch(source) as documents:
+                async for document in documents:
+                    tally.open(document)
+                    with job.budget.holding(document.buffer_bytes):
+                        await _pass_on(document, clock, out, tally)
+        except NotModified as reason:
+            if tally.versions:
+                raise InternalError(f"the connector of {source.name} yielded a document and then said not modified") from reason
+            raise
         out.close()
 
 
-async def _map(job: Job, clock: StageClock, source: Channel[_Part], out: Channel[MappedBatch], tally: Tally) -> None:
+async def _pass_on(document: Document, clock: StageClock, out: Channel[Part], tally: Tally) -> None:
+    await out.send(Opened(DocumentFacts.of(document)), 0, clock)
+    async for chunk in document.chunks:
+        tally.bytes += len(chunk)
+        await out.send(chunk, len(chunk), clock)
+    await out.send(Ended(), 0, clock)
+
+
+async def _decode(job: Job, clock: StageClock, source: Channel[Part], out: Channel[Part], tally: Tally) -> None:
+    with clock.running(), Unpacking(job.recipe.decoding, inline=job.lane == "inline") as unpacking:
+        async for part in source.receive(clock):
+            unpacking.take(part)
+            while (decoded := await unpacking.next_part()) is not None:
+                await out.send(decoded, len(decoded) if isinstance(decoded, bytes) else 0, clock)
+            tally.unpacked = tally.unpacked or unpacking.how
+        out.close()
+
+
+async def _map(job: Job, clock: StageClock, source: Channel[Part], out: Channel[MappedBatch], tally: Tally) -> None:
     numbers = job.recipe.read_numbers()
     first: Transform | None = None
     transform: Transform | None = None
     records = 0
     with clock.running():
         async for part in source.receive(clock):
-            if isinstance(part, _Opened):
-                transform = Transform(job.recipe, DocumentFacts.of(part.document), numbers=numbers, records=records)
+            if isinstance(part, Opened):
+                transform = Transform(job.recipe, part.facts, numbers=numbers, records=records)
                 first = first or transform
             elif transform is not None and first is not None:
                 try:
@@ -134,9 +163,9 @@ async def _map(job: Job, clock: StageClock, source: Channel[_Part], out: Channel
         out.close()
 
 
-async def _in_lane(job: Job, transform: Transform, part: bytes | _Ended) -> list[MappedBatch]:
+async def _in_lane(job: Job, transform: Transform, part: bytes | Ended) -> list[MappedBatch]:
     def work() -> list[MappedBatch]:
-        produced: Iterable[MappedBatch] = transform.finish() if isinstance(part, _Ended) else transform.feed(part)
+        produced: Iterable[MappedBatch] = transform.finish() if isinstance(part, Ended) else transform.feed(part)
         return list(produced)
 
     # Abandoned when the run ends early, so that a mapper that hangs cannot hold the run open; what it still does is thrown away.
@@ -169,6 +198,16 @@ async def _apply(clock: StageClock, session: SinkSession, tally: Tally) -> RunRe
     return tally.record(session.run, RunStatus.COMPLETE, counts)
 
 
+class _TooSoon(Exception):
+    """The source was asked so lately that it is left alone."""
+
+
+def _leave_alone(asked_at: datetime | None, min_interval: float) -> None:
+    left = wait_left(asked_at, min_interval)
+    if left > 0:
+        raise _TooSoon(f"the source was asked less than transport.minInterval ({min_interval:g} s) ago: ask again in {left:.1f} s")
+
+
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:
     raise Stalled(f"{await watch_for_stall(clocks, patience=patience)}: nothing was applied; try again later")
 
@@ -178,7 +217,11 @@ def _notify(job: Job, event: RunEvent) -> None:
         job.notify(event)
 
 
-def _code(error: Retry | RefuseRun) -> str:
+def _code(error: Retry | RefuseRun | NotModified | _TooSoon) -> str:
+    if isinstance(error, NotModified):
+        return "not-modified"
+    if isinstance(error, _TooSoon):
+        return "too-soon"
     if isinstance(error, Stalled):
         return "stalled"
     return "retry" if isinstance(error, Retry) else "refused"

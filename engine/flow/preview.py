@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,19 @@ from anyio import to_thread
 
 from engine.batch import Batch, JsonValue, Reject
 from engine.contracts import Connector, DocumentFacts
+from engine.decode import Ended, Opened
 from engine.errors import RefuseRun
 from engine.flow.transform import MappedBatch, Recipe, Transform
-from engine.mapping.numbers import NumberReader
+from engine.flow.unpacking import Unpacking
 from engine.run import Problem
 from engine.schema import ATTRIBUTES
 from engine.source import Source
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from engine.decode import Part
+    from engine.document import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,40 +52,48 @@ async def preview_source(recipe: Recipe, connector: Connector, source: Source, *
     Reads no further than it must. Raises what the connector and the mapper raise: a source that cannot be read cannot be
     previewed.
     """
-    numbers = recipe.read_numbers()
-    async with connector.fetch(source) as documents:
-        async for document in documents:
-            reader = _Reader(recipe, DocumentFacts.of(document), numbers, limit)
-            async for chunk in document.chunks:
-                await to_thread.run_sync(reader.feed, chunk)
-                if len(reader.records) >= limit:
-                    break
-            else:
-                await to_thread.run_sync(reader.finish)
-            return reader.preview()
+    reader: _Reader | None = None
+    with Unpacking(recipe.decoding) as unpacking:
+        async with connector.fetch(source) as documents, aclosing(_parts(documents)) as parts:
+            async for part in parts:
+                unpacking.take(part)
+                while (decoded := await unpacking.next_part()) is not None:
+                    if isinstance(decoded, Opened):
+                        reader = _Reader(recipe, decoded.facts, limit)
+                    elif reader is not None and await to_thread.run_sync(reader.enough, decoded):
+                        return reader.preview(unpacking.how)
     raise RefuseRun(f"{source.name} holds no document")
 
 
+async def _parts(documents: AsyncIterator[Document]) -> AsyncGenerator[Part]:
+    async for document in documents:
+        yield Opened(DocumentFacts.of(document))
+        async for chunk in document.chunks:
+            yield chunk
+        yield Ended()
+
+
 class _Reader:
-    def __init__(self, recipe: Recipe, facts: DocumentFacts, numbers: NumberReader, limit: int) -> None:
+    def __init__(self, recipe: Recipe, facts: DocumentFacts, limit: int) -> None:
         self.records: list[PreviewRecord] = []
+        numbers = recipe.read_numbers()
         self._numbers = numbers
         self._limit = limit
         self._parsed: list[Batch] = []
         self._transform = Transform(recipe, facts, numbers=numbers, observe=self._parsed.append)
 
-    def feed(self, chunk: bytes) -> None:
-        for mapped in self._transform.feed(chunk):
+    def enough(self, part: bytes | Ended) -> bool:
+        """Read a part and tell whether that is all that has to be read."""
+        ended = isinstance(part, Ended)
+        for mapped in self._transform.finish() if isinstance(part, Ended) else self._transform.feed(part):
             self._collect(mapped)
+        return ended or len(self.records) >= self._limit
 
-    def finish(self) -> None:
-        for mapped in self._transform.finish():
-            self._collect(mapped)
-
-    def preview(self) -> Preview:
+    def preview(self, unpacked: str | None) -> Preview:
         contradiction = self._numbers.contradiction()
         extra = (Problem("refused", contradiction),) if contradiction else ()
-        return Preview(self._transform.dialect, tuple(self.records[: self._limit]), (*self._transform.problems, *extra))
+        dialect = self._transform.dialect if unpacked is None else {**self._transform.dialect, "compression": unpacked}
+        return Preview(dialect, tuple(self.records[: self._limit]), (*self._transform.problems, *extra))
 
     def _collect(self, mapped: MappedBatch) -> None:
         batch = self._parsed.pop()

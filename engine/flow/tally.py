@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import perf_counter
 from typing import Final
 
 from engine.batch import JsonValue
 from engine.contracts import StageSummary
+from engine.document import Document
 from engine.flow.channel import StageClock
 from engine.flow.transform import MappedBatch
 from engine.run import Counts, Problem, RunRecord, RunStatus
 
 _REJECTS_SHOWN: Final = 20
 _REASONS_COUNTED: Final = 1_000
+_NOTES_KEPT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,22 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     dialect: Mapping[str, JsonValue] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    asked_at: datetime | None = None
+    versions: dict[str, str | None] = field(default_factory=dict)
+    unpacked: str | None = None
     _samples: list[Problem] = field(default_factory=list)
     _begun: float = field(default_factory=perf_counter)
 
-    def expect(self, size: int | None) -> None:
-        """Note the announced size of one more document."""
-        if size is not None:
-            self.total_bytes = (self.total_bytes or 0) + size
+    def open(self, document: Document) -> None:
+        """Note one more document: its announced size and its version; of two with one name neither is known again."""
+        if document.size is not None:
+            self.total_bytes = (self.total_bytes or 0) + document.size
+        self.versions[document.name] = None if document.name in self.versions else document.version
+
+    def tell(self, message: str) -> None:
+        """Keep what the connector says of the source; the first sentences tell the story."""
+        if sum(problem.code == "source" for problem in self.problems) < _NOTES_KEPT:
+            self.note([Problem("source", message)])
 
     def add(self, batch: MappedBatch) -> None:
         """Count a mapped batch."""
@@ -99,9 +111,10 @@ class Tally:
             bytes=self.bytes,
             seconds=perf_counter() - self._begun,
             stages={clock.name: clock.times for clock in self.clocks},
-            dialect=self.dialect,
+            dialect=self.dialect if self.unpacked is None else {**self.dialect, "compression": self.unpacked},
             problems=(*self.problems, *self._samples, *self._withheld()),
             dry_run=self.dry_run,
+            asked_at=self.asked_at,
         )
 
     def _withheld(self) -> tuple[Problem, ...]:

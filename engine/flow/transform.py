@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Reject
 from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings
+from engine.decode import Decoding
 from engine.feed import Feed
 from engine.mapping.fields import MappingRow, Rule
 from engine.mapping.numbers import NumberReader
@@ -30,16 +31,25 @@ class MappedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that turns documents of one feed into items."""
+    """Everything that turns documents of one feed into items.
+
+    `generation` names the versions of the programs that do so: after an upgrade the same bytes may make other items.
+    """
 
     feed: Feed
     rows: tuple[MappingRow, ...]
     create_mapper: MapperFactory
     rules: Mapping[str, Rule]
+    generation: str = ""
 
     def read_numbers(self) -> NumberReader:
         """Return a reader of the feed's numbers; what it remembers is of one run."""
         return NumberReader(self.feed.decimal_notation, self.feed.currency)
+
+    @property
+    def decoding(self) -> Decoding:
+        """Return how the feed's documents are unpacked."""
+        return Decoding.of(self.feed)
 
     @property
     def settings(self) -> MapperSettings:

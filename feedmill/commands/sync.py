@@ -28,11 +28,12 @@ def sync(
     settings: Settings = None,
     fields: Fields = None,
     dry_run: Annotated[bool, Parameter(negative=(), help="Do everything but apply: show what would change.")] = False,
+    refetch: Annotated[bool, Parameter(negative=(), help="Fetch the source even when it is what the last run read.")] = False,
     as_json: Json = False,
 ) -> int:
     """Import a feed from a URL or a path.
 
-    Exit codes: 0 complete, 2 usage, 3 held, 4 refused or failed, 78 configuration.
+    Exit codes: 0 complete or unchanged, 2 usage, 3 held, 4 refused or failed, 78 configuration.
     """
     from feedmill.cli import run_async
     from feedmill.library import sync as sync_feed
@@ -50,6 +51,7 @@ def sync(
                 settings=chosen,
                 fields=rows,
                 dry_run=dry_run,
+                refetch=refetch,
                 on_progress=on_progress,
                 on_event=log_event,
                 on_listener_error=log_listener_error,

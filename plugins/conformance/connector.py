@@ -22,7 +22,7 @@ import anyio
 import anyio.lowlevel
 
 from engine.contracts import Connector
-from engine.errors import FeedmillError, RefuseRun
+from engine.errors import FeedmillError, NotModified, RefuseRun
 from engine.source import Secret, Source
 
 MAX_CHUNK_BYTES: Final = 1024 * 1024
@@ -81,6 +81,19 @@ async def tells_times_with_their_zone(case: ConnectorCase) -> None:
         async with case.connector.fetch(case.source) as documents:
             async for document in documents:
                 _require(document.mtime is None or document.mtime.tzinfo is not None, f"{document.name} has a time without a zone")
+
+
+async def knows_its_own_versions(case: ConnectorCase) -> None:
+    """Told the versions it gave itself, a connector says not modified or sends the same bytes; told others, it sends them."""
+    versions = await _versions(case)
+    told = {name: version for name, version in versions.items() if version is not None}
+    for known in (told, {name: f"{version}-other" for name, version in told.items()}, {**told, "one that is gone": "1"}):
+        try:
+            received = b"".join(await _chunks(case, replace(case.source, known=known)))
+        except NotModified:
+            _require(known == versions, f"not modified, though {known} was known of {versions}")
+        else:
+            _require(received == case.expected, "other bytes when it was told what is known")
 
 
 async def refuses_what_is_missing(case: ConnectorCase) -> None:
@@ -154,6 +167,7 @@ CHECKS: Final[tuple[ConnectorCheck, ...]] = (
     reads_the_same_twice,
     tells_a_true_size,
     tells_times_with_their_zone,
+    knows_its_own_versions,
     refuses_what_is_missing,
     closes_when_left_before_the_first_document,
     closes_when_left_in_mid_document,
@@ -168,6 +182,13 @@ async def _chunks(case: ConnectorCase, source: Source) -> list[bytes]:
     with anyio.fail_after(_PATIENCE_SECONDS):
         async with case.connector.fetch(source) as documents:
             return [chunk async for document in documents async for chunk in document.chunks]
+
+
+async def _versions(case: ConnectorCase) -> dict[str, str | None]:
+    with anyio.fail_after(_PATIENCE_SECONDS):
+        async with case.connector.fetch(case.source) as documents:
+            # Each is read, for a connector may know the version only then; asking for the next without reading is not allowed.
+            return {document.name: document.version async for document in documents if [chunk async for chunk in document.chunks]}
 
 
 async def _names(case: ConnectorCase) -> str:

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import Final, TypeAlias
 
 from engine.batch import ItemBatch, Reject, Value
-from engine.contracts import FeedDefinition, Sink, StageSummary
+from engine.contracts import Checkpoint, FeedDefinition, Sink, StageSummary
 from engine.run import Counts, RunRecord, RunStatus
 
 FEED: Final = FeedDefinition("conformance")
@@ -198,6 +198,23 @@ async def accounts_for_every_row(case: SinkCase) -> None:
             _require(summary.seen == counts.updated + counts.unchanged, f"seen is what was known and came: {summary}")
 
 
+async def keeps_the_checkpoint_of_the_last_complete_run(case: SinkCase) -> None:
+    """A sink that keeps checkpoints gives back the last complete run's; runs that fail, are left, or leave none change it so.
+
+    A sink that keeps none gives None every time.
+    """
+    left, other = Checkpoint("one", {"stock.csv": "v1", "more.csv": "v7"}), Checkpoint("two", {"stock.csv": "v2"})
+    async with case.open() as sink:
+        first = await _checkpoint_after(sink, RunStatus.COMPLETE, left)
+        _require(first in (None, left), f"expected {left} or None, got {first}")
+        await _abandon(sink, 1)
+        for status in (RunStatus.ERROR, RunStatus.SKIPPED):
+            after = await _checkpoint_after(sink, status, other)
+            _require(after == first, f"a run of status {status.value} made {after} of {first}")
+        after = await _checkpoint_after(sink, RunStatus.COMPLETE, None)
+        _require(after is None, f"a complete run that left no checkpoint left {after}")
+
+
 CHECKS: Final[tuple[SinkCheck, ...]] = (
     shows_nothing_before_it_applies,
     restores_by_discarding,
@@ -211,6 +228,7 @@ CHECKS: Final[tuple[SinkCheck, ...]] = (
     leaves_no_trace_when_dry,
     forgets_an_abandoned_session,
     accounts_for_every_row,
+    keeps_the_checkpoint_of_the_last_complete_run,
 )
 """Every check; each wants a place of its own that is empty."""
 
@@ -227,6 +245,18 @@ async def _abandon(sink: Sink, steps: int) -> None:
             raise _LeftError
     except _LeftError:
         return
+
+
+async def _checkpoint_after(sink: Sink, status: RunStatus, left: Checkpoint | None) -> Checkpoint | None:
+    async with sink.session(FEED) as session:
+        await session.stage(_FIRST)
+        await session.summary()
+        counts = await session.apply() if status is RunStatus.COMPLETE else Counts()
+        await session.finish(RunRecord(FEED.name, session.run, status, len(_FIRST), counts), left)
+    async with sink.session(FEED) as session:
+        await session.discard()
+        await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
+        return session.checkpoint
 
 
 async def _expect_each(

@@ -43,7 +43,7 @@ async def test_a_good_feed_is_staged_judged_applied_and_finished() -> None:
     assert sink.finished == record
     assert record.problems == ()
     assert record.dialect == {"format": "lines", "document": "memory:1"}
-    assert set(record.stages) == {"fetch", "map", "stage", "apply"}
+    assert set(record.stages) == {"fetch", "decode", "map", "stage", "apply"}
     assert record.bytes == len(table("a,5,1.50", "b,0,"))
 
 
@@ -98,7 +98,7 @@ async def test_the_lane_of_the_mapper_changes_nothing(lane: Literal["inline", "t
         chunks = [document[at : at + 100] for at in range(0, len(document), 100)]
         records.append(await run_feed(replace(job(MemoryConnector([chunks]), sink), lane=where)))
     assert (sinks[0].items, sinks[0].digests, sinks[0].rejects) == (sinks[1].items, sinks[1].digests, sinks[1].rejects)
-    assert records[0] == replace(records[1], seconds=records[0].seconds, stages=records[0].stages)
+    assert records[0] == replace(records[1], seconds=records[0].seconds, stages=records[0].stages, asked_at=records[0].asked_at)
 
 
 async def test_several_documents_are_one_run() -> None:

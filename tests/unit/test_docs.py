@@ -18,6 +18,7 @@ from engine.mapping.numbers import NumberReader
 from engine.quantity import available_quantity
 from engine.run import RunRecord, RunStatus
 from engine.schema import ATTRIBUTES, Kind
+from engine.settings.transport import Pagination, Parameter, Transport
 from feedmill.cli import build_app
 from feedmill.commands.arguments import parse_fields, parse_settings
 from feedmill.shapes import shape_reject, shape_run
@@ -59,10 +60,15 @@ def aliases(model: type[Any]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
+INNER: dict[str, type[Any]] = {"guard": GuardLimits, "transport": Transport, "pagination": Pagination, "parameters": Parameter}
+"""The objects among a feed's attributes, which dotted names reach into."""
+
+
 def known_names() -> set[str]:
     """Return every camelCase name that a page may put in backticks."""
     shown = {"availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
-    return aliases(Feed) | aliases(FieldRow) | aliases(GuardLimits) | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
+    models = (Feed, FieldRow, *INNER.values())
+    return set().union(*map(aliases, models)) | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
 
 
 @each_page
@@ -101,7 +107,7 @@ def test_links_lead_somewhere(page: str) -> None:
 @each_page
 def test_names_in_backticks_are_names_of_the_api(page: str) -> None:
     """Every camelCase word set as code is an attribute, a limit, a purpose or a field of what is printed."""
-    words = re.findall(r"`(?:guard\.)?([a-z]+(?:[A-Z][a-z]+)+)`", written(page))
+    words = re.findall(r"`(?:guard\.|transport\.|pagination\.)?([a-z]+(?:[A-Z][a-z]+)+)`", written(page))
     assert set(words) <= known_names()
 
 
@@ -110,7 +116,8 @@ def test_settings_and_fields_exist(page: str) -> None:
     """Every `--set` names an attribute that can be set, every `--field` a purpose."""
     settings = re.findall(r"--set ([a-zA-Z.]+)=", written(page))
     assert {name.partition(".")[0] for name in settings} <= aliases(Feed)
-    assert {name.partition(".")[2] for name in settings if "." in name} <= aliases(GuardLimits)
+    inner = [(head, rest) for head, _, rest in (name.partition(".") for name in settings) if rest]
+    assert [name for name in inner if name[1] not in aliases(INNER[name[0]])] == []
     assert set(re.findall(r"--field ([a-zA-Z]+)=", written(page))) <= set(get_args(Purpose))
 
 
@@ -163,6 +170,9 @@ def test_every_attribute_has_its_note_and_no_note_is_left_over() -> None:
     assert sorted(name for theme in notes["feed"].values() for name in theme) == sorted(aliases(Feed))
     assert sorted(notes["guard"]) == sorted(aliases(GuardLimits))
     assert sorted(notes["row"]) == sorted(aliases(FieldRow))
+    assert sorted(notes["transport"]) == sorted(aliases(Transport))
+    assert sorted(notes["pagination"]) == sorted(aliases(Pagination))
+    assert sorted(notes["parameter"]) == sorted(aliases(Parameter))
     assert list(notes["item"]) == list(ATTRIBUTES)
 
 

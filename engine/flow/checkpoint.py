@@ -1,0 +1,56 @@
+"""What one complete run leaves for the next: what may be taken for unchanged, and when it is too soon to ask again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import orjson
+
+from engine.contracts import Checkpoint
+
+if TYPE_CHECKING:
+    from engine.flow.transform import Recipe
+    from engine.source import Source
+
+
+def fingerprint(recipe: Recipe, source: Source) -> str:
+    """Return what stands for a source and everything that decides what becomes of its bytes.
+
+    It covers the whole URL and the request's parameters, not only what may be shown: another value in a query means other
+    goods, though it is masked alike. Passwords are not in it, since a new one brings the same file.
+    """
+    definition = recipe.feed.definition()
+    request = source.request
+    covered: list[object] = [
+        recipe.generation,
+        *(source.url, source.username, source.path, source.select),
+        [[each.name, each.place, each.value.reveal()] for each in request.parameters],
+        {name: value for name, value in definition.attributes.items() if name != "resourceLocation"},
+        [[*row.names, row.row.model_dump(mode="json", by_alias=True)] for row in recipe.rows],
+    ]
+    return blake2b(orjson.dumps(covered, option=orjson.OPT_SORT_KEYS), digest_size=16, person=b"feedmill").hexdigest()
+
+
+def make_checkpoint(print_: str, versions: Mapping[str, str | None]) -> Checkpoint | None:
+    """Return what a complete run leaves; None when a document could not say by what it would be known again."""
+    told = {name: version for name, version in versions.items() if version is not None}
+    return Checkpoint(print_, told) if told and len(told) == len(versions) else None
+
+
+def known_versions(checkpoint: Checkpoint | None, print_: str) -> Mapping[str, str]:
+    """Return the documents of the last complete run, none when they were read in another way."""
+    return checkpoint.versions if checkpoint is not None and checkpoint.fingerprint == print_ else {}
+
+
+def wait_left(asked_at: datetime | None, min_interval: float) -> float:
+    """Return the seconds for which the source is still to be left alone.
+
+    A moment in the future is a clock that was set back; it does not keep a feed waiting for longer than the interval.
+    """
+    if asked_at is None:
+        return 0.0
+    passed = (datetime.now(UTC) - asked_at).total_seconds()
+    return min_interval - passed if 0 <= passed < min_interval else 0.0

@@ -1,0 +1,230 @@
+"""What a complete run leaves for the next: an unchanged source is not read again, a source asked lately is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+import feedmill
+from engine.contracts import Connector, ConnectorSpec
+from engine.document import Document
+from engine.errors import ConfigError, InternalError, NotModified, Retry
+from engine.hooks import hookimpl
+from engine.run import RunRecord, RunStatus
+from engine.source import Source
+from plugins.manager import load_registry
+from sinks.sqlite.queries import open_queries
+
+FIELDS = {"sku": "sku", "inventoryQuantity": "qty"}
+FIRST, SECOND = b"sku,qty\na,1\nb,2\n", b"sku,qty\na,1\nb,3\n"
+
+
+@dataclass
+class Shelf:
+    """A connector of documents on a shelf, each with the version that is written on it. `sent` counts those handed out."""
+
+    documents: dict[str, tuple[bytes, str | None]] = field(default_factory=dict)
+    sent: int = 0
+    asked: int = 0
+    failure: Exception | None = None
+    late: bool = False
+
+    def fetch(self, source: Source) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
+        """Open the shelf."""
+        return self._fetch(source)
+
+    @asynccontextmanager
+    async def _fetch(self, source: Source) -> AsyncIterator[AsyncIterator[Document]]:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        if source.known == {name: version for name, (_, version) in self.documents.items()} and not self.late:
+            raise NotModified(f"{source.name} is what it was")
+        source.tell("the shelf was dusted")
+        yield self._documents()
+
+    async def _documents(self) -> AsyncIterator[Document]:
+        for name, (body, version) in self.documents.items():
+            self.sent += 1
+            yield Document(name, _Body(body), version=version)
+        if self.late:
+            raise NotModified("too late")
+
+    @hookimpl
+    def feedmill_connectors(self) -> Sequence[ConnectorSpec]:
+        """Register the shelf."""
+        return (ConnectorSpec(("shelf",), self._make),)
+
+    def _make(self) -> Connector:
+        return self
+
+
+class _Body(AsyncIterator[bytes]):
+    def __init__(self, body: bytes) -> None:
+        self._rest = iter((body,))
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._rest:
+            return chunk
+        raise StopAsyncIteration
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """Give a shelf with one document."""
+    return Shelf({"stock": (FIRST, "v1")})
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Give the path of a database."""
+    return tmp_path / "shop.db"
+
+
+async def sync(shelf: Shelf, database: Path, url: str = "shelf://user:one@shelf/stock?token=a", **more: Any) -> RunRecord:
+    """Run the feed once."""
+    registry = await anyio.to_thread.run_sync(lambda: load_registry(extra=[shelf]))
+    return await feedmill.sync(url, to=str(database), feed="acme", **{"fields": FIELDS, **more}, registry=registry)
+
+
+async def quantities(database: Path) -> Mapping[str, object]:
+    """Return what is stored."""
+    async with open_queries(f"sqlite:///{database}") as queries:
+        return {str(item["externalId"]): item["inventoryQuantity"] async for item in queries.items("acme")}
+
+
+def codes(record: RunRecord) -> list[str]:
+    """Return the codes of a run's problems."""
+    return [problem.code for problem in record.problems]
+
+
+async def test_an_unchanged_source_is_not_read_again(shelf: Shelf, database: Path) -> None:
+    """The second run ends as skipped, says so, and changes nothing."""
+    first, second = await sync(shelf, database), await sync(shelf, database)
+    assert (first.status, first.counts.created) == (RunStatus.COMPLETE, 2)
+    assert (second.status, second.read, second.bytes, shelf.sent) == (RunStatus.SKIPPED, 0, 0, 1)
+    assert codes(second) == ["not-modified"]
+    assert await quantities(database) == {"a": 1, "b": 2}
+    async with open_queries(f"sqlite:///{database}") as queries:
+        assert [row.record.status for row in await queries.runs("acme")] == [RunStatus.SKIPPED, RunStatus.COMPLETE]
+
+
+async def test_a_new_version_is_read(shelf: Shelf, database: Path) -> None:
+    """A document that says another version is fetched, and known by it from then on."""
+    await sync(shelf, database)
+    shelf.documents["stock"] = (SECOND, "v2")
+    changed, again = await sync(shelf, database), await sync(shelf, database)
+    assert (changed.status, changed.counts.updated, again.status) == (RunStatus.COMPLETE, 1, RunStatus.SKIPPED)
+    assert await quantities(database) == {"a": 1, "b": 3}
+
+
+async def test_one_changed_document_of_two_means_all_are_read(shelf: Shelf, database: Path) -> None:
+    """A feed is its documents together: what is unchanged is read too when another one changed."""
+    shelf.documents["more"] = (b"sku,qty\nc,3\n", "v1")
+    await sync(shelf, database)
+    shelf.documents["more"] = (b"sku,qty\nc,4\n", "v2")
+    record = await sync(shelf, database)
+    assert (record.read, record.counts.updated, record.counts.unchanged) == (3, 1, 2)
+
+
+async def test_a_document_without_a_version_is_always_read(shelf: Shelf, database: Path) -> None:
+    """One document that cannot be known again spoils the checkpoint of all."""
+    shelf.documents["more"] = (b"sku,qty\nc,3\n", None)
+    await sync(shelf, database)
+    assert (await sync(shelf, database)).status is RunStatus.COMPLETE
+
+
+async def test_refetch_reads_what_is_unchanged(shelf: Shelf, database: Path) -> None:
+    """A person may have the source read whatever is known of it."""
+    await sync(shelf, database)
+    record = await sync(shelf, database, refetch=True)
+    assert (record.status, record.counts.unchanged, shelf.sent) == (RunStatus.COMPLETE, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"settings": {"allocationBuffer": 1}}, id="setting"),
+        pytest.param({"fields": {**FIELDS, "name": "sku"}}, id="mapping"),
+        pytest.param({"url": "shelf://user:one@shelf/stock?token=b"}, id="query"),
+        pytest.param({"url": "shelf://other:one@shelf/stock?token=a"}, id="user"),
+        pytest.param({"settings": {"parameters": [{"name": "x", "value": "1"}]}}, id="parameter"),
+        pytest.param({"settings": {"resourcePath": "stock.csv"}}, id="path"),
+    ],
+)
+async def test_what_decides_the_items_voids_the_checkpoint(shelf: Shelf, database: Path, more: dict[str, Any]) -> None:
+    """The same bytes are read again when something else would become of them, or when they may be others."""
+    await sync(shelf, database)
+    assert (await sync(shelf, database, **more)).status is RunStatus.COMPLETE
+
+
+async def test_a_new_password_does_not_void_the_checkpoint(shelf: Shelf, database: Path) -> None:
+    """Who changes a password gets the same file."""
+    await sync(shelf, database)
+    assert (await sync(shelf, database, "shelf://user:two@shelf/stock?token=a")).status is RunStatus.SKIPPED
+
+
+async def test_a_failed_run_leaves_the_checkpoint(shelf: Shelf, database: Path) -> None:
+    """What the last complete run read is still the state of the feed when a later run was refused."""
+    await sync(shelf, database)
+    shelf.documents["stock"] = (b"<html><title>Login</title>", "v2")
+    assert (await sync(shelf, database)).status is RunStatus.ERROR
+    shelf.documents["stock"] = (FIRST, "v1")
+    assert (await sync(shelf, database)).status is RunStatus.SKIPPED
+    assert await quantities(database) == {"a": 1, "b": 2}
+
+
+async def test_a_dry_run_neither_uses_nor_leaves_a_checkpoint(shelf: Shelf, database: Path) -> None:
+    """A dry run reads the source whatever is known, and the next run reads it too."""
+    await sync(shelf, database, dry_run=True)
+    assert (await sync(shelf, database)).status is RunStatus.COMPLETE
+    assert (await sync(shelf, database, dry_run=True)).counts.unchanged == 2
+
+
+async def test_a_connector_that_changes_its_mind_is_found_out(shelf: Shelf, database: Path) -> None:
+    """Not modified after a document was yielded would drop what was read: it is an error of the program."""
+    await sync(shelf, database)
+    shelf.late = True
+    with pytest.raises(InternalError, match="yielded a document and then said not modified"):
+        await sync(shelf, database)
+
+
+async def test_what_the_connector_tells_is_in_the_record(shelf: Shelf, database: Path) -> None:
+    """A sentence of the connector is a problem of the run with the code `source`."""
+    record = await sync(shelf, database)
+    assert [(problem.code, problem.message) for problem in record.problems] == [("source", "the shelf was dusted")]
+
+
+async def test_a_source_asked_lately_is_left_alone(shelf: Shelf, database: Path) -> None:
+    """Within the interval a run ends as skipped without a question, and does not put the next one off either."""
+    patient: dict[str, Any] = {"settings": {"transport.minInterval": "3600"}}
+    await sync(shelf, database, **patient)
+    shelf.documents["stock"] = (SECOND, "v2")
+    records = [await sync(shelf, database, **patient) for _ in range(2)]
+    assert [(record.status, codes(record)) for record in records] == [(RunStatus.SKIPPED, ["too-soon"])] * 2
+    assert shelf.asked == 1
+    assert (await sync(shelf, database, settings={"transport.minInterval": "0"})).status is RunStatus.COMPLETE
+
+
+async def test_a_failed_question_counts_as_asked(shelf: Shelf, database: Path) -> None:
+    """A supplier that fails is left alone for the interval like any other."""
+    shelf.failure = Retry("not now")
+    patient: dict[str, Any] = {"settings": {"transport.minInterval": "3600"}}
+    assert (await sync(shelf, database, **patient)).status is RunStatus.ERROR
+    assert codes(await sync(shelf, database, **patient)) == ["too-soon"]
+    assert shelf.asked == 1
+
+
+async def test_parameters_are_not_stored_and_have_to_be_given_again(shelf: Shelf, database: Path) -> None:
+    """A run that forgets a request's parameters is told, rather than answered with other goods."""
+    await sync(shelf, database, settings={"parameters": [{"name": "key", "value": "hush"}]})
+    assert b"hush" not in await anyio.Path(database).read_bytes()
+    with pytest.raises(ConfigError, match="give parameters with every run"):
+        await sync(shelf, database)
