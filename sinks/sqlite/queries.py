@@ -34,7 +34,7 @@ _ITEMS: Final = (
 )
 _RUNS: Final = (
     "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
-    " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at,"
+    " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at,"
     " (SELECT count(*) FROM data_import_rejects AS j WHERE j.run_id = r.id)"
     " FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id"
 )
@@ -160,7 +160,7 @@ def _available(held: Mapping[str, Any], settings: Mapping[str, Any]) -> int | No
 
 def _run(row: tuple[Any, ...]) -> RunRow:
     run, feed, status, read, *counted = row[:9]
-    skipped, rejected, limited, size, seconds, stages, dialect, problems, source, started, finished, kept = row[9:]
+    skipped, rejected, limited, size, seconds, stages, dialect, problems, source, started, finished, asked, kept = row[9:]
     record = RunRecord(
         feed,
         run,
@@ -175,6 +175,7 @@ def _run(row: tuple[Any, ...]) -> RunRow:
         {name: StageTimes(**times) for name, times in orjson.loads(stages).items()},
         orjson.loads(dialect),
         tuple(Problem(**problem) for problem in orjson.loads(problems)),
+        asked_at=None if asked is None else moment(asked),
     )
     return RunRow(record, moment(started), None if finished is None else moment(finished), source, kept)
 
