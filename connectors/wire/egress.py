@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _PORTS: Final = {"http": 80, "https": 443, "ftp": 21, "ftps": 21, "sftp": 22}
 _IMPLICIT_FTPS: Final = 990
-_LEAST_SECONDS: Final = 2.0
 
 _Found: TypeAlias = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -91,9 +90,8 @@ async def open_socket(host: str, port: int, source: Source) -> socket.socket:
     found = _allowed(host, await _resolve(host, port, source), source)
     failure: OSError = TimeoutError()
     for index, address in enumerate(found):
-        left = deadline - monotonic()
-        # One address that swallows packets may not use up the time of the others.
-        share = max(left / (len(found) - index), min(left, _LEAST_SECONDS))
+        # One address that swallows packets may not use up the time of the others; what one leaves goes to them.
+        share = (deadline - monotonic()) / (len(found) - index)
         try:
             with anyio.fail_after(share):
                 return await _connect(address)
@@ -120,13 +118,16 @@ def _allowed(host: str, found: Sequence[_Found], source: Source) -> list[_Found]
 async def _resolve(host: str, port: int, source: Source) -> Sequence[_Found]:
     loop = asyncio.get_running_loop()
     try:
+        if not host.isprintable():
+            # The C library would read it up to the first NUL and ask for another name.
+            raise UnicodeError
         with anyio.fail_after(source.patience.connect):
             return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
     except socket.gaierror as error:
         reason = error.strerror or "unknown"
         cure = "check its spelling and this machine's DNS"
         raise Retry(f"{source.name}: the host name {host} does not resolve ({reason}); {cure}") from None
-    except ValueError:
+    except UnicodeError:
         raise ConfigError(f"{source.name}: {host[:80]!r} is no valid host name; check its spelling") from None
     except TimeoutError:
         raise Retry(f"{source.name}: the DNS gave no answer for {host} within {source.patience.connect:g} s; try again later") from None
