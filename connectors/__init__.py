@@ -24,7 +24,13 @@ def _file() -> Connector:
     return FileConnector()
 
 
+def _sftp() -> Connector:
+    from connectors.sftp import SftpConnector
+
+    return SftpConnector()
+
+
 @hookimpl
 def feedmill_connectors() -> Sequence[ConnectorSpec]:
     """Register the built-in connectors."""
-    return (ConnectorSpec(("http", "https"), _http), ConnectorSpec(("file",), _file))
+    return (ConnectorSpec(("http", "https"), _http), ConnectorSpec(("sftp",), _sftp), ConnectorSpec(("file",), _file))
