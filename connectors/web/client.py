@@ -79,14 +79,16 @@ async def get(
     those of the source, and stay behind for good where a redirect leaves them. Raises what `judge` makes of any status but 200,
     203 and those of `accept`, and what `explain` makes of a failing exchange; nothing is tried again here.
     """
+    secrets = secret_headers(source)
     with explained(source):
         origin = wire_url(source.url)
-        hop = _Hop(origin if url is None else wire_url(url), headers or {}, secret_headers(source))
+        hop = _Hop(origin if url is None else wire_url(url), headers or {}, secrets)
         if not _same_keeper(origin, hop.url):
             hop = hop.without_secrets()
         response = await _follow(session, source, hop)
     if response.status not in accept:
-        sent = aiohttp.hdrs.AUTHORIZATION in response.request_info.headers
+        carried = response.request_info.headers
+        sent = any(name in carried for name in ("Authorization", *(name for name, _ in secrets)))
         error = judge(Answer(response.status, response.headers, sent, response.url.host or ""), source)
         if error is not None:
             response.close()
@@ -143,14 +145,14 @@ async def _follow(session: aiohttp.ClientSession, source: Source, hop: _Hop) -> 
 
 
 async def _ask(session: aiohttp.ClientSession, source: Source, hop: _Hop) -> aiohttp.ClientResponse:
-    target = replace(source, url=str(hop.url))
+    target = source if str(hop.url) == source.url else replace(source, url=str(hop.url), username=None, password=None)
     check_url(target)
     patience, fields = source.patience, hop.fields()
     proxy = proxy_of(source)
     through: dict[str, URL | dict[str, str]] = {}
     if proxy is not None:
         address, authorization = proxy
-        check_url(replace(source, url=str(address), egress=replace(source.egress, schemes=None)))
+        check_url(replace(target, url=str(address), egress=replace(source.egress, schemes=None)))
         _check_literal(hop.url, target)
         through["proxy"] = address
         if authorization is not None and hop.url.scheme == "https":

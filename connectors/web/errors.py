@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from connectors.web.request import shown_proxy
 from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 _Fate = type[Retry] | type[RefuseRun] | type[ConfigError]
 
+
+class _CertificateDemanded(OSError):
+    """The server wants a client certificate and got none, or another than it knows: a TLS alert, whatever error brought it."""
+
+
+class _ProxyNotFound(OSError):
+    """The proxy's own name does not resolve."""
+
+
+_PROXY_GONE: Final = "is behind the proxy {proxy}, which cannot be reached ({reason}); check proxyUrl"
 _TRANSPORT: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
     # The first entry that fits counts, so each class stands before its bases.
     (aiohttp.InvalidURL, ConfigError, "is not a valid URL; percent-encode blanks and reserved characters"),
@@ -26,9 +37,13 @@ _TRANSPORT: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
     (
         aiohttp.ClientConnectorCertificateError,
         RefuseRun,
-        "shows a TLS certificate that is not trusted ({reason}); the supplier has to renew it",
+        "shows a TLS certificate that is not trusted ({reason}); the supplier has to renew it, or, where it comes from an authority of "
+        "the supplier's own, name that in transport.caFile",
     ),
+    (_CertificateDemanded, RefuseRun, "does not let this client in ({reason}); check transport.clientCertificate and transport.clientKey"),
     (aiohttp.ClientConnectorSSLError, Retry, "failed the TLS handshake ({reason}); check that https is right for this port"),
+    (aiohttp.ClientProxyConnectionError, Retry, _PROXY_GONE),
+    (_ProxyNotFound, Retry, _PROXY_GONE),
     (aiohttp.ClientConnectorDNSError, Retry, "has a host name that does not resolve ({reason}); check its spelling and this machine's DNS"),
     (aiohttp.ClientConnectorError, Retry, "does not take connections ({reason}); check host and port, or try again later"),
     (aiohttp.ConnectionTimeoutError, Retry, "did not take a connection within {connect:g} s; try again later"),
@@ -41,7 +56,18 @@ _TRANSPORT: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
     (aiohttp.ClientError, Retry, "failed ({reason}): nothing was applied; try again later"),
 )
 
+_ALERTS: Final[Mapping[str, str]] = {
+    "CERTIFICATE_REQUIRED": "it demands a certificate",
+    "ALERT_BAD_CERTIFICATE": "it does not accept the certificate",
+    "ALERT_UNKNOWN_CA": "it does not know the authority of the certificate",
+    "ALERT_CERTIFICATE_UNKNOWN": "it does not accept the certificate",
+    "ALERT_CERTIFICATE_EXPIRED": "the certificate has expired",
+    "ALERT_CERTIFICATE_REVOKED": "the certificate was revoked",
+}
+"""What a server says of our certificate. OpenSSL's names; the client library passes on only the text that they stand in."""
+
 _NO_DOCUMENT: Final = "that is no document; check the URL with the supplier"
+_PROXY_CREDENTIALS: Final = "it asks for credentials; check user and password in proxyUrl"
 _CURES: Final[Mapping[int, str]] = {
     202: "the supplier is still preparing the file; try again later",
     204: "no content: the supplier has nothing to send; ask for the right URL",
@@ -53,7 +79,7 @@ _CURES: Final[Mapping[int, str]] = {
     404: "nothing is there; check the path with the supplier",
     405: "the URL takes no GET; ask the supplier for the download address",
     406: "the server has no format it thinks we accept; ask the supplier for the download address",
-    407: "a proxy in between asks for credentials",
+    407: _PROXY_CREDENTIALS,
     408: "the server gave up waiting; try again later",
     410: "the file was removed for good; ask the supplier for the new address",
     414: "the URL is too long",
@@ -69,7 +95,7 @@ _PASSING: Final = frozenset({202, 408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The head of a response as far as judging needs it. `credentials_sent` is of the last hop, after redirects."""
+    """The head of a response as far as judging needs it. `credentials_sent`, of whatever kind, is of the last hop, after redirects."""
 
     status: int
     headers: Mapping[str, str]
@@ -89,9 +115,33 @@ def explained(source: Source) -> Iterator[None]:
 
 def explain(error: BaseException, source: Source) -> FeedmillError:
     """Return what a transport error means for the run."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return _proxy_answered(error, source)
+    error = _recognised(error, source)
     fate, text = next((fate, text) for kind, fate, text in _TRANSPORT if isinstance(error, kind))
-    patience = source.patience
-    return fate(f"{source.name}: {text.format(reason=_reason(error), connect=patience.connect, idle=patience.idle)}")
+    patience, proxy = source.patience, shown_proxy(source)
+    return fate(f"{source.name}: {text.format(reason=_reason(error), connect=patience.connect, idle=patience.idle, proxy=proxy)}")
+
+
+def _recognised(error: BaseException, source: Source) -> BaseException:
+    """Return the error as the table knows it, where its class alone does not tell what happened."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError) and source.request.proxy is not None:
+        # The supplier's name is the proxy's to resolve: what does not resolve here is the proxy's own.
+        return _ProxyNotFound(0, _reason(error))
+    if isinstance(error, OSError):
+        said = next((meaning for alert, meaning in _ALERTS.items() if alert in str(error)), None)
+        return error if said is None else _CertificateDemanded(0, said)
+    return error
+
+
+def _proxy_answered(error: aiohttp.ClientHttpProxyError, source: Source) -> FeedmillError:
+    text = f"{source.name}: the proxy {shown_proxy(source)} answered {error.status} {_phrase(error.status)} instead of a tunnel"
+    if error.status == 407:
+        return RefuseRun(f"{text}: {_PROXY_CREDENTIALS}")
+    if error.status in _PASSING or error.status >= 500:
+        wish = retry_after(error.headers or {}, datetime.now(UTC))
+        return Retry(f"{text}: it cannot reach the supplier now; try again later", retry_after=wish)
+    return RefuseRun(f"{text}: it does not let this feed through; ask whoever runs it")
 
 
 def _reason(error: BaseException) -> str:
@@ -163,8 +213,9 @@ def _cure(answer: Answer, source: Source) -> str:
 
 
 def _credentials_cure(answer: Answer, source: Source) -> str:
-    if source.username is None:
+    if source.username is None and not source.request.parameters and not answer.credentials_sent:
         return "no credentials were sent; put them into the URL as user:password@host, reserved characters percent-encoded"
     if not answer.credentials_sent:
         return f"credentials were not passed on, because it redirects to another host, {answer.host}; use that address itself"
-    return "the user and password that were sent are not accepted; check them, and that this machine's address is allowed"
+    sent = "user and password" if source.request.auth == "basic" and source.username is not None else "credentials"
+    return f"the {sent} that were sent are not accepted; check them, and that this machine's address is allowed"
