@@ -19,39 +19,50 @@ if TYPE_CHECKING:
 
 
 class _Host:
-    """The slots of one host, given in the order in which they were asked for."""
+    """The slots of one host, given in the order in which they were asked for.
 
-    __slots__ = ("taken", "waiting")
+    The strictest limit counts, of those who hold a slot and of the one who asks: a feed that wants to be alone stays alone.
+    """
+
+    __slots__ = ("_holding", "_waiting")
 
     def __init__(self) -> None:
-        self.taken = 0
-        self.waiting: deque[tuple[int, anyio.Event]] = deque()
+        self._holding: list[int] = []
+        self._waiting: deque[tuple[int, anyio.Event]] = deque()
+
+    @property
+    def idle(self) -> bool:
+        return not self._holding and not self._waiting
 
     async def take(self, limit: int) -> None:
-        if self.taken < limit and not self.waiting:
-            self.taken += 1
+        if not self._waiting and self._fits(limit):
+            self._holding.append(limit)
             return
         entry = limit, anyio.Event()
-        self.waiting.append(entry)
+        self._waiting.append(entry)
         try:
             await entry[1].wait()
         except BaseException:
             if entry[1].is_set():
-                self.give_back()
+                self.give_back(limit)
             else:
-                self.waiting.remove(entry)
+                self._waiting.remove(entry)
                 self._admit()
             raise
 
-    def give_back(self) -> None:
-        self.taken -= 1
+    def give_back(self, limit: int) -> None:
+        self._holding.remove(limit)
         self._admit()
+
+    def _fits(self, limit: int) -> bool:
+        return len(self._holding) < min((limit, *self._holding))
 
     def _admit(self) -> None:
         # Strictly in order, though a later one with a higher limit could go first: it would keep an earlier one out for ever.
-        while self.waiting and self.taken < self.waiting[0][0]:
-            self.taken += 1
-            self.waiting.popleft()[1].set()
+        while self._waiting and self._fits(self._waiting[0][0]):
+            limit, event = self._waiting.popleft()
+            self._holding.append(limit)
+            event.set()
 
 
 _HOSTS: Final[RunVar[dict[str, _Host]]] = RunVar("feedmill-hosts")
@@ -81,9 +92,9 @@ async def _admitted(source: Source) -> AsyncIterator[None]:
         try:
             yield
         finally:
-            host.give_back()
+            host.give_back(source.courtesy.max_connections)
     finally:
-        if not host.taken and not host.waiting and hosts.get(name) is host:
+        if host.idle and hosts.get(name) is host:
             del hosts[name]
 
 
