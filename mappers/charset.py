@@ -1,12 +1,16 @@
-"""Which encoding a document is written in, with the reason; and how its pieces are decoded."""
+"""Which encoding a document is written in, with the reason; and how its pieces are decoded.
+
+This stands in the mappers and not in the engine's decode stage because records are cut, and known ones dropped, as bytes:
+decoding the whole document first would pay for every record that nobody looks at.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from mappers.options import text_encoding
 
@@ -22,13 +26,19 @@ _BOMS: Final = (
 )
 _GUESS_BYTES: Final = 32 * 1024
 
+_XML_DECLARATION: Final = re.compile(r"""\s*<\?xml\s[^>]*?\bencoding\s*=\s*["']\s*([A-Za-z][\w.\-]*)\s*["']""", re.ASCII)
+_DECLARATION_BYTES: Final = 2048
+
+_Declarations: TypeAlias = tuple[tuple[str, str | None], ...]
+"""Who says which encoding, the most trusted first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Charset:
     """An encoding and why it was chosen. `bom` is the length of the byte order mark.
 
     `assumed` says that nothing but ASCII has been seen, so that the first other byte has to settle the matter; `guessed` that
-    the bytes would make sense in another encoding too.
+    the bytes would make sense in another encoding too. `xml` is what an XML declaration names, right or wrong.
     """
 
     encoding: str
@@ -36,6 +46,7 @@ class Charset:
     bom: int = 0
     assumed: bool = False
     guessed: bool = False
+    xml: str | None = None
 
     @property
     def transcoded(self) -> bool:
@@ -83,30 +94,58 @@ def splits_as_bytes(encoding: str) -> bool:
 def find_charset(sample: bytes, *, complete: bool = True, option: str | None = None, declared: str | None = None) -> Charset:
     """Choose the encoding of a document from its first bytes.
 
-    In this order: a byte order mark, the feed's own setting, what the transport declared if the bytes agree, UTF-16 by its
-    NULs, UTF-8, a guess among `LIKELY`. `complete` is False when the sample may end inside a character.
+    In this order: a byte order mark, the feed's own setting, what an XML declaration says and what the transport declared,
+    each if the bytes agree, UTF-16 by its NULs, UTF-8, a guess among `LIKELY`. `complete` is False when the sample may end
+    inside a character.
     """
+    xml = xml_encoding(sample)
+    declarations: _Declarations = (("the XML declaration", xml), ("the transport", declared))
     for mark, encoding in _BOMS:
         if sample.startswith(mark):
-            overruled = f"; the setting {option} gives way" if option and not encoding.startswith(option) else ""
-            return Charset(encoding, f"byte order mark{overruled}", len(mark))
+            return Charset(encoding, f"byte order mark{_yielding(encoding, ('the setting', option), *declarations)}", len(mark), xml=xml)
     if option is not None:
-        return _as_set(sample, option)
-    if declared is None:
-        return _by_bytes(sample, complete, "")
-    name = text_encoding(declared)
-    if name is None:
-        return _by_bytes(sample, complete, f"; the transport declared {declared}, which is unknown")
-    note = f"; the transport declared {declared}, but the bytes are otherwise"
-    return _as_declared(sample, complete, name) or _by_bytes(sample, complete, note)
+        found = _as_set(sample, option)
+        return replace(found, reason=f"{found.reason}{_yielding(found.encoding, *declarations)}", xml=xml)
+    return replace(_as_said(sample, complete, declarations), xml=xml)
 
 
 def settle(piece: bytes, charset: Charset, declared: str | None) -> Charset:
     """Choose again when the first bytes beyond ASCII arrive; `piece` ends at a record's end."""
-    found = find_charset(piece, declared=declared)
+    found = _as_said(piece, True, (("the XML declaration", charset.xml), ("the transport", declared)))
     if found.encoding == charset.encoding:
         return Charset(found.encoding, found.reason)
     return Charset(found.encoding, f"{found.reason}; the document began as plain ASCII", guessed=found.guessed)
+
+
+def xml_encoding(sample: bytes) -> str | None:
+    """Return the encoding that an XML declaration names, also where it is written in UTF-16; None where there is none."""
+    head = sample[:_DECLARATION_BYTES]
+    # Whatever the encoding, a declaration is ASCII with NULs and a mark in between (XML 1.0, appendix F).
+    text = head.replace(b"\0", b"").decode("ascii", "ignore")
+    match = _XML_DECLARATION.match(text)
+    return match[1] if match else None
+
+
+def _as_said(sample: bytes, complete: bool, declarations: _Declarations) -> Charset:
+    """Follow the first declaration that the bytes agree with, else the bytes."""
+    notes = ""
+    for number, (who, name) in enumerate(declarations, 1):
+        if name is None:
+            continue
+        encoding = text_encoding(name)
+        if encoding is None:
+            notes += f"; {who} declared {name}, which is unknown"
+        elif found := _as_declared(sample, complete, encoding, f"declared by {who}"):
+            return replace(found, reason=f"{found.reason}{_yielding(found.encoding, *declarations[number:])}{notes}")
+        else:
+            notes += f"; {who} declared {name}, but the bytes are otherwise"
+    return _by_bytes(sample, complete, notes)
+
+
+def _yielding(encoding: str, *said: tuple[str, str | None]) -> str:
+    """Name what was said otherwise by those who come after."""
+    named = ((who, name, text_encoding(name) or name) for who, name in said if name)
+    return "".join(f"; {who} {name} gives way" for who, name, other in named if encoding not in (other, f"{other}-le", f"{other}-be"))
 
 
 def _as_set(sample: bytes, option: str) -> Charset:
@@ -116,9 +155,11 @@ def _as_set(sample: bytes, option: str) -> Charset:
     return Charset(option, "set by the feed")
 
 
-def _as_declared(sample: bytes, complete: bool, name: str) -> Charset | None:
-    reason = "declared by the transport"
-    if name in ("utf-16", "utf-32") or (wide := _nul_pattern(sample)) not in (None, name):
+def _as_declared(sample: bytes, complete: bool, name: str, reason: str) -> Charset | None:
+    wide = _nul_pattern(sample)
+    if name == "utf-16" and wide is not None:
+        name, reason = wide, f"{reason} as utf-16; every other byte is NUL"
+    if name in ("utf-16", "utf-32") or wide not in (None, name):
         return None
     if wide is not None:
         return Charset(name, reason) if _decodes(sample, name, complete) else None

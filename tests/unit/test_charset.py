@@ -9,7 +9,7 @@ import pytest
 from engine.batch import Batch, JsonValue
 from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import ConfigError, RefuseRun
-from mappers.charset import find_charset, splits_as_bytes
+from mappers.charset import find_charset, settle, splits_as_bytes, xml_encoding
 from mappers.csv import CsvMapper
 
 GERMAN = "sku;Bezeichnung;Menge\n1;Größe für Türschlösser;5\n2;Schlüssel, weiß;7\n"
@@ -159,3 +159,62 @@ def test_one_stray_byte_does_not_change_the_reading_of_every_key() -> None:
     """A text with one good sequence and one bad byte is UTF-8 with a bad byte."""
     charset = find_charset(b"sku;stock\nK\xc3\x96-1;0\nbad\xff;5\n")
     assert (charset.encoding, charset.guessed) == ("utf-8", False)
+
+
+def xml(encoding: str | None, text: str = "Türschlösser, weiß") -> str:
+    """Return an XML document that says it is written in `encoding`."""
+    said = f" encoding='{encoding}'" if encoding else ""
+    return f'<?xml version="1.0"{said} standalone="yes"?>\n<items><item sku="1"><name>{text}</name></item></items>\n'
+
+
+@pytest.mark.parametrize(
+    ("written", "mark", "option", "said", "declared", "found", "reason"),
+    [
+        # A byte order mark above all.
+        ("utf-8", codecs.BOM_UTF8, "cp1252", None, None, "utf-8", "byte order mark; the setting cp1252 gives way"),
+        ("utf-8", codecs.BOM_UTF8, None, "ISO-8859-1", None, "utf-8", "byte order mark; the XML declaration ISO-8859-1 gives way"),
+        ("utf-8", codecs.BOM_UTF8, None, None, "iso-8859-2", "utf-8", "byte order mark; the transport iso-8859-2 gives way"),
+        ("utf-16-le", codecs.BOM_UTF16_LE, None, "utf-16", "utf-16", "utf-16-le", "byte order mark"),
+        # The feed's setting above what is declared.
+        ("iso8859-15", b"", "iso8859-15", "ISO-8859-1", None, "iso8859-15", "set by the feed; the XML declaration ISO-8859-1 gives way"),
+        ("iso8859-15", b"", "iso8859-15", None, "utf-8", "iso8859-15", "set by the feed; the transport utf-8 gives way"),
+        # The document's own declaration above the server's.
+        ("iso8859-2", b"", None, "ISO-8859-2", "windows-1252", "iso8859-2",
+         "declared by the XML declaration; the transport windows-1252 gives way"),
+        ("utf-8", b"", None, "UTF-8", "ISO-8859-1", "utf-8", "declared by the XML declaration; the transport ISO-8859-1 gives way"),
+        ("utf-16-be", b"", None, "utf-16", "utf-8", "utf-16-be",
+         "declared by the XML declaration as utf-16; every other byte is NUL; the transport utf-8 gives way"),
+        # The server's above a guess, and the bytes above either where they contradict.
+        ("cp1252", b"", None, None, "windows-1252", "cp1252", "declared by the transport"),
+        ("cp1252", b"", None, "utf-8", "windows-1252", "cp1252",
+         "declared by the transport; the XML declaration declared utf-8, but the bytes are otherwise"),
+        ("utf-16-le", b"", None, "utf-8", None, "utf-16-le",
+         "every other byte is NUL; the XML declaration declared utf-8, but the bytes are otherwise"),
+        ("utf-8", b"", None, "utf-16", None, "utf-8", "valid UTF-8; the XML declaration declared utf-16, but the bytes are otherwise"),
+        ("utf-8", b"", None, "ISO-8859-1", "iso-8859-1", "utf-8",
+         "valid UTF-8; the XML declaration declared ISO-8859-1, but the bytes are otherwise; "
+         "the transport declared iso-8859-1, but the bytes are otherwise"),
+        ("utf-8", b"", None, "martian", None, "utf-8", "valid UTF-8; the XML declaration declared martian, which is unknown"),
+    ],
+)  # fmt: skip
+def test_who_says_the_encoding_is_heard_in_order(
+    written: str, mark: bytes, option: str | None, said: str | None, declared: str | None, found: str, reason: str
+) -> None:
+    """A mark, the setting, the XML declaration, the server, the bytes; who gives way is named, and nobody outweighs the bytes."""
+    charset = find_charset(mark + xml(said).encode(written), option=option, declared=declared)
+    assert (charset.encoding, charset.reason) == (found, reason)
+
+
+def test_a_declaration_outlives_a_beginning_in_ascii() -> None:
+    """What the XML declaration says still counts for the first letter beyond ASCII, however late it comes."""
+    head = find_charset(xml("ISO-8859-2", "plain").encode(), declared="windows-1252")
+    assert (head.encoding, head.assumed) == ("iso8859-2", True)
+    assert settle("<name>łódź</name>".encode("iso8859-2"), head, "windows-1252").encoding == "iso8859-2"
+    assert settle("<name>łódź</name>".encode(), head, "windows-1252").encoding == "utf-8"
+
+
+def test_only_a_declaration_at_the_beginning_counts() -> None:
+    """Text that speaks of XML declares nothing."""
+    assert xml_encoding(b"sku;note\n1;<?xml version='1.0' encoding='cp1250'?>\n") is None
+    assert xml_encoding(b"<?xml version='1.0'?><a encoding='cp1250'/>") is None
+    assert xml_encoding(b"\n <?xml version = '1.0' encoding = 'cp1250' ?>") == "cp1250"
