@@ -202,10 +202,11 @@ class Source:
     def name(self) -> str:
         """Return the URL fit for logs, errors and the database: user kept, password masked, query values masked.
 
-        Suppliers put tokens into query strings, so no query value is ever shown.
+        Suppliers put tokens into query strings, so no query value is ever shown; nor is a user who is the token, see `Request`.
         """
         parts = urlsplit(self.url)
-        userinfo = f"{self.username}{':' + MASK if self.password is not None else ''}@" if self.username is not None else ""
+        user = MASK if self.request.auth in ("bearer", "header") and self.password is None else self.username
+        userinfo = f"{user}{':' + MASK if self.password is not None else ''}@" if self.username is not None else ""
         query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
         return urlunsplit((parts.scheme, userinfo + parts.netloc, parts.path, query, ""))
 
