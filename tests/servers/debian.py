@@ -111,5 +111,5 @@ def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> 
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"{process.args} does not listen on {port}:\n{log.read_text(errors='replace')}") from None
+                raise AssertionError(f"{process.args!r} does not listen on {port}:\n{log.read_text(errors='replace')}") from None
             time.sleep(0.02)

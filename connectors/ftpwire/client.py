@@ -1,0 +1,308 @@
+"""One control connection to an FTP server: login, questions about files, data connections.
+
+aioftp opens a data connection with TLS before it sends the command that uses it. Servers such as vsftpd begin their handshake
+only after the command, and both sides would wait for ever; others begin before they answer it. So here the data connection is
+plain until the command is sent, and then handshake and answer are awaited at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import aioftp
+import anyio
+from aioftp.common import Code, SSLSessionBoundContext
+
+from connectors.ftpwire.data import DataChannel, streams
+from connectors.ftpwire.errors import Phase, explained
+from connectors.ftpwire.listing import Listing, parse_list, parse_mlsd, server_time
+from connectors.ftpwire.target import wire
+from connectors.wire.egress import open_socket
+from engine.errors import RefuseRun, Retry
+
+if TYPE_CHECKING:
+    from connectors.ftpwire.target import Target
+    from engine.source import Source
+
+_UNSUPPORTED: Final = ("500", "501", "502", "504", "202")
+_MAX_REPLY_LINES: Final = 2000
+_MAX_LISTING_BYTES: Final = 64 * 1024 * 1024
+_LAST_WORDS_SECONDS: Final = 1.0
+_CLOSE_SECONDS: Final = 2.0
+_EPSV: Final = re.compile(r"\((.)\1\1(\d{1,5})\1\)")
+_PASV: Final = re.compile(r"\d{1,3},\d{1,3},\d{1,3},\d{1,3},(\d{1,3}),(\d{1,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a server says of a file; None where it does not. `mtime` is exact to the second."""
+
+    size: int | None = None
+    mtime: datetime | None = None
+
+    @property
+    def version(self) -> str | None:
+        """Return the text by which these bytes are known again, None unless both facts are there."""
+        if self.size is None or self.mtime is None:
+            return None
+        return f"size={self.size} mtime={self.mtime:%Y%m%d%H%M%S}"
+
+
+class FtpClient(aioftp.Client):
+    """A control connection, logged in and in the target's folder once it is `ready`. Errors are Feedmill's own.
+
+    Every wait for a reply ends after `patience.idle`, every connection and handshake after `patience.connect`. After an error
+    only `aclose` makes sense: which reply belongs to which command is not known any more.
+    """
+
+    def __init__(self, source: Source, target: Target, context: ssl.SSLContext | None) -> None:
+        super().__init__(encoding="latin-1")
+        self._source = source
+        self._target = target
+        self._context = context
+        self._peer = ""
+        self._closed = False
+        self._passive = ["EPSV", "PASV"]
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether `aclose` was called."""
+        return self._closed
+
+    async def ready(self) -> None:
+        """Connect, secure the connection as the URL says, log in, enter the folder."""
+        with explained(self._source, Phase.GREETING):
+            await self.connect(self._target.host, self._target.port)
+        if self._target.security == "explicit":
+            with explained(self._source, Phase.TLS):
+                await self._secure()
+        with explained(self._source, Phase.LOGIN):
+            await self._log_in()
+        if self._context is not None:
+            with explained(self._source, Phase.TLS):
+                await self.command("PBSZ 0", "200")
+                await self.command("PROT P", "200")
+        with explained(self._source, Phase.FOLDER):
+            await self.command("TYPE I", "200")
+            if not (self._target.folder + wire(self._target.file)).isascii():
+                # Servers of the Windows world read names as UTF-8 only when asked to; the others may refuse as they like.
+                await self.command("OPTS UTF8 ON", "xxx")
+            if self._target.folder:
+                await self.command(f"CWD {self._target.folder}", "2xx")
+
+    async def facts(self, name: str) -> Facts:
+        """Ask for size and time of a file; what the server does not know or does not say is None."""
+        with explained(self._source, Phase.FILE):
+            size = await self._ask(f"SIZE {wire(name)}")
+            mtime = await self._ask(f"MDTM {wire(name)}")
+        return Facts(int(size) if size.isascii() and size.isdigit() and len(size) <= 18 else None, server_time(mtime))
+
+    async def _ask(self, command: str) -> str:
+        # A refusal is no answer either: whether the file is there shows when it is asked for.
+        code, words = await self.command(command, ("213", *_UNSUPPORTED, "55x"))
+        return words[-1].strip() if code == "213" else ""
+
+    async def listing(self) -> Listing:
+        """List the folder, by MLSD where the server knows it; raises `RefuseRun` when it may not be listed or cannot be read."""
+        with explained(self._source, Phase.LISTING):
+            try:
+                found = parse_mlsd(await self._read_listing("MLSD"))
+            except aioftp.StatusCodeError as error:
+                if not str(error.received_codes[-1]).startswith("5"):
+                    raise
+                found = parse_list(await self._read_listing("LIST"), datetime.now(UTC))
+        if found.unread and not found.files:
+            raise RefuseRun(
+                f"{self._source.name}: the folder's listing is in a form that is not known; name the file without a pattern "
+                "(a date as {date:%Y%m%d} works)"
+            )
+        return found
+
+    async def _read_listing(self, command: str) -> bytes:
+        try:
+            channel = await self.transfer(command)
+        except aioftp.StatusCodeError as error:
+            if str(error.received_codes[-1]) in ("226", "250"):  # nothing there, so nothing to connect for
+                return b""
+            raise
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while piece := await channel.read(self._source.patience.idle):
+                pieces.append(piece)
+                size += len(piece)
+                if size > _MAX_LISTING_BYTES:
+                    raise RefuseRun(f"{self._source.name}: the folder's listing has no end; ask the supplier for a folder of its own")
+        finally:
+            await channel.aclose()
+        await self.finished()
+        return b"".join(pieces)
+
+    async def retrieve(self, name: str, offset: int) -> DataChannel:
+        """Begin to receive a file from `offset` on."""
+        with explained(self._source, Phase.FILE):
+            return await self.transfer(f"RETR {wire(name)}", offset)
+
+    async def transfer(self, command: str, offset: int = 0) -> DataChannel:
+        """Open a data connection and send the command for it; the errors are the client library's."""
+        sock = await self._data_socket()
+        try:
+            if offset:
+                await self.command(f"REST {offset}", "350")
+            # Sent, and not yet answered: see the module.
+            await self.command(command)
+            if self._context is None:
+                await self.command(None, "1xx")
+                return DataChannel(*await streams(sock))
+            return await self._protected(sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    async def finished(self) -> None:
+        """Await the reply that the transfer is complete; the errors are the client library's."""
+        await self.command(None, ("226", "250"))
+
+    async def aclose(self) -> None:
+        """Say goodbye, and close the connection at once."""
+        self._closed = True
+        if self._stream is None:
+            return
+        writer = self._stream.writer
+        if not writer.is_closing():
+            writer.write(b"QUIT\r\n")
+        writer.transport.abort()
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            try:
+                await writer.wait_closed()
+            except OSError:
+                """It is closed all the same."""
+
+    async def _open_connection(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        # The library's own would resolve the name and connect by itself: here the egress policy decides what is connected to.
+        sock = await open_socket(host, port, self._source)
+        try:
+            # During a long transfer nothing is said here, and routers forget connections that are silent.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self._peer = sock.getpeername()[0]
+            context = self._context if self._target.security == "implicit" else None
+            with anyio.fail_after(self._source.patience.connect):
+                return await streams(sock, context, host)
+        except BaseException:
+            sock.close()
+            raise
+
+    async def _secure(self) -> None:
+        await self.command("AUTH TLS", "234")
+        with anyio.move_on_after(0):
+            # Whatever arrived behind the answer is not protected: it could be replies of somebody in between.
+            if await self.stream.reader.read(1):
+                raise RefuseRun(f"{self._source.name}: the server, or somebody in between, sent words ahead of TLS; ask the supplier")
+        with anyio.fail_after(self._source.patience.connect):
+            await self.stream.start_tls(self._context or ssl.create_default_context(), self._target.host)
+
+    async def _log_in(self) -> None:
+        code, _ = await self.command(f"USER {self._target.user}", ("230", "331"))
+        if code == "331":
+            await self.command(f"PASS {self._target.password}", ("230", "202"), censor_after=5)
+
+    async def _data_socket(self) -> socket.socket:
+        """Ask for a passive port and connect to it, on the host that the control connection goes to.
+
+        The address in a PASV reply is not looked at: behind NAT it is wrong, and a hostile server could name another machine.
+        """
+        while True:
+            verb = self._passive[0]
+            try:
+                port = await self._passive_port(verb)
+                return await open_socket(self._peer, port, self._source)
+            except (aioftp.StatusCodeError, Retry) as error:
+                # Refused, or a port behind a router that only knows PASV: the other way is tried once, and kept to.
+                passing = isinstance(error, aioftp.StatusCodeError) and not str(error.received_codes[-1]).startswith("5")
+                if passing or len(self._passive) == 1:
+                    raise
+                self._passive.remove(verb)
+
+    async def _passive_port(self, verb: str) -> int:
+        if verb == "EPSV":
+            _, words = await self.command("EPSV", "229")
+            found = _EPSV.search(words[-1])
+            port = int(found[2]) if found else 0
+        else:
+            _, words = await self.command("PASV", "227")
+            found = _PASV.search(words[-1])
+            port = int(found[1]) * 256 + int(found[2]) if found else 0
+        if not 0 < port < 65536:
+            raise ValueError("no port in the reply")
+        return port
+
+    async def _protected(self, sock: socket.socket) -> DataChannel:
+        """Await the handshake on the data connection and the command's answer at the same time."""
+        control = self.stream.writer.get_extra_info("ssl_object")
+        # Bound to the login's session: most servers take a data connection only from who has proven to know its key.
+        bound = SSLSessionBoundContext(ssl.PROTOCOL_TLS_CLIENT, context=control.context, session=control.session)
+        failures: list[Exception] = []
+        opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+        async def answer() -> None:
+            try:
+                await self.command(None, "1xx")
+            except (aioftp.AIOFTPException, OSError, ValueError) as error:
+                failures.insert(0, error)
+                tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(answer)
+            try:
+                with anyio.fail_after(self._source.patience.connect):
+                    opened.append(await streams(sock, bound, self._target.host))
+            except OSError as error:
+                failures.append(error)
+        if not failures:
+            return DataChannel(*opened[0])
+        if opened:
+            await DataChannel(*opened[0]).aclose()
+        if not isinstance(failures[0], aioftp.AIOFTPException):
+            # The handshake failed after the answer: the server will say why (522, 425) in a moment.
+            with anyio.move_on_after(_LAST_WORDS_SECONDS):
+                await self.command(None, "226")
+        raise failures[0]
+
+    async def command(  # type: ignore[override]
+        self,
+        command: str | None = None,
+        expected_codes: str | tuple[str, ...] = (),
+        wait_codes: str | tuple[str, ...] = (),
+        censor_after: int | None = None,
+    ) -> tuple[Code, list[str]]:
+        with anyio.fail_after(self._source.patience.idle):
+            answer = await super().command(command, expected_codes, wait_codes, censor_after)
+        return answer if answer is not None else (Code("000"), [])
+
+    async def parse_response(self) -> tuple[Code, list[str]]:
+        """Read a reply; one of several lines ends at its own code with a blank (RFC 959, section 4.2), whatever stands between."""
+        first = await self._line()
+        code = first[:3]
+        if not re.fullmatch(r"[1-5]\d\d", code) or first[3:4] not in ("", " ", "-"):
+            raise aioftp.AIOFTPException("no reply")
+        words = [first[4:]]
+        more = first[3:4] == "-"
+        while more:
+            line = await self._line()
+            more = line[:4].rstrip() != code
+            words.append(line if more else line[4:])
+            if len(words) > _MAX_REPLY_LINES:
+                raise aioftp.AIOFTPException("a reply without end")
+        return Code(code), words
+
+    async def _line(self) -> str:
+        line = await self.stream.reader.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionResetError
+        return line.decode("latin-1").rstrip("\r\n")
