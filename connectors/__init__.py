@@ -18,6 +18,12 @@ def _http() -> Connector:
     return HttpConnector()
 
 
+def _rest() -> Connector:
+    from connectors.rest import RestConnector
+
+    return RestConnector()
+
+
 def _file() -> Connector:
     from connectors.file import FileConnector
 
@@ -30,7 +36,19 @@ def _sftp() -> Connector:
     return SftpConnector()
 
 
+def _ftp() -> Connector:
+    from connectors.ftp import FtpConnector
+
+    return FtpConnector()
+
+
 @hookimpl
 def feedmill_connectors() -> Sequence[ConnectorSpec]:
     """Register the built-in connectors."""
-    return (ConnectorSpec(("http", "https"), _http), ConnectorSpec(("sftp",), _sftp), ConnectorSpec(("file",), _file))
+    return (
+        ConnectorSpec(("http", "https"), _http),
+        ConnectorSpec(("rest+http", "rest+https"), _rest),
+        ConnectorSpec(("ftp", "ftps"), _ftp),
+        ConnectorSpec(("sftp",), _sftp),
+        ConnectorSpec(("file",), _file),
+    )
