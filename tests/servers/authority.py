@@ -19,11 +19,11 @@ class Authority:
 
 
 def authority(folder: Path, *names: str) -> Authority:
-    """Make an authority in `folder`, with a certificate for `names`: 127.0.0.1 and localhost where none is given."""
+    """Make an authority in `folder`, with a certificate for `names`: 127.0.0.1, 127.0.0.2 and localhost where none is given."""
     folder.mkdir(parents=True, exist_ok=True)
     made = Authority(*(folder / name for name in ("ca.pem", "certificate.pem", "key.pem", "whole.pem")))
     ca = trustme.CA()
-    server = ca.issue_cert(*(names or ("127.0.0.1", "localhost")))
+    server = ca.issue_cert(*(names or ("127.0.0.1", "127.0.0.2", "localhost")))
     ca.cert_pem.write_to_path(made.ca_file)
     made.certificate_file.write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))
     made.key_file.write_bytes(server.private_key_pem.bytes())
