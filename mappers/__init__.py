@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @hookimpl
 def feedmill_mappers() -> tuple[MapperSpec, ...]:
     """Register the built-in mappers; imported here, so that starting costs nothing until one is needed."""
-    from mappers.csv import SPEC
+    from mappers.csv import SPEC as CSV
+    from mappers.json import SPEC as JSON
 
-    return (SPEC,)
+    return (CSV, JSON)

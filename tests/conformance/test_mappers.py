@@ -55,6 +55,46 @@ def _cases() -> dict[str, MapperCase]:
     }
 
 
+NESTED = """{"took": 3, "error": null, "products": [
+  {"externalGroupId": "g1", "name": "nut\\tbolt", "tags": ["a", "b"], "variants": [
+    {"externalId": "00123", "vendorSku": 123456789012345678901234567890, "inventoryQuantity": 5, "retailPrice": 19.90},
+    {"externalId": "00124", "inventoryQuantity": null, "options": [{"name": "Size", "value": "XL", "position": 1}]},
+    "no variant"]},
+  {"name": "empty", "variants": []},
+  null,
+  {"externalId": "ÄÖ-7", "stock": {"free": ">100", "ordered": NaN}, "active": true, "vendorSku": "\\ud83d\\ude00"},
+  {"externalId": "twice", "inventoryQuantity": 1, "inventoryQuantity": 2}
+]}
+"""
+LINES = (
+    '\r\n{"externalId": "1", "inventoryQuantity": 5, "a key": "größer"}\r\n\n{"externalId": "2", broken}\n[]\n'
+    '{"externalId": "3", "name": "no line end"}'
+)
+MANY_JSON = ",\n".join(f'{{"externalId": "{n:06d}", "inventoryQuantity": {n % 90}, "name": "item {n}, größer"}}' for n in range(20_000))
+NO_JSON = (*(body for body in FOREIGN if not body.startswith(b"{")), b"sku;qty\n1;2\n", b"<feed/>", b'{"error": {"message": "no"}}', b"[1")
+
+
+@cache
+def _json_cases() -> dict[str, MapperCase]:
+    spec = registry_of(mappers).mapper("json")
+    nested = MapperCase(spec.create, NESTED.encode(), 7, NO_JSON, MapperSettings((("externalId",), ("inventoryQuantity",))))
+    many = replace(nested, records=20_000, chunk_sizes=(4_093, 300_007))
+    return {
+        "json, nested": nested,
+        "json, UTF-16": replace(nested, sample=NESTED.encode("utf-16")),
+        "json, lines": replace(nested, sample=LINES.encode(), records=4),
+        "json, many pieces": replace(many, sample=f"[{MANY_JSON}]".encode()),
+        "json, many lines": replace(many, sample=MANY_JSON.replace(",\n", "\n").encode()),
+    }
+
+
+@pytest.mark.parametrize("name", ["json, nested", "json, UTF-16", "json, lines", "json, many pieces", "json, many lines"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_json_mapper_keeps_the_contract(check: MapperCheck, name: str) -> None:
+    """Every rule of the kit holds for one document and for JSON Lines, small and cut into many pieces."""
+    check(_json_cases()[name])
+
+
 @pytest.mark.parametrize("name", ["csv, awkward", "csv, UTF-16", "csv, windows-1252", "csv, many pieces"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_csv_mapper_keeps_the_contract(check: MapperCheck, name: str) -> None:

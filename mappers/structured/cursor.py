@@ -1,0 +1,97 @@
+"""A walk through the text of one JSON document: into objects and lists on the way to the records, over everything else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, cast
+
+if TYPE_CHECKING:
+    from mappers.structured.values import Json
+
+_BLANKS: Final = re.compile(r"[ \t\n\r]*")
+_NEXT: Final = re.compile(r"[ \t\n\r]*(?:,[ \t\n\r]*)?")
+
+
+class BrokenJson(Exception):
+    """Text that is no JSON, with where that shows. `position` is an index of the text."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
+class Cursor:
+    """A position in a text. What is read moves it on; whoever is given a value's place has to read the value.
+
+    Raises `BrokenJson`.
+    """
+
+    def __init__(self, text: str, decoder: json.JSONDecoder, at: int = 0) -> None:
+        self.text = text
+        self.at = at
+        # Typed as JSON, which is what the decoder's hooks make of it.
+        self._decode = cast("Callable[[str, int], tuple[Json, int]]", decoder.raw_decode)
+
+    def peek(self) -> str:
+        """Move over white space; return the next character, empty at the end of the text."""
+        self.at = cast("re.Match[str]", _BLANKS.match(self.text, self.at)).end()
+        return self.text[self.at : self.at + 1]
+
+    def value(self) -> Json:
+        """Read the value that begins here."""
+        try:
+            value, self.at = self._decode(self.text, self.at)
+        except json.JSONDecodeError as fault:
+            raise BrokenJson(fault.msg[0].lower() + fault.msg[1:], fault.pos) from None
+        except RecursionError:
+            raise BrokenJson("a value nested too deep to be read", self.at) from None
+        return value
+
+    def elements(self) -> Iterator[int]:
+        """Walk a list: yield where each element begins, and go on from where the reader of it left off."""
+        self._expect("[", "a list")
+        if self.peek() == "]":
+            self.at += 1
+            return
+        while True:
+            yield self.at
+            if self._ends("]"):
+                return
+
+    def members(self) -> Iterator[str]:
+        """Walk an object: yield each key with the cursor at its value, and go on from where the reader of it left off."""
+        self._expect("{", "an object")
+        if self.peek() == "}":
+            self.at += 1
+            return
+        while True:
+            if self.peek() != '"':
+                raise BrokenJson("expecting a key in double quotes", self.at)
+            key = str(self.value())
+            self._expect(":", "':' behind a key")
+            self.peek()
+            yield key
+            if self._ends("}"):
+                return
+
+    def _ends(self, closing: str) -> bool:
+        comma = self.peek() == ","
+        if comma:
+            self.at += 1
+            if self.peek() == closing:
+                raise BrokenJson(f"a comma with nothing behind it before '{closing}'", self.at)
+            return False
+        self._expect(closing, f"',' or '{closing}'")
+        return True
+
+    def _expect(self, character: str, what: str) -> None:
+        if self.peek() != character:
+            raise BrokenJson(f"expecting {what}", self.at)
+        self.at += 1
+
+    def skip_comma(self) -> bool:
+        """Move over white space and a comma between values; tell whether anything follows."""
+        self.at = cast("re.Match[str]", _NEXT.match(self.text, self.at)).end()
+        return self.at < len(self.text)
