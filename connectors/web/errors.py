@@ -41,7 +41,11 @@ _TRANSPORT: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
         "the supplier's own, name that in transport.caFile",
     ),
     (_CertificateDemanded, RefuseRun, "does not let this client in ({reason}); check transport.clientCertificate and transport.clientKey"),
-    (aiohttp.ClientConnectorSSLError, Retry, "failed the TLS handshake ({reason}); check that https is right for this port"),
+    (
+        aiohttp.ClientConnectorSSLError,
+        Retry,
+        "failed the TLS handshake ({reason}); check that https is right for this port, and whether the server wants a client certificate",
+    ),
     (aiohttp.ClientProxyConnectionError, Retry, _PROXY_GONE),
     (_ProxyNotFound, Retry, _PROXY_GONE),
     (aiohttp.ClientConnectorDNSError, Retry, "has a host name that does not resolve ({reason}); check its spelling and this machine's DNS"),

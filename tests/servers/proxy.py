@@ -50,8 +50,9 @@ class Proxy:
         else:
             url = urlsplit(target)
             path = f"{url.path or '/'}{'?' + url.query if url.query else ''}"
-            kept = [line for line in lines if not line.lower().startswith("proxy-")]
-            request = "\r\n".join((f"{method} {path} HTTP/1.1", *kept, "", "")).encode("latin-1") + rest
+            kept = [line for line in lines if not line.lower().startswith(("proxy-", "connection:"))]
+            # One request a connection: the next may be for another server.
+            request = "\r\n".join((f"{method} {path} HTTP/1.1", *kept, "Connection: close", "", "")).encode("latin-1") + rest
             await _join(client, url.hostname or "", url.port or 80, b"", request)
 
     def _judged(self, headers: dict[str, str]) -> int | None:
