@@ -138,18 +138,24 @@ class Checkpoint:
     """What a complete run leaves for the next: the documents it read, by name and `Document.version`, and how.
 
     `fingerprint` stands for the source and for everything that decides what becomes of its bytes: under another one the
-    versions say nothing.
+    versions say nothing. `run` read the documents: `read` records, of which so many were duplicates, skipped and rejected.
     """
 
     fingerprint: str
     versions: Mapping[str, str]
+    run: int = 0
+    read: int = 0
+    duplicate: int = 0
+    skipped: int = 0
+    rejected: int = 0
 
 
 class SinkSession(Protocol):
     """One run of one feed, staged whole, then applied or discarded.
 
     The engine calls `stage` and `keep` any number of times from one task; then `summary` and `apply`, or `discard`; then
-    `finish`. It calls none of the rest when one of them raised what it cannot record, and leaves the context. Until `apply`
+    `finish`. A run that finds its source unchanged is discarded and finished as complete: the state is what it was. The engine
+    calls none of the rest when one of them raised what it cannot record, and leaves the context. Until `apply`
     nothing that a reader can see has changed, the feed's definition included. `apply` is all or nothing, and a store that has
     transactions commits it only with a record of status `complete`. Every write checks the session's fencing token and
     raises `Superseded` when a newer session of the feed holds it. The last row of a key wins; the others count as

@@ -24,7 +24,7 @@ class FeedmillError(Exception):
 
 
 class NotModified(FeedmillError):
-    """Report that a source has nothing new since `Source.known`. The engine ends the run as `skipped`, with nothing done."""
+    """Report that a source has nothing new since `Source.known`. The engine ends the run as complete, with nothing done."""
 
 
 class Retry(FeedmillError):

@@ -49,7 +49,11 @@ class Request:
 
     def build_feed(self, stored: FeedDefinition | None) -> Feed:
         """Return the feed: what is stored of it, changed as asked. Raises `ConfigError` with every fault."""
-        asked = {"resourceType": _guess_type(self.source, self.settings.get("resourcePath")), **(stored.attributes if stored else {}), **self.settings}
+        asked = {
+            "resourceType": _guess_type(self.source, self.settings.get("resourcePath")),
+            **(stored.attributes if stored else {}),
+            **self.settings,
+        }
         changes = {**self.settings, "resourceType": asked["resourceType"], "resourceLocation": self.source}
         return build_feed(self.feed, changes, self.fields, stored=stored)
 

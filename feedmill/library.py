@@ -46,7 +46,7 @@ async def sync(
     `source` is a URL or a path, `to` a sink's URL (`sqlite:///shop.db`) or the path of an SQLite database, which is created
     and migrated when absent. The feed is created on first use; later `settings` (API names) change what is stored of it. The
     record's status says what became of the run: a source that fails, or content that cannot be trusted, ends as `error` and
-    changes nothing; one that is what the last complete run read ends as `skipped`, unless `refetch` asks for it all the same.
+    changes nothing; one that is what the last complete run read is not fetched again, unless `refetch` asks for it.
     `patience` overrides the feed's timeouts, `egress` says which addresses may be reached. Raises `ConfigError` when the
     settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of the feed took over,
     `InternalError` when the figures do not add up.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from engine.contracts import Checkpoint
+from engine.run import Counts
 
 if TYPE_CHECKING:
     from engine.flow.transform import Recipe
+    from engine.run import RunRecord
     from engine.source import Source
 
 
@@ -34,10 +37,19 @@ def fingerprint(recipe: Recipe, source: Source) -> str:
     return blake2b(orjson.dumps(covered, option=orjson.OPT_SORT_KEYS), digest_size=16, person=b"feedmill").hexdigest()
 
 
-def make_checkpoint(print_: str, versions: Mapping[str, str | None]) -> Checkpoint | None:
+def make_checkpoint(print_: str, versions: Mapping[str, str | None], record: RunRecord) -> Checkpoint | None:
     """Return what a complete run leaves; None when a document could not say by what it would be known again."""
     told = {name: version for name, version in versions.items() if version is not None}
-    return Checkpoint(print_, told) if told and len(told) == len(versions) else None
+    if not told or len(told) != len(versions):
+        return None
+    return Checkpoint(print_, told, record.run, record.read, record.counts.duplicate, record.skipped, record.rejected)
+
+
+def confirm(checkpoint: Checkpoint, record: RunRecord) -> RunRecord:
+    """Return the record of a run that found its source unchanged: what it would be, had the same bytes been read again."""
+    unchanged = checkpoint.read - checkpoint.duplicate - checkpoint.skipped - checkpoint.rejected
+    counts = Counts(unchanged=unchanged, duplicate=checkpoint.duplicate)
+    return replace(record, read=checkpoint.read, counts=counts, skipped=checkpoint.skipped, rejected=checkpoint.rejected)
 
 
 def known_versions(checkpoint: Checkpoint | None, print_: str) -> Mapping[str, str]:

@@ -17,7 +17,7 @@ from engine.document import Document
 from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
-from engine.flow.checkpoint import fingerprint, known_versions, make_checkpoint, wait_left
+from engine.flow.checkpoint import confirm, fingerprint, known_versions, make_checkpoint, wait_left
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
@@ -54,7 +54,8 @@ async def run_feed(job: Job) -> RunRecord:
     Bytes stream from the connector through the mapper and the rules into the sink's stage, at the pace of the slowest. Only
     when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
     discarded and the record has status `error` with the reason among its problems. A source that is what the last complete run
-    read, and one that is to be left alone for a while, end as `skipped`. Raises what is not the run's own
+    read is not read again: the record is what it would be had it been. One that is to be left alone for a while ends as
+    `skipped`. Raises what is not the run's own
     outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
     it applies; the session ends such a run as failed.
     """
@@ -83,7 +84,9 @@ async def run_feed(job: Job) -> RunRecord:
             await _plan(session, tally)
         except Superseded:
             raise
-        except (NotModified, _TooSoon) as reason:
+        except NotModified as reason:
+            record, checkpoint = await _confirm(session, tally, reason), session.checkpoint
+        except _TooSoon as reason:
             await session.discard()
             tally.note([Problem(_code(reason), str(reason))])
             record = tally.record(session.run, RunStatus.SKIPPED, Counts())
@@ -93,7 +96,7 @@ async def run_feed(job: Job) -> RunRecord:
             record = tally.record(session.run, RunStatus.ERROR, Counts())
         else:
             record = await _apply(apply, session, tally)
-            checkpoint = make_checkpoint(mark, tally.versions)
+            checkpoint = make_checkpoint(mark, tally.versions, record)
         finally:
             received.drain()
             chunks.drain()
@@ -114,8 +117,8 @@ async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part]
                     with job.budget.holding(document.buffer_bytes):
                         await _pass_on(document, clock, out, tally)
         except NotModified as reason:
-            if tally.versions:
-                raise InternalError(f"the connector of {source.name} yielded a document and then said not modified") from reason
+            if tally.versions or not source.known:
+                raise InternalError(f"the connector of {source.name} said not modified of what it yielded, or of nothing known") from reason
             raise
         out.close()
 
@@ -206,6 +209,15 @@ def _leave_alone(asked_at: datetime | None, min_interval: float) -> None:
     left = wait_left(asked_at, min_interval)
     if left > 0:
         raise _TooSoon(f"the source was asked less than transport.minInterval ({min_interval:g} s) ago: ask again in {left:.1f} s")
+
+
+async def _confirm(session: SinkSession, tally: Tally, reason: NotModified) -> RunRecord:
+    checkpoint = session.checkpoint
+    if checkpoint is None:
+        raise InternalError("a source was found unchanged since a run that left no checkpoint") from reason
+    await session.discard()
+    tally.note([Problem(_code(reason), f"{reason}; its records are those that run {checkpoint.run} read")])
+    return confirm(checkpoint, tally.record(session.run, RunStatus.COMPLETE, Counts()))
 
 
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:

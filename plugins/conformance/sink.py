@@ -208,9 +208,14 @@ async def keeps_the_checkpoint_of_the_last_complete_run(case: SinkCase) -> None:
         first = await _checkpoint_after(sink, RunStatus.COMPLETE, left)
         _require(first in (None, left), f"expected {left} or None, got {first}")
         await _abandon(sink, 1)
+        await _expect(case, _AFTER_FIRST, "a run that was left changed the items")
         for status in (RunStatus.ERROR, RunStatus.SKIPPED):
             after = await _checkpoint_after(sink, status, other)
             _require(after == first, f"a run of status {status.value} made {after} of {first}")
+        async with sink.session(FEED) as session:
+            await session.discard()
+            await session.finish(RunRecord(FEED.name, session.run, RunStatus.COMPLETE, 3, Counts(unchanged=3)), first)
+        await _expect(case, _AFTER_FIRST, "a run whose source is unchanged, discarded and finished as complete, changed the items")
         after = await _checkpoint_after(sink, RunStatus.COMPLETE, None)
         _require(after is None, f"a complete run that left no checkpoint left {after}")
 

@@ -84,10 +84,13 @@ class SqliteSession:
         Until then a crash, a cancellation or a record that does not add up leaves the items as they were. The price is the
         write lock for as long as applying takes: some seconds for a million changes.
         """
+        await self._begin_applying()
+        return await self._landing.apply()
+
+    async def _begin_applying(self) -> None:
         applying = AsyncExitStack()
         await applying.enter_async_context(self._writer.transaction())
         self._applying = applying
-        return await self._landing.apply()
 
     async def discard(self) -> None:
         await self._roll_back()
@@ -96,10 +99,14 @@ class SqliteSession:
 
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Store the final record. Unless the run is complete, what is applied, staged or hidden is taken back first."""
-        if record.status is RunStatus.COMPLETE and self._applying is not None:
+        if record.status is RunStatus.COMPLETE:
+            if self._applying is None:
+                # Nothing was applied, because the source is unchanged.
+                await self._begin_applying()
             await self._control.complete(self._writer, self._fence, record, checkpoint)
-            applying, self._applying = self._applying, None
-            await applying.aclose()
+            if self._applying is not None:
+                applying, self._applying = self._applying, None
+                await applying.aclose()
             self.finished = True
             await self._control.define(self._feed)
             return

@@ -54,7 +54,7 @@ async def test_sync_loads_once_and_the_same_feed_again_writes_nothing(supplier: 
     assert (first.json["status"], first.json["read"], first.json["created"]) == ("complete", 100, 100)
     assert (second.json["read"], second.json["unchanged"], second.json["updated"]) == (100, 100, 0)
     assert first.json["dialect"]["delimiter"] == ";"
-    assert set(first.json["stages"]) == {"fetch", "map", "stage", "apply"}
+    assert set(first.json["stages"]) == {"fetch", "decode", "map", "stage", "apply"}
     assert first.json["bytes"] == len(supplier.body)
     after = await items(tmp_path)
     assert {key: item["updatedAt"] for key, item in after.items()} == {key: item["updatedAt"] for key, item in before.items()}

@@ -252,7 +252,7 @@ async def test_a_source_that_stands_still_is_given_up() -> None:
     record = await run_feed(made)
     assert (record.status, record.read, record.skipped) == (RunStatus.ERROR, 2, 2)
     assert [problem.code for problem in record.problems] == ["stalled"]
-    assert "stages: fetch busy, map starved, stage starved: nothing was applied" in record.problems[0].message
+    assert "stages: fetch busy, decode starved, map starved, stage starved: nothing was applied" in record.problems[0].message
     assert sink_of(made).calls == ["stage", "discard", "finish"]
     assert sink_of(made).items == {}
 
@@ -262,7 +262,7 @@ async def test_a_sink_that_stands_still_is_named() -> None:
     chunk = b"c,1,1\n" * 50
     made = replace(job(MemoryConnector([[GOOD, *[chunk] * 40]]), MemorySink(gate=anyio.Event())), stall_patience=0.3, budget=Budget(400))
     record = await run_feed(made)
-    assert "stages: fetch blocked, map blocked, stage busy" in record.problems[0].message
+    assert "stages: fetch blocked, decode blocked, map blocked, stage busy" in record.problems[0].message
     assert made.budget.buffered_bytes == 0
 
 
@@ -272,7 +272,7 @@ async def test_a_cancelled_run_closes_everything() -> None:
     made = replace(job(connector, sink), budget=Budget(400))
     async with anyio.create_task_group() as group:
         group.start_soon(run_feed, made)
-        await until(lambda: len(made.budget._waiting) == 2)
+        await until(lambda: len(made.budget._waiting) == 3)
         assert connector.is_open
         group.cancel_scope.cancel()
     assert (connector.is_open, sink.is_open, sink.finished) == (False, False, None)

@@ -17,7 +17,7 @@ from engine.contracts import Connector, ConnectorSpec
 from engine.document import Document
 from engine.errors import ConfigError, InternalError, NotModified, Retry
 from engine.hooks import hookimpl
-from engine.run import RunRecord, RunStatus
+from engine.run import Counts, RunRecord, RunStatus
 from engine.source import Source
 from plugins.manager import load_registry
 from sinks.sqlite.queries import open_queries
@@ -105,15 +105,22 @@ def codes(record: RunRecord) -> list[str]:
     return [problem.code for problem in record.problems]
 
 
+def was_read(record: RunRecord) -> bool:
+    """Tell whether a complete run read its source."""
+    assert record.status is RunStatus.COMPLETE
+    return record.bytes > 0 and "not-modified" not in codes(record)
+
+
 async def test_an_unchanged_source_is_not_read_again(shelf: Shelf, database: Path) -> None:
-    """The second run ends as skipped, says so, and changes nothing."""
+    """The second run reads nothing, says so, and its figures are those that reading it again would have come to."""
     first, second = await sync(shelf, database), await sync(shelf, database)
     assert (first.status, first.counts.created) == (RunStatus.COMPLETE, 2)
-    assert (second.status, second.read, second.bytes, shelf.sent) == (RunStatus.SKIPPED, 0, 0, 1)
+    assert (second.status, second.read, second.counts, second.bytes, shelf.sent) == (RunStatus.COMPLETE, 2, Counts(unchanged=2), 0, 1)
+    second.check_accounting()
     assert codes(second) == ["not-modified"]
     assert await quantities(database) == {"a": 1, "b": 2}
     async with open_queries(f"sqlite:///{database}") as queries:
-        assert [row.record.status for row in await queries.runs("acme")] == [RunStatus.SKIPPED, RunStatus.COMPLETE]
+        assert [row.record.status for row in await queries.runs("acme")] == [RunStatus.COMPLETE, RunStatus.COMPLETE]
 
 
 async def test_a_new_version_is_read(shelf: Shelf, database: Path) -> None:
@@ -121,7 +128,7 @@ async def test_a_new_version_is_read(shelf: Shelf, database: Path) -> None:
     await sync(shelf, database)
     shelf.documents["stock"] = (SECOND, "v2")
     changed, again = await sync(shelf, database), await sync(shelf, database)
-    assert (changed.status, changed.counts.updated, again.status) == (RunStatus.COMPLETE, 1, RunStatus.SKIPPED)
+    assert (changed.counts.updated, was_read(changed), was_read(again)) == (1, True, False)
     assert await quantities(database) == {"a": 1, "b": 3}
 
 
@@ -138,7 +145,7 @@ async def test_a_document_without_a_version_is_always_read(shelf: Shelf, databas
     """One document that cannot be known again spoils the checkpoint of all."""
     shelf.documents["more"] = (b"sku,qty\nc,3\n", None)
     await sync(shelf, database)
-    assert (await sync(shelf, database)).status is RunStatus.COMPLETE
+    assert was_read(await sync(shelf, database))
 
 
 async def test_refetch_reads_what_is_unchanged(shelf: Shelf, database: Path) -> None:
@@ -162,13 +169,13 @@ async def test_refetch_reads_what_is_unchanged(shelf: Shelf, database: Path) -> 
 async def test_what_decides_the_items_voids_the_checkpoint(shelf: Shelf, database: Path, more: dict[str, Any]) -> None:
     """The same bytes are read again when something else would become of them, or when they may be others."""
     await sync(shelf, database)
-    assert (await sync(shelf, database, **more)).status is RunStatus.COMPLETE
+    assert was_read(await sync(shelf, database, **more))
 
 
 async def test_a_new_password_does_not_void_the_checkpoint(shelf: Shelf, database: Path) -> None:
     """Who changes a password gets the same file."""
     await sync(shelf, database)
-    assert (await sync(shelf, database, "shelf://user:two@shelf/stock?token=a")).status is RunStatus.SKIPPED
+    assert not was_read(await sync(shelf, database, "shelf://user:two@shelf/stock?token=a"))
 
 
 async def test_a_failed_run_leaves_the_checkpoint(shelf: Shelf, database: Path) -> None:
@@ -177,14 +184,14 @@ async def test_a_failed_run_leaves_the_checkpoint(shelf: Shelf, database: Path) 
     shelf.documents["stock"] = (b"<html><title>Login</title>", "v2")
     assert (await sync(shelf, database)).status is RunStatus.ERROR
     shelf.documents["stock"] = (FIRST, "v1")
-    assert (await sync(shelf, database)).status is RunStatus.SKIPPED
+    assert not was_read(await sync(shelf, database))
     assert await quantities(database) == {"a": 1, "b": 2}
 
 
 async def test_a_dry_run_neither_uses_nor_leaves_a_checkpoint(shelf: Shelf, database: Path) -> None:
     """A dry run reads the source whatever is known, and the next run reads it too."""
     await sync(shelf, database, dry_run=True)
-    assert (await sync(shelf, database)).status is RunStatus.COMPLETE
+    assert was_read(await sync(shelf, database))
     assert (await sync(shelf, database, dry_run=True)).counts.unchanged == 2
 
 
@@ -192,8 +199,19 @@ async def test_a_connector_that_changes_its_mind_is_found_out(shelf: Shelf, data
     """Not modified after a document was yielded would drop what was read: it is an error of the program."""
     await sync(shelf, database)
     shelf.late = True
-    with pytest.raises(InternalError, match="yielded a document and then said not modified"):
+    with pytest.raises(InternalError, match="said not modified of what it yielded"):
         await sync(shelf, database)
+
+
+async def test_the_figures_of_an_unchanged_source_are_those_of_reading_it_again(shelf: Shelf, database: Path) -> None:
+    """Duplicates, skipped and rejected records count as they did; how often a run finds it unchanged makes no difference."""
+    shelf.documents["stock"] = (b"sku,qty\na,1\nb,2\nb,3\nc,many\nsku,qty\n" + b"".join(b"x%d,1\n" % n for n in range(20)), "v1")
+    first = await sync(shelf, database)
+    assert (first.read, first.counts.created, first.counts.duplicate, first.rejected, first.skipped) == (25, 22, 1, 1, 1)
+    read_again = await sync(shelf, database, refetch=True)
+    for record in [await sync(shelf, database) for _ in range(2)]:
+        figures = (record.read, record.counts, record.rejected, record.skipped)
+        assert figures == (read_again.read, read_again.counts, read_again.rejected, read_again.skipped)
 
 
 async def test_what_the_connector_tells_is_in_the_record(shelf: Shelf, database: Path) -> None:

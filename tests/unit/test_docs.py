@@ -67,8 +67,8 @@ INNER: dict[str, type[Any]] = {"guard": GuardLimits, "transport": Transport, "pa
 def known_names() -> set[str]:
     """Return every camelCase name that a page may put in backticks."""
     shown = {"availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
-    models = (Feed, FieldRow, *INNER.values())
-    return set().union(*map(aliases, models)) | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
+    names = {name for model in (Feed, FieldRow, *INNER.values()) for name in aliases(model)}
+    return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
 
 
 @each_page
