@@ -10,10 +10,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from connectors.web.body import Body, Content
-from connectors.web.client import get, open_session
+from connectors.web.body import Body, Content, length_of
+from connectors.web.client import READ_BUFFER_BYTES, open_session
 from connectors.web.coding import coding_of
 from connectors.web.errors import http_date
+from connectors.web.oauth import get_authorised
 from connectors.web.request import addressed
 from connectors.web.validators import Validators, conditions, contradicts, goes_on, validators_of
 from connectors.wire.pace import OneDocument
@@ -60,12 +61,12 @@ async def _ask(session: aiohttp.ClientSession, source: Source) -> aiohttp.Client
     """Ask for the document if it is another than the last run read; raises `NotModified` when it is not."""
     known = source.known.get(source.name) if len(source.known) == 1 else None
     asked = conditions(known) if known is not None else {}
-    response = await get(session, source, headers=asked, accept=(304,) if asked else ())
+    response = await get_authorised(session, source, headers=asked, accept=(304,) if asked else ())
     if known is not None and response.status == 304:
         response.close()
         if not contradicts(response.headers, known):
             raise NotModified(f"{source.name}: unchanged since the last complete run, says the server (304)")
-        response = await get(session, source)
+        response = await get_authorised(session, source)
     _check_head(response, source, known)
     return response
 
@@ -98,6 +99,7 @@ def _document(session: aiohttp.ClientSession, response: aiohttp.ClientResponse, 
         content_type=response.content_type if "Content-Type" in headers else None,
         charset=response.charset,
         version=validators.version,
+        buffer_bytes=READ_BUFFER_BYTES,
     )
     return document, content
 
@@ -118,7 +120,7 @@ class _Rest:
     async def open(self, offset: int) -> Body:
         """Ask for the bytes from `offset` on; raises `Retry` when what comes cannot be proven to be their rest."""
         headers = {"Range": f"bytes={offset}-", "If-Range": self.proof} if offset else {}
-        response = await get(self.session, self.source, headers=headers, accept=(206, 416))
+        response = await get_authorised(self.session, self.source, headers=headers, accept=(206, 416))
         body = self._rest(response, offset)
         if body is None:
             response.close()
@@ -130,20 +132,16 @@ class _Rest:
 
     def _rest(self, response: aiohttp.ClientResponse, offset: int) -> Body | None:
         now = validators_of(response.headers)
-        if now.coding != self.validators.coding:
+        # A server that knows ranges but not If-Range sends the rest of whatever it has now: the validator has to be in its answer.
+        if (
+            self.proof not in (now.etag, now.modified)
+            or now.etag not in (None, self.validators.etag)
+            or now.coding != self.validators.coding
+        ):
             return None
         if response.status == 206:
             total = goes_on(response.headers, offset, self.total)
-            # A 206 need not repeat the validators that If-Range was true for; those it gives have to be the same.
-            if total is None or not self._agrees(now):
-                return None
-            return Body(response, self.source, begun=offset, left=total - offset)
-        if response.status == 200 and now.range_condition == self.proof:
-            length = Body(response, self.source).promised
-            if None in (length, self.total) or length == self.total:
-                return Body(response, self.source, left=self.total, skip=offset)
+            return None if total is None else Body(response, self.source, begun=offset, left=total - offset)
+        if response.status == 200 and (None in (self.total, length := length_of(response)) or length == self.total):
+            return Body(response, self.source, left=self.total, skip=offset)
         return None
-
-    def _agrees(self, now: Validators) -> bool:
-        before = self.validators
-        return now.etag in (None, before.etag) and (now.modified in (None, before.modified) or before.exact)
