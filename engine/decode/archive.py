@@ -71,10 +71,11 @@ class Archive:
             listed = self._check_end()
             with zipfile.ZipFile(self._spool) as directory:
                 members = directory.infolist()
-        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, *FAULTS) as error:
+        except (zipfile.BadZipFile, NotImplementedError, struct.error, *FAULTS) as error:
             raise translate(error, self._name, "zip") from None
         # An archive cut right behind a member that is an archive itself ends in a directory too, but not in its own.
-        if listed != len(members) or (members and min(member.header_offset for member in members) > 0):
+        starts = [member.header_offset for member in members] or [0]
+        if listed != len(members) or min(starts) != 0 or max(starts) > self._size:
             raise translate(Damaged("its directory does not describe all of it"), self._name, "zip")
         if sum(member.compress_size for member in members) > self._size:
             raise RefuseRun(f"{self._name} is a zip whose members overlap, as in a decompression bomb: nothing was applied")
@@ -199,11 +200,17 @@ def printable(name: str) -> str:
 
 
 def _is_clutter(name: str) -> bool:
-    return "__MACOSX" in name.split("/")[:-1] or name.rpartition("/")[2].startswith(".")
+    *folders, last = _parts(name)
+    return not last or last.startswith(".") or "__MACOSX" in folders
 
 
 def _fits(name: str, pattern: str | None) -> bool:
-    return pattern is None or fnmatchcase(name, pattern) or fnmatchcase(name.rpartition("/")[2], pattern)
+    return pattern is None or fnmatchcase(name, pattern) or fnmatchcase(_parts(name)[-1], pattern)
+
+
+def _parts(name: str) -> list[str]:
+    # Programs for Windows have been writing their own separator, against the format's rules, for thirty years.
+    return name.replace("\\", "/").split("/")
 
 
 def _refuse_unreadable(member: zipfile.ZipInfo, label: str) -> None:

@@ -30,7 +30,7 @@ _HOPELESS: Final = ("memory", "dictionary")
 
 def translate(error: Exception, name: str, packing: str) -> Retry | RefuseRun:
     """Return what an error of `FAULTS` means for the run."""
-    if any(word in str(error).lower() for word in _HOPELESS):
+    if isinstance(error, NotImplementedError) or any(word in str(error).lower() for word in _HOPELESS):
         return RefuseRun(
             f"{name} is {packing} data that cannot be unpacked here ({error}): nothing was applied; ask the supplier to pack it with "
             "the default settings"

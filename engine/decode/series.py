@@ -22,6 +22,9 @@ else:
 _MEMORY: Final = 128 * 1024**2
 """The window that unpacking may hold: twice what `xz -9` needs, and what `zstd` itself allows without being asked."""
 
+_SLICE: Final = 64 * 1024
+"""How much a member is given at once: it hands back what is not its own, a copy for each member in files of tiny members."""
+
 
 class Unpacking(Protocol):
     """Unpack one member, as the standard library's decompressors do.
@@ -73,6 +76,10 @@ class Series:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield what `data` stands for in non-empty pieces of at most `CHUNK_BYTES`, each unpacked when it is asked for."""
+        for start in range(0, len(data), _SLICE):
+            yield from self._feed(data[start : start + _SLICE])
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
         while member := self._member or self._begin(data):
             if self._head:
                 data, self._head = self._head, b""
