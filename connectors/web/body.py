@@ -22,6 +22,11 @@ _LINGER_SECONDS: Final = 0.25
 """How long reads are gathered into one chunk: small reads cost, but what a slow source has sent should flow."""
 
 
+def length_of(response: aiohttp.ClientResponse) -> int | None:
+    """Return how many bytes a response promises to send, None when it does not say (RFC 9112, section 6.3)."""
+    return None if "Transfer-Encoding" in response.headers else response.content_length
+
+
 class Body(AsyncIterator[bytes]):
     """Iterate one response's bytes as they were sent; raises `Retry` unless the server sent all it promised.
 
@@ -33,9 +38,8 @@ class Body(AsyncIterator[bytes]):
     def __init__(self, response: aiohttp.ClientResponse, source: Source, *, begun: int = 0, left: int | None = None, skip: int = 0) -> None:
         self._response = response
         self._content = response.content
-        chunked = "Transfer-Encoding" in response.headers
-        self.promised = left if left is not None else None if chunked else response.content_length
-        self._framed = chunked or self.promised is not None
+        self.promised = left if left is not None else length_of(response)
+        self._framed = "Transfer-Encoding" in response.headers or self.promised is not None
         # Kept because the response lets go of its connection the moment the body ends, well or not.
         self._protocol = response.connection.protocol if response.connection is not None else None
         self._source = source

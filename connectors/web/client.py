@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from yarl import URL
 
 MAX_REDIRECTS: Final = 5
+READ_BUFFER_BYTES: Final = 2 * CHUNK_BYTES
+"""What the client library holds of a body at most before it stops reading from the socket: twice what it is told to."""
 
 _CLOSE_SECONDS: Final = 2.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
