@@ -57,7 +57,7 @@ class _Found:
 async def _fetch(source: Source) -> AsyncIterator[AsyncIterator[Document]]:
     check_url(source)
     found = await anyio.to_thread.run_sync(_find, source, datetime.now(UTC))
-    if source.known == {file.name: _version(file.facts) for file in found}:
+    if dict(source.known) == {file.name: _version(file.facts) for file in found}:
         raise NotModified(f"{source.name}: nothing was written since the last complete run")
     documents = _Documents(source, found)
     try:
