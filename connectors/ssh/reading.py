@@ -176,12 +176,13 @@ class _Stretch:
     async def _fill(self, block: _Block) -> None:
         left = block.size
         while left and not block.ended:
-            piece = await self._session.read(self._file, block.offset + block.size - left, left)
+            asked = min(left, self._block_bytes)
+            piece = await self._session.read(self._file, block.offset + block.size - left, asked)
             block.pieces.append(piece)
             left -= len(piece)
             # No bytes before the end that the server told are checked like any other early end, by who counts them.
             block.ended = not piece
-            if piece and left:
+            if 0 < len(piece) < asked:
                 # It gives less than it is asked for: from now on it is asked for no more than it gives.
                 self._block_bytes = max(_LEAST_BLOCK_BYTES, min(self._block_bytes, len(piece)))
 
