@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -181,10 +182,10 @@ def _value_reader(row: FieldRow, feed: Feed, numbers: NumberReader, position: in
         "grams": convert.read_weight(numbers, "g"),
         "weight": convert.read_weight(numbers, feed.weight_unit),
         "images": lambda text: _read_images(row, text),
-        "tags": lambda text: convert.dump_json(convert.split_list(text, row.seperator or ",")),
+        "tags": lambda text: convert.dump_json(_read_list(text, row.seperator or ",")),
         "options": _read_options,
         "option": lambda text: convert.dump_json([{"name": row.option_name or row.name, "value": text, "position": position}]),
-        "metaFields": lambda text: convert.dump_json({row.option_name or row.name: text}),
+        "metaFields": lambda text: _read_meta_fields(row, text),
     }
     if ATTRIBUTES.get(purpose, ATTRIBUTES["name"]).kind is Kind.MONEY:
         return _price_reader(row, numbers)
@@ -243,8 +244,33 @@ def _read_operand(operator: str, cell: str, numbers: NumberReader) -> Decimal:
 
 
 def _read_images(row: FieldRow, text: str) -> str:
-    urls = convert.split_list(text, row.seperator)
+    urls = _read_list(text, row.seperator)
     return convert.dump_json([convert.clean_image_url(url) for url in urls] if row.normalize_image_url else urls)
+
+
+def _read_list(text: str, separator: str | None) -> list[str]:
+    """Read a cell that lists texts: a JSON list, which is how a list inside JSON arrives, or texts with a separator between them."""
+    if text[:1] != "[" or text[-1:] != "]":
+        return convert.split_list(text, separator)
+    try:
+        # The digits of a number are its text.
+        found = json.loads(text, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return convert.split_list(text, separator)
+    if not all(isinstance(entry, str) for entry in found):
+        raise RejectRecord("is a JSON list that holds more than texts and numbers")
+    return [entry.strip() for entry in found if entry.strip()]
+
+
+def _read_meta_fields(row: FieldRow, text: str) -> str:
+    """Read one meta field under the row's name; a JSON object in a row without a name for it is all of them."""
+    if row.option_name is None and text[:1] == "{":
+        try:
+            fields = orjson.loads(text)
+            return convert.dump_json(fields)
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            pass
+    return convert.dump_json({row.option_name or row.name: text})
 
 
 def _read_options(text: str) -> str:

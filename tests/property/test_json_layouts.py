@@ -87,7 +87,7 @@ def rows_of(mapper: JsonMapper, batches: list[Batch]) -> list[dict[str, str]]:
 
 def expected(row: dict[str, JsonValue]) -> dict[str, str]:
     """Return the cells an item should have: its leaves by their ways."""
-    flat = {name: value for name, value in row.items() if not isinstance(value, dict)}
+    flat: dict[str, object] = {name: value for name, value in row.items() if not isinstance(value, dict)}
     flat |= {f"{name}.{inner}": leaf for name, value in row.items() if isinstance(value, dict) for inner, leaf in value.items()}
     texts = {name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":")) for name, value in flat.items()}
     return {name: text for name, text in texts.items() if text not in ("", "null")}
