@@ -33,7 +33,8 @@ def test_each_member_is_a_document(method: int, step: int) -> None:
 @pytest.mark.parametrize(
     ("pattern", "chosen"),
     [(None, ["a/stock.csv", "b/stock.csv", "b/prices.xml", "c\\x.txt"]), ("stock.csv", ["a/stock.csv", "b/stock.csv"]),
-     ("b/*", ["b/stock.csv", "b/prices.xml"]), ("x.txt", ["c\\x.txt"]), ("*.xml", ["b/prices.xml"]), ("a/stock.csv", ["a/stock.csv"]), ("[ab]/s*", ["a/stock.csv", "b/stock.csv"])],
+     ("b/*", ["b/stock.csv", "b/prices.xml"]), ("x.txt", ["c\\x.txt"]),
+     ("*.xml", ["b/prices.xml"]), ("a/stock.csv", ["a/stock.csv"]), ("[ab]/s*", ["a/stock.csv", "b/stock.csv"])],
 )  # fmt: skip
 def test_members_are_chosen_by_a_pattern(pattern: str | None, chosen: list[str]) -> None:
     """It is held against the whole name and its last part, whatever the machine's habits with upper case."""
