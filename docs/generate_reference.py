@@ -152,7 +152,7 @@ def _http_statuses() -> str:
 
 
 def _http_transport() -> str:
-    known = {"connect": "15", "idle": "60", "reason": "..."}
+    known = {"connect": "15", "idle": "60", "reason": "...", "proxy": "..."}
     texts: dict[tuple[str, str], None] = {}
     for _, fate, text in http_errors._TRANSPORT:
         texts[text.replace("{connect:g}", known["connect"]).replace("{idle:g}", known["idle"]).format(**known), _fate(fate)] = None
