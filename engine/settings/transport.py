@@ -166,9 +166,17 @@ def _request(feed: Feed) -> Request:
         token_url=transport.token_url,
         scope=transport.scope,
         proxy=_secret(feed.proxy_url) if feed.use_proxy is not False else None,
-        paging=Paging(**feed.pagination.model_dump()) if feed.pagination else None,
+        paging=_paging(feed),
         requests_per_second=transport.requests_per_second,
     )
+
+
+def _paging(feed: Feed) -> Paging | None:
+    if feed.pagination is None:
+        return None
+    paging = Paging(**feed.pagination.model_dump())
+    # The items that are counted have to be those that are read.
+    return paging if paging.items_path is not None else replace(paging, items_path=feed.json_root)
 
 
 def _secret(text: str | None) -> Secret | None:

@@ -13,6 +13,8 @@ from connectors.web.links import parse_links
 from connectors.web.pages import Page, quoted, read_page
 from connectors.web.walking import Census, Step, Walk, has_query, set_query
 from engine.errors import ConfigError, RefuseRun, Retry
+from engine.feed import build_feed
+from engine.settings.transport import locate
 from engine.source import Paging, Request, RequestParameter, Secret, Source
 
 HOME = "https://api.example/v1/items?limit=2"
@@ -305,6 +307,16 @@ def test_a_cursor_is_sent_or_followed(cursor: str, parameter: str | None, expect
     step = after(Paging("cursor", parameter=parameter, cursor_path="next"), page(cursor=cursor))
     assert step is not None
     assert step.url == expected
+
+
+def test_the_items_that_are_counted_are_those_that_are_read() -> None:
+    """A feed that says where its records are need not say it again for its pages."""
+    settings = {"pagination.style": "page", "jsonRoot": "data.list"}
+    paths = []
+    for more in ({}, {"pagination.itemsPath": "other"}):
+        paging = locate(build_feed("acme", settings | more), HOME).request.paging
+        paths.append(paging.items_path if paging is not None else None)
+    assert paths == ["data.list", "other"]
 
 
 def test_where_each_style_begins() -> None:
