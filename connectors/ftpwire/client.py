@@ -19,7 +19,7 @@ import aioftp
 import anyio
 from aioftp.common import Code, SSLSessionBoundContext
 
-from connectors.ftpwire.data import DataChannel, streams
+from connectors.ftpwire.data import DataChannel, let_go, protect, streams
 from connectors.ftpwire.errors import Phase, explained
 from connectors.ftpwire.listing import Listing, parse_list, parse_mlsd, server_time
 from connectors.ftpwire.target import wire
@@ -34,7 +34,6 @@ _UNSUPPORTED: Final = ("500", "501", "502", "504", "202")
 _MAX_REPLY_LINES: Final = 2000
 _MAX_LISTING_BYTES: Final = 64 * 1024 * 1024
 _LAST_WORDS_SECONDS: Final = 1.0
-_CLOSE_SECONDS: Final = 2.0
 _EPSV: Final = re.compile(r"\((.)\1\1(\d{1,5})\1\)")
 _PASV: Final = re.compile(r"\d{1,3},\d{1,3},\d{1,3},\d{1,3},(\d{1,3}),(\d{1,3})")
 
@@ -79,9 +78,9 @@ class FtpClient(aioftp.Client):
         """Connect, secure the connection as the URL says, log in, enter the folder."""
         with explained(self._source, Phase.GREETING):
             await self.connect(self._target.host, self._target.port)
-        if self._target.security == "explicit":
+        if self._context is not None and self._target.security == "explicit":
             with explained(self._source, Phase.TLS):
-                await self._secure()
+                await self._secure(self._context)
         with explained(self._source, Phase.LOGIN):
             await self._log_in()
         if self._context is not None:
@@ -151,7 +150,7 @@ class FtpClient(aioftp.Client):
 
     async def transfer(self, command: str, offset: int = 0) -> DataChannel:
         """Open a data connection and send the command for it; the errors are the client library's."""
-        sock = await self._data_socket()
+        channel = DataChannel(*await streams(await self._data_socket()))
         try:
             if offset:
                 await self.command(f"REST {offset}", "350")
@@ -159,11 +158,12 @@ class FtpClient(aioftp.Client):
             await self.command(command)
             if self._context is None:
                 await self.command(None, "1xx")
-                return DataChannel(*await streams(sock))
-            return await self._protected(sock)
+            else:
+                await self._answered_and_protected(channel)
         except BaseException:
-            sock.close()
+            await channel.aclose()
             raise
+        return channel
 
     async def finished(self) -> None:
         """Await the reply that the transfer is complete; the errors are the client library's."""
@@ -177,35 +177,30 @@ class FtpClient(aioftp.Client):
         writer = self._stream.writer
         if not writer.is_closing():
             writer.write(b"QUIT\r\n")
-        writer.transport.abort()
-        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-            try:
-                await writer.wait_closed()
-            except OSError:
-                """It is closed all the same."""
+        await let_go(writer)
 
     async def _open_connection(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         # The library's own would resolve the name and connect by itself: here the egress policy decides what is connected to.
         sock = await open_socket(host, port, self._source)
-        try:
-            # During a long transfer nothing is said here, and routers forget connections that are silent.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self._peer = sock.getpeername()[0]
-            context = self._context if self._target.security == "implicit" else None
-            with anyio.fail_after(self._source.patience.connect):
-                return await streams(sock, context, host)
-        except BaseException:
-            sock.close()
-            raise
+        # During a long transfer nothing is said here, and routers forget connections that are silent.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._peer = sock.getpeername()[0]
+        reader, writer = await streams(sock)
+        if self._context is not None and self._target.security == "implicit":
+            try:
+                await protect(writer, self._context, host, self._source.patience.connect)
+            except BaseException:
+                await let_go(writer)
+                raise
+        return reader, writer
 
-    async def _secure(self) -> None:
+    async def _secure(self, context: ssl.SSLContext) -> None:
         await self.command("AUTH TLS", "234")
         with anyio.move_on_after(0):
             # Whatever arrived behind the answer is not protected: it could be replies of somebody in between.
             if await self.stream.reader.read(1):
                 raise RefuseRun(f"{self._source.name}: the server, or somebody in between, sent words ahead of TLS; ask the supplier")
-        with anyio.fail_after(self._source.patience.connect):
-            await self.stream.start_tls(self._context or ssl.create_default_context(), self._target.host)
+        await protect(self.stream.writer, context, self._target.host, self._source.patience.connect)
 
     async def _log_in(self) -> None:
         code, _ = await self.command(f"USER {self._target.user}", ("230", "331"))
@@ -242,13 +237,9 @@ class FtpClient(aioftp.Client):
             raise ValueError("no port in the reply")
         return port
 
-    async def _protected(self, sock: socket.socket) -> DataChannel:
-        """Await the handshake on the data connection and the command's answer at the same time."""
-        control = self.stream.writer.get_extra_info("ssl_object")
-        # Bound to the login's session: most servers take a data connection only from who has proven to know its key.
-        bound = SSLSessionBoundContext(ssl.PROTOCOL_TLS_CLIENT, context=control.context, session=control.session)
+    async def _answered_and_protected(self, channel: DataChannel) -> None:
+        """Await the command's answer and the handshake on the data connection at the same time."""
         failures: list[Exception] = []
-        opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
         async def answer() -> None:
             try:
@@ -260,19 +251,24 @@ class FtpClient(aioftp.Client):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(answer)
             try:
-                with anyio.fail_after(self._source.patience.connect):
-                    opened.append(await streams(sock, bound, self._target.host))
+                await channel.protect(self._bound_context(), self._target.host, self._source.patience.connect)
             except OSError as error:
                 failures.append(error)
         if not failures:
-            return DataChannel(*opened[0])
-        if opened:
-            await DataChannel(*opened[0]).aclose()
+            return
         if not isinstance(failures[0], aioftp.AIOFTPException):
             # The handshake failed after the answer: the server will say why (522, 425) in a moment.
             with anyio.move_on_after(_LAST_WORDS_SECONDS):
                 await self.command(None, "226")
         raise failures[0]
+
+    def _bound_context(self) -> ssl.SSLContext:
+        """Return a context that resumes the login's TLS session: most servers take a data connection only from who holds its key."""
+        control: ssl.SSLObject = self.stream.writer.get_extra_info("ssl_object")
+        session = control.session
+        if session is None:
+            return control.context
+        return SSLSessionBoundContext(ssl.PROTOCOL_TLS_CLIENT, context=control.context, session=session)
 
     async def command(  # type: ignore[override]
         self,

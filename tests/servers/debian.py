@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import anyio
 import pytest
 
 UNPACKED: Final = Path(__file__).parents[2] / ".servers" / "root"
@@ -50,9 +51,10 @@ class FtpServer:
     inside: str
     log: Path
 
-    def commands(self, verb: str) -> int:
-        """Return how often the log shows a command of a client; 0 where the server does not log them."""
-        return len(re.findall(rf'command: Client "[^"]*", "{verb}\b', self.log.read_text(errors="replace")))
+    async def count(self, verb: str) -> int:
+        """Return how often the log shows a command of a client."""
+        text = await anyio.Path(self.log).read_text(errors="replace")
+        return len(re.findall(rf'command: Client "[^"]*", "{verb}\b', text))
 
 
 def program(path: str) -> Path:

@@ -210,15 +210,15 @@ def known_line(key: asyncssh.SSHKey, host: str, marker: str = "") -> str:
 
 @asynccontextmanager
 async def ssh_server(
-    shelf: Shelf | None = None, door: Door | None = None, *, host_keys: Sequence[asyncssh.SSHKey] | None = None, **options: Any
+    shelf: Shelf | None = None, door: Door | None = None, *, host_keys: Sequence[asyncssh.SSHKey] | None = None, at: int = 0, **options: Any
 ) -> AsyncIterator[SshServer]:
-    """Serve a shelf behind a door; `options` are those of asyncssh's server."""
+    """Serve a shelf behind a door, on port `at` or any; `options` are those of asyncssh's server."""
     shelf, door = shelf or Shelf(), door or Door()
     host_keys = host_keys or [key("host")]
     if "process_factory" not in options:
         options.setdefault("sftp_factory", lambda channel: _Sftp(channel, shelf))
     listener = await asyncssh.listen(
-        "127.0.0.1", 0, config=None, server_factory=lambda: _Server(door), server_host_keys=list(host_keys), gss_host=None, **options
+        "127.0.0.1", at, config=None, server_factory=lambda: _Server(door), server_host_keys=list(host_keys), gss_host=None, **options
     )
     try:
         yield SshServer(listener.get_port(), host_keys[0], shelf, door)
