@@ -123,9 +123,8 @@ class Archive:
         *_, name_length, extra_length = _LOCAL.unpack(header)
         offset = member.header_offset + _LOCAL.size + name_length + extra_length
         end = offset + member.compress_size
+        self._spool.seek(offset)
         while offset < end:
-            # Found anew for each piece: an archive within this one may be read from elsewhere in between.
-            self._spool.seek(offset)
             piece = self._spool.read(min(CHUNK_BYTES, end - offset))
             if not piece:
                 raise Damaged("its data ends early")

@@ -11,7 +11,6 @@ import zlib
 from itertools import pairwise
 
 import pytest
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from engine.contracts import DocumentFacts
 from engine.decode import Decoder, Decoding, Ended, Opened
 from engine.decode.magic import cut_packing, packing_of
 from engine.errors import RefuseRun, Retry
+from tests.unit.decode_parts import zstd
 
 SERIES = ("gzip", "bzip2", "xz", "zstd")
 

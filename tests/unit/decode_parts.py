@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 
 from engine.contracts import DocumentFacts
 from engine.decode import Decoder, Decoding, Ended, Opened
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+__all__ = ["ROWS", "archive", "names", "read", "zstd"]
 
 ROWS = b"sku;stock\r\n" + b"".join(b"A-%d;%d\r\n" % (number, number % 7) for number in range(2000))
 

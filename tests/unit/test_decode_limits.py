@@ -12,12 +12,11 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from backports import zstd
 
 from engine.contracts import DocumentFacts
 from engine.decode import Decoder, Decoding
 from engine.errors import RefuseRun
-from tests.unit.decode_parts import archive, names, read
+from tests.unit.decode_parts import archive, names, read, zstd
 
 MIB = 1024 * 1024
 

@@ -8,13 +8,12 @@ import lzma
 from collections.abc import Callable
 
 import pytest
-from backports import zstd
 
 from engine.contracts import DocumentFacts
 from engine.decode import Decoder, Decoding, Ended, Opened
 from engine.errors import InternalError, RefuseRun, Retry
 from engine.feed import build_feed
-from tests.unit.decode_parts import ROWS, archive, read
+from tests.unit.decode_parts import ROWS, archive, read, zstd
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
