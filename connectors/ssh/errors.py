@@ -24,6 +24,7 @@ class Missing(RefuseRun):
 
 FAILURES: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
     # The first entry that fits counts, so each class stands before its bases.
+    (asyncssh.HostKeyNotVerifiable, RefuseRun, "shows a host key or certificate that is not to be trusted ({reason}); ask the supplier"),
     (asyncssh.ProtocolNotSupported, RefuseRun, "speaks SSH version 1 only, which is broken; the supplier has to update the server"),
     (asyncssh.MACError, Retry, f"sent data that was damaged on its way; {LATER}"),
     (asyncssh.CompressionError, Retry, f"sent data that was damaged on its way; {LATER}"),

@@ -149,8 +149,10 @@ class _Stretch:
 
     async def aclose(self) -> None:
         self._forget()
-        with anyio.move_on_after(_CLOSE_SECONDS):
-            await self._session.close(self._file)
+        # One that did not end well goes with its session, which may not answer any more.
+        if self.facts_at_end is not None:
+            with anyio.move_on_after(_CLOSE_SECONDS):
+                await self._session.close(self._file)
 
     def _ask(self) -> None:
         while len(self._blocks) < self._source.ssh.max_requests and not self._ended and (self._end is None or self._next < self._end):
@@ -196,7 +198,8 @@ class _Stretch:
             received = line.received - before
             self._pace.note(received, monotonic() - asked)
             if not block.done.is_set() and received < _SILENCE_BYTES:
-                raise Retry(f"{self._source.name}: sent nothing for {idle:g} s: {LATER}")
+                sent = "nothing" if not received else f"only {received} bytes"
+                raise Retry(f"{self._source.name}: sent {sent} for {idle:g} s: {LATER}")
         if block.failure is not None:
             raise block.failure
         return block

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from aiohttp import web
 
 from connectors.file import FileConnector
 from connectors.http import HttpConnector
+from connectors.sftp import SftpConnector
 from engine.document import Document
-from engine.source import Source, parse_location
+from engine.source import Source, Ssh, parse_location
 from plugins.conformance.connector import CHECKS, ConnectorCase, ConnectorCheck
+from tests.servers.ssh import File, Shelf, ssh_server
 
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(200_000))
 
@@ -39,6 +42,15 @@ async def http_case() -> AsyncIterator[ConnectorCase]:
 
 
 @pytest.fixture
+async def sftp_case() -> AsyncIterator[ConnectorCase]:
+    """Give the SFTP connector with a server that wants a password and has one file."""
+    async with ssh_server(Shelf({"/stock.csv": File(BODY)})) as server:
+        found, missing = parse_location(server.url("/stock.csv")), parse_location(server.url("/missing.csv"))
+        ssh = Ssh(host_key=server.fingerprint)
+        yield ConnectorCase(SftpConnector(), replace(found, ssh=ssh), BODY, replace(missing, ssh=ssh))
+
+
+@pytest.fixture
 def file_case(tmp_path: Path) -> ConnectorCase:
     """Give the file connector with a file that is there and one that is not."""
     path = tmp_path / "stock.csv"
@@ -50,6 +62,12 @@ def file_case(tmp_path: Path) -> ConnectorCase:
 async def test_the_http_connector_keeps_the_contract(check: ConnectorCheck, http_case: ConnectorCase) -> None:
     """Every rule of the kit holds for HTTP."""
     await check(http_case)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_the_sftp_connector_keeps_the_contract(check: ConnectorCheck, sftp_case: ConnectorCase) -> None:
+    """Every rule of the kit holds for SFTP."""
+    await check(sftp_case)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
