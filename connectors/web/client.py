@@ -44,7 +44,6 @@ READ_BUFFER_BYTES: Final = 2 * CHUNK_BYTES
 
 _CLOSE_SECONDS: Final = 2.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
 
 
 @asynccontextmanager
@@ -170,12 +169,8 @@ async def _ask(session: aiohttp.ClientSession, source: Source, hop: _Hop) -> aio
 
 def _next(source: Source, hop: _Hop, location: str) -> _Hop:
     """Return the hop a redirect points to; a redirect that cannot be followed, or not in safety, is refused."""
-    try:
-        url = hop.url.join(wire_url(location))
-        followed = url.scheme in _DEFAULT_PORTS and bool(url.host) and url.port is not None and url.user is None
-    except ValueError:
-        followed = False
-    if not followed:
+    url = _target(hop.url, location)
+    if url is None:
         raise RefuseRun(f"{source.name}: redirects to an address that cannot be followed; use the address that finally serves the file")
     if (hop.url.scheme, url.scheme) == ("https", "http"):
         raise RefuseRun(
@@ -184,6 +179,14 @@ def _next(source: Source, hop: _Hop, location: str) -> _Hop:
         )
     further = replace(hop, url=url)
     return further if _same_keeper(hop.url, url) else further.without_secrets()
+
+
+def _target(base: URL, location: str) -> URL | None:
+    try:
+        url = base.join(wire_url(location))
+        return url if url.scheme in ("http", "https") and url.host and url.port is not None and url.user is None else None
+    except ValueError:
+        return None
 
 
 def _same_keeper(one: URL, other: URL) -> bool:
@@ -201,7 +204,7 @@ def _check_literal(url: URL, target: Source) -> None:
         literal = ip_address(url.host or "")
     except ValueError:
         return
-    check_address(str(literal), target)
+    check_address(str(literal), target, host=str(literal))
 
 
 def _session(source: Source, agent: str, context: ssl.SSLContext | None) -> aiohttp.ClientSession:
@@ -263,7 +266,7 @@ class _SocketFactory:
 
     def __call__(self, address: tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[object, ...]]) -> socket.socket:
         family, kind, protocol, _, where = address
-        check_address(str(where[0]), self._source)
+        check_address(str(where[0]), self._source, host=str(where[0]))
         return socket.socket(family, kind, protocol)
 
 

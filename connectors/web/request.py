@@ -76,10 +76,12 @@ def secret_headers(source: Source) -> list[tuple[str, str]]:
 
     Raises `ConfigError` for what cannot be sent, such as a line break in a value. Credentials of `oauth2` are not made here.
     """
-    headers = [
-        _parameter(source, parameter.name, parameter.value) for parameter in source.request.parameters if parameter.place == "header"
-    ]
-    return [*_credentials(source), *headers]
+    credentials = _credentials(source)
+    rows = [_parameter(source, row.name, row.value) for row in source.request.parameters if row.place == "header"]
+    twice = {name.lower() for name, _ in credentials} & {name.lower() for name, _ in rows}
+    if twice:
+        raise ConfigError(f"{source.name}: the header {', '.join(twice)} is set by the credentials and by a parameter; keep one of them")
+    return [*credentials, *rows]
 
 
 def proxy_of(source: Source) -> tuple[URL, str | None] | None:

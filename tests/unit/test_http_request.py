@@ -98,6 +98,14 @@ def test_a_token_that_is_missing_is_a_setting_that_cannot_work(auth: Literal["be
         secret_headers(_source(request=Request(auth=auth)))
 
 
+def test_credentials_are_given_once() -> None:
+    """Two `Authorization` headers would leave it to the server which of them counts."""
+    request = Request(parameters=(_row("authorization", "Bearer hush", "header"),))
+    assert secret_headers(_source(request=request)) == [("authorization", "Bearer hush")]
+    with pytest.raises(ConfigError, match="keep one of them"):
+        secret_headers(_source("https://shop:pw@acme.example/", request=request))
+
+
 @pytest.mark.parametrize("value", ["hush\r\nX-Admin: 1", "hush\nx", "hush\0", "hush\x7f", "hush\u2028x"])
 def test_a_value_that_would_begin_another_header_is_refused(value: str) -> None:
     """A line break in a value is an attack or an accident; the value is not quoted."""
