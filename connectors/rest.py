@@ -136,8 +136,7 @@ class _Pages:
         """Return the next page as a document, None when the one before was the last and all of them make up one whole."""
         while self._step is not None:
             self._number += 1
-            with _located(self._number):
-                document = await self._take(session, self._step)
+            document = await self._take(session, self._step)
             if document is not None:
                 return document
         self._census.close()
@@ -149,15 +148,25 @@ class _Pages:
         if found is None or (step.doubtful and self._census.repeats(found.page)):
             self._step = None
             return None
+        with _located(self._number):
+            self._step = self._judge(found)
+        return self._document(found) if found.page.items or self._number == 1 else None
+
+    def _judge(self, found: _Found) -> Step | None:
+        """Count a page and return the step after it."""
         page, self._place = found.page, found.page.place
         self._census.take(page)
-        self._step = self._walk.after(page, found.url, found.links, self._census)
-        if page.items or self._step is not None:
+        step = self._walk.after(page, found.url, found.links, self._census)
+        if page.items or step is not None:
             self._census.refuse_more_pages()
-        return self._document(found) if page.items or self._number == 1 else None
+        return step
 
     async def _ask(self, session: aiohttp.ClientSession, step: Step) -> _Found | None:
         """Ask for a page once; None when nothing is there, and that is no surprise."""
+        with _located(self._number):
+            return await self._fetch(session, step)
+
+    async def _fetch(self, session: aiohttp.ClientSession, step: Step) -> _Found | None:
         await await_turn(self.source)
         response = await get_authorised(session, self.source, step.url, accept=_NOTHING_THERE if step.doubtful else ())
         try:

@@ -122,6 +122,8 @@ def _endpoint(source: Source) -> Source:
     endpoint = parse_location(source.request.token_url or "")
     if endpoint.scheme not in ("http", "https") or endpoint.username is not None:
         raise ConfigError(f"{source.name}: transport.tokenUrl must be an http or https URL without user and password")
+    if (source.scheme, endpoint.scheme) == ("https", "http"):
+        raise ConfigError(f"{source.name}: transport.tokenUrl is http, where anybody in between may read the secret; give its https URL")
     return replace(source, url=endpoint.url, username=None, password=None, path=None, request=Request(proxy=source.request.proxy))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, unquote_plus, urldefrag, urljoin, urlsplit, urlunsplit
 
-from connectors.web.links import parse_links
+from connectors.web.links import Link, parse_links
 from connectors.web.request import with_query
 from engine.errors import ConfigError, RefuseRun, Retry
 
@@ -20,6 +20,7 @@ _PARAMETERS: Final = {"page": "page", "offset": "offset", "cursor": "cursor", "l
 _STARTS: Final = {"page": 1, "offset": 0}
 _WHOLE_URL: Final = re.compile(r"https?://", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_PAGING_RELATIONS: Final = frozenset({"first", "last", "prev", "previous", "next"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Walk:
         if paging.size_parameter is not None:
             self._base = set_query(self._base, paging.size_parameter, str(paging.size))
         self._seen: set[str] = set()
+        self._asked = ""
         self._first = True
 
     def first(self) -> Step:
@@ -70,8 +72,9 @@ class Walk:
                 step = self._by_cursor(page, url)
                 named = page.names_cursor
             case "link":
-                step = self._by_link(url, links)
-                named = bool(links)
+                found = self._parsed(links)
+                step = self._by_link(url, found)
+                named = any(link.relations & _PAGING_RELATIONS for link in found)
         if step is None and self._first and not named:
             self._doubt_the_end(page, census)
         self._first = False
@@ -92,17 +95,22 @@ class Walk:
             return None
         # A cursor may well begin with a slash (base64): where a parameter is named for it, only a whole URL is one.
         if _WHOLE_URL.match(cursor) or (self._paging.parameter is None and cursor.startswith(("/", "?"))):
-            return self._step(self._followed(cursor, url))
-        return self._step(set_query(self._base, self._name, cursor))
+            target = self._followed(cursor, url)
+        else:
+            target = set_query(self._base, self._name, cursor)
+        # An empty page that names itself is how some say that there is none.
+        return None if target == self._asked and not page.items else self._step(target)
 
-    def _by_link(self, url: str, links: Sequence[str]) -> Step | None:
+    def _parsed(self, links: Sequence[str]) -> tuple[Link, ...]:
         try:
-            found = [link for link in parse_links(links) if "next" in link.relations]
+            return parse_links(links)
         except ValueError as error:
             raise RefuseRun(f"{self._source.name}: its Link header cannot be read ({error}); ask the supplier") from None
+
+    def _by_link(self, url: str, links: Sequence[Link]) -> Step | None:
         # RFC 8288, section 3.2: a link with an anchor may speak of another document than this one.
-        own = [link for link in found if link.anchor is None or urljoin(url, link.anchor) == url]
-        return self._step(self._followed(own[0].target, url)) if own else None
+        following = [link for link in links if "next" in link.relations and (link.anchor is None or urljoin(url, link.anchor) == url)]
+        return self._step(self._followed(following[0].target, url)) if following else None
 
     def _followed(self, target: str, url: str) -> str:
         """Return the whole address that a page names as the next one, fit to be sent what the feed's own is sent."""
@@ -118,7 +126,7 @@ class Walk:
         if origin == ("http", home[1], 80) and home == ("https", home[1], 443):
             parts, origin = parts._replace(scheme="https", netloc=urlsplit(self._source.url).netloc), home
         bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-        if origin == home:
+        if origin == home or (home, origin) == (("http", home[1], 80), ("https", home[1], 443)):
             for name, value in self._query:
                 bare = bare if has_query(bare, name) else with_query(bare, name, value)
         elif self._source.username is not None or self._source.request.parameters or self._query:
@@ -132,6 +140,7 @@ class Walk:
         if url in self._seen:
             raise RefuseRun(f"{self._source.name}: its pages repeat: a page names as the next one a page that was read; ask the supplier")
         self._seen.add(url)
+        self._asked = url
         return Step(url, doubtful)
 
     def _doubt_the_end(self, page: Page, census: Census) -> None:
@@ -139,7 +148,7 @@ class Walk:
         if census.is_whole:
             return
         cursor = self._paging.style == "cursor"
-        missing = f"no {self._paging.cursor_path!r}" if cursor else "no Link header"
+        missing = f"no {self._paging.cursor_path!r}" if cursor else "no Link header that names pages"
         if self._paging.size is not None and page.items >= self._paging.size:
             cure = "check pagination.cursorPath" if cursor else "check pagination.style"
             raise RefuseRun(f"{self._source.name}: its first page is full and has {missing}: there may be more; {cure}")

@@ -191,6 +191,13 @@ async def test_a_token_url_that_cannot_work_is_refused(shop: Api, url: str) -> N
     assert "hush" not in str(error)
 
 
+async def test_a_feed_over_tls_sends_its_secret_over_tls(shop: Api) -> None:
+    """An https feed with an http token endpoint is a wrong setting, said before anything is sent."""
+    error = await failure(replace(trading(shop), url=f"https://{shop.base}/page"))
+    assert isinstance(error, ConfigError)
+    assert not shop.requests
+
+
 async def test_egress_holds_for_the_token_endpoint(shop: Api) -> None:
     """A feed that may use one port only cannot send its secret to another."""
     async with serving(saying(200)) as other:

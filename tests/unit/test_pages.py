@@ -285,6 +285,36 @@ def test_a_next_page_that_is_no_web_address_is_refused(target: str) -> None:
         after(Paging("link"), page(), f"<{target}>; rel=next")
 
 
+def test_a_host_that_moves_to_https_keeps_its_credentials() -> None:
+    """A feed that is named with http may be sent on to https, and not the other way round."""
+    walk = Walk(source_of(url="http://h/a", username="shop"), Paging("link"), [("key", "hush")])
+    step = walk.after(page(), "https://h/a", ["<?page=2>; rel=next"], Census(source_of(), Paging("link")))
+    assert step == Step("https://h/a?page=2&key=hush")
+
+
+def test_an_empty_page_whose_cursor_is_its_own_is_the_end() -> None:
+    """Some APIs repeat the cursor that they were sent when nothing comes after it; with items it is a circle."""
+    paging = Paging("cursor", parameter="mark", cursor_path="next")
+    source = source_of(paging)
+    for items in (0, 1):
+        walk, census = Walk(source, paging), Census(source, paging)
+        walk.first()
+        assert walk.after(page(cursor="b"), HOME, (), census) is not None
+        if items:
+            with pytest.raises(RefuseRun, match="repeat"):
+                walk.after(page(items, cursor="b"), HOME, (), census)
+        else:
+            assert walk.after(page(items, cursor="b"), HOME, (), census) is None
+
+
+@pytest.mark.parametrize("link", ['<https://api.example/>; rel="https://rel.example/"', "<a>; rel=canonical"])
+def test_a_link_that_has_nothing_to_do_with_pages_names_no_end(link: str) -> None:
+    """A full first page whose Link header knows no pages is refused, as one without the header is."""
+    with pytest.raises(RefuseRun, match="no Link header that names pages"):
+        after(Paging("link", size=2), page(), link)
+    assert after(Paging("link", size=2), page(), "<a>; rel=first, <a>; rel=last") is None
+
+
 def test_a_link_of_another_document_is_not_followed() -> None:
     """RFC 8288, section 3.2: with an anchor, a link speaks of what the anchor names."""
     assert after(Paging("link"), page(), '<b>; rel=next; anchor="/other"') is None
