@@ -23,6 +23,7 @@ from engine.errors import ConfigError, RefuseRun
 if TYPE_CHECKING:
     from engine.source import Source
 
+DEFAULT_PORT: Final = 22
 _DEFAULT_FILE: Final = "~/.ssh/known_hosts"
 
 _ALGORITHMS: Final = (
@@ -45,7 +46,7 @@ class Place:
 
     @property
     def pattern(self) -> str:
-        return self.host if self.port == asyncssh.DEFAULT_PORT else f"[{self.host}]:{self.port}"
+        return self.host if self.port == DEFAULT_PORT else f"[{self.host}]:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ async def load_host_keys(source: Source) -> HostKeys:
     Raises `ConfigError` when the known_hosts file that is asked for is missing or cannot be read. A pinned fingerprint stands
     for the file, which is then not looked at.
     """
-    place = Place(urlsplit(source.url).hostname or "", port_of(source) or asyncssh.DEFAULT_PORT)
+    place = Place(urlsplit(source.url).hostname or "", port_of(source) or DEFAULT_PORT)
     if source.ssh.host_key is not None:
         return HostKeys(source, place, Known(), None)
     path = _path(source)

@@ -14,7 +14,7 @@ import anyio
 import asyncssh
 
 from connectors.ssh.errors import LATER, explained
-from connectors.ssh.host_keys import HostKeys, load_host_keys
+from connectors.ssh.host_keys import DEFAULT_PORT, HostKeys, load_host_keys
 from connectors.ssh.line import Line
 from connectors.ssh.login import METHODS, Login, identities
 from connectors.wire.egress import open_socket, port_of
@@ -227,7 +227,7 @@ class _AnotherKey(Exception):
 
 async def _connected(source: Source, host_keys: HostKeys, keys: Sequence[asyncssh.SSHKeyPair]) -> Session:
     host = urlsplit(source.url).hostname or ""
-    port = port_of(source) or asyncssh.DEFAULT_PORT
+    port = port_of(source) or DEFAULT_PORT
     line = Line(await open_socket(host, port, source))
     login = Login(source, host_keys, keys)
     try:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from subprocess import PIPE
 
 import anyio
-import asyncssh
 import pytest
 
 from connectors.sftp import SftpConnector
 from engine.errors import NotModified, RefuseRun
 from engine.source import Patience, Persistence, Source, Ssh, parse_location
 from tests.fault.fault_proxy import Corrupt, Cut, Fault, Meter, Reset, Stall, fault_proxy
-from tests.servers.debian import environment, program
-from tests.servers.ssh import LONG_AGO, SshServer, ssh_server
+from tests.servers.debian import program
+from tests.servers.ssh import LONG_AGO, ssh_server
 from tests.servers.sshd import Sshd, sshd
 
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(300_000))
@@ -102,19 +98,6 @@ async def test_a_download_that_breaks_at_60_percent_goes_on_there(server: Sshd, 
     assert meter.bytes < 1.45 * len(BODY)
 
 
-@asynccontextmanager
-async def _sftp_server(binary: Path) -> AsyncIterator[SshServer]:
-    """Run OpenSSH's sftp-server below asyncssh's server: it needs neither root nor a port of its own."""
-
-    async def handle(process: asyncssh.SSHServerProcess[bytes]) -> None:
-        child = await asyncio.create_subprocess_exec(binary, stdin=PIPE, stdout=PIPE, env=environment())
-        await process.redirect(stdin=child.stdin, stdout=child.stdout)
-        process.exit(await child.wait())
-
-    async with ssh_server(process_factory=handle, encoding=None) as server:
-        yield server
-
-
 @pytest.fixture
 def feed(tmp_path: Path) -> Path:
     """Give a feed in a file of this machine."""
@@ -132,7 +115,7 @@ def binary() -> Path:
 
 async def test_openssh_s_sftp_server_alone_is_read_whole(feed: Path, binary: Path) -> None:
     """The program that serves SFTP nearly everywhere gives the bytes, and tells size and time."""
-    async with _sftp_server(binary) as server:
+    async with ssh_server(program=binary) as server:
         source = replace(parse_location(server.url(str(feed)), patience=QUICK), ssh=Ssh(host_key=server.fingerprint))
         async with SftpConnector().fetch(source) as documents:
             document = await anext(documents)

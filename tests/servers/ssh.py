@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 import stat
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
+from subprocess import PIPE
 from typing import Any, Final
 from urllib.parse import quote
 
 import asyncssh
+
+from tests.servers.debian import environment
 
 LONG_AGO: Final = 1_790_000_000
 """A time of change that has settled."""
@@ -41,6 +46,8 @@ class Shelf:
     home: str = "/"
     most_bytes: int | None = None
     """The bytes of one answer at most."""
+    ends_at: int | None = None
+    """Where every file ends, whatever its size is said to be."""
     before_read: Callable[[str, int], None] | None = None
     """Called with path and offset before each read; what it raises is the answer."""
     reads: list[tuple[int, int]] = field(default_factory=list)
@@ -90,7 +97,8 @@ class _Sftp(asyncssh.SFTPServer):
         self._shelf.reads.append((offset, size))
         if self._shelf.before_read is not None:
             self._shelf.before_read(path, offset)
-        return file.data[offset : offset + min(size, self._shelf.most_bytes or size)]
+        data: bytes = file.data[: self._shelf.ends_at]
+        return data[offset : offset + min(size, self._shelf.most_bytes or size)]
 
     def fstat(self, file_obj: Any) -> asyncssh.SFTPAttrs:
         return _attrs(file_obj[1])
@@ -138,15 +146,57 @@ class Door:
     """Every attempt to log in, by method: empty when no credential was ever sent."""
 
 
+class _Piped(asyncssh.SSHServerSession[bytes]):
+    """Let a program on this machine speak SFTP."""
+
+    def __init__(self, program: Path) -> None:
+        self._program = program
+        self._channel: asyncssh.SSHServerChannel[bytes] | None = None
+        self._child: asyncio.subprocess.Process | None = None
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._channel = chan
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        return subsystem == "sftp"
+
+    def session_started(self) -> None:
+        assert self._channel is not None
+        self._channel.pause_reading()
+        self._channel.get_connection().create_task(self._run(self._channel))
+
+    async def _run(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._child = await asyncio.create_subprocess_exec(self._program, stdin=PIPE, stdout=PIPE, env=environment())
+        assert self._child.stdout is not None
+        channel.resume_reading()
+        while data := await self._child.stdout.read(64 * 1024):
+            channel.write(data)
+        await self._child.wait()
+        channel.exit(0)
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        assert self._child is not None
+        assert self._child.stdin is not None
+        self._child.stdin.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()
+
+
 class _Server(asyncssh.SSHServer):
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, program: Path | None) -> None:
         self._door = door
+        self._program = program
         self._user = ""
         self._prompts = 0
 
     def begin_auth(self, username: str) -> bool:
         self._user = username
         return True
+
+    def session_requested(self) -> Any:
+        return _Piped(self._program) if self._program is not None else False
 
     def password_auth_supported(self) -> bool:
         return self._door.password is not None
@@ -210,15 +260,27 @@ def known_line(key: asyncssh.SSHKey, host: str, marker: str = "") -> str:
 
 @asynccontextmanager
 async def ssh_server(
-    shelf: Shelf | None = None, door: Door | None = None, *, host_keys: Sequence[asyncssh.SSHKey] | None = None, at: int = 0, **options: Any
+    shelf: Shelf | None = None,
+    door: Door | None = None,
+    *,
+    host_keys: Sequence[asyncssh.SSHKey] | None = None,
+    at: int = 0,
+    program: Path | None = None,
+    **options: Any,
 ) -> AsyncIterator[SshServer]:
-    """Serve a shelf behind a door, on port `at` or any; `options` are those of asyncssh's server."""
+    """Serve a shelf behind a door, on port `at` or any, or what `program` serves; `options` are those of asyncssh's server."""
     shelf, door = shelf or Shelf(), door or Door()
     host_keys = host_keys or [key("host")]
-    if "process_factory" not in options:
+    if program is None:
         options.setdefault("sftp_factory", lambda channel: _Sftp(channel, shelf))
     listener = await asyncssh.listen(
-        "127.0.0.1", at, config=None, server_factory=lambda: _Server(door), server_host_keys=list(host_keys), gss_host=None, **options
+        "127.0.0.1",
+        at,
+        config=None,
+        server_factory=lambda: _Server(door, program),
+        server_host_keys=list(host_keys),
+        gss_host=None,
+        **options,
     )
     try:
         yield SshServer(listener.get_port(), host_keys[0], shelf, door)
