@@ -154,6 +154,8 @@ async def _map(job: Job, clock: StageClock, source: Channel[Part], out: Channel[
             elif transform is not None and first is not None:
                 try:
                     produced = await _in_lane(job, transform, part)
+                except RefuseRun as error:
+                    raise _of_document(error, transform.document, job.source.name) from None
                 finally:
                     # Also when the document is refused: how it was read is half of the explanation.
                     tally.dialect = first.dialect
@@ -164,6 +166,11 @@ async def _map(job: Job, clock: StageClock, source: Channel[Part], out: Channel[
         if contradiction := numbers.contradiction():
             raise RefuseRun(contradiction)
         out.close()
+
+
+def _of_document(error: RefuseRun, document: str, source: str) -> RefuseRun:
+    """Return a refusal that names the one of several documents that it is of."""
+    return error if document == source or document in str(error) else RefuseRun(f"{document}: {error}")
 
 
 async def _in_lane(job: Job, transform: Transform, part: bytes | Ended) -> list[MappedBatch]:

@@ -96,6 +96,11 @@ class Transform:
         return map(self._map, self._mapper.finish())
 
     @property
+    def document(self) -> str:
+        """Return the document's name."""
+        return self._document.name
+
+    @property
     def dialect(self) -> Mapping[str, JsonValue]:
         """Return how the document is read."""
         return self._mapper.dialect

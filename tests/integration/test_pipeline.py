@@ -276,3 +276,10 @@ def test_the_recipe_tells_the_mapper_what_it_may_know() -> None:
     assert settings.fields == (("sku",), ("qty",), ("price",))
     assert settings.attributes["delimiter"] == ";"
     assert "skuExempt" not in settings.attributes
+
+
+async def test_a_refusal_names_the_one_of_several_documents() -> None:
+    """Of several documents the message says which one cannot be read."""
+    record = await run_feed(job(MemoryConnector([[table("a,5,1.50")], [b"id,name\n1,x\n"]]), MemorySink()))
+    assert record.status is RunStatus.ERROR
+    assert record.problems[0].message.startswith("memory:2: ")
