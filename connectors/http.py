@@ -142,6 +142,7 @@ class _Rest:
         if response.status == 206:
             total = goes_on(response.headers, offset, self.total)
             return None if total is None else Body(response, self.source, begun=offset, left=total - offset)
-        if response.status == 200 and (None in (self.total, length := length_of(response)) or length == self.total):
+        length = length_of(response)
+        if response.status == 200 and (length == self.total or length is None or self.total is None):
             return Body(response, self.source, left=self.total, skip=offset)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from connectors.http import HttpConnector
-from connectors.web.client import get, open_session
+from connectors.web.client import _Resolver, get, open_session
 from engine.errors import ConfigError, FeedmillError, RefuseRun
 from engine.source import Egress, Persistence, Request, RequestParameter, Secret, Source, Tls, parse_location
 from tests.servers.authority import Authority, authority
@@ -149,6 +150,14 @@ async def test_this_machine_is_private_however_it_is_written(host: str) -> None:
         error = await _failure(source)
     assert isinstance(error, RefuseRun | ConfigError)
     assert site.seen == []
+
+
+async def test_a_name_is_refused_before_its_addresses_race_each_other() -> None:
+    """In the race a refusal would be one failure among others, so the addresses that are not allowed never get there."""
+    source = replace(_source(80), egress=Egress(allow_private=False))
+    with pytest.raises(RefuseRun, match="localhost"):
+        await _Resolver(source).resolve("localhost", 80, socket.AF_UNSPEC)
+    assert await _Resolver(_source(80)).resolve("localhost", 80, socket.AF_UNSPEC)
 
 
 async def test_every_hop_keeps_to_the_allowed_ports_and_schemes() -> None:
