@@ -257,7 +257,7 @@ class Feed(Resource):
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
         settings: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
         if self.resource_location is not None:
-            settings["resourceLocation"] = mask_location(self.resource_location)
+            settings["resourceLocation"] = mask_location(self.resource_location, auth=self.transport.auth)
         if self.parameters:
             # The names are kept, so that a run which forgets the values is told, rather than answered with other goods.
             settings["parameters"] = [{**row.model_dump(by_alias=True), "value": MASK} for row in self.parameters]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from engine.errors import ConfigError
 
 MASK: Final = "***"
+
+Auth: TypeAlias = Literal["basic", "bearer", "header", "oauth2"]
 
 
 class Secret:
@@ -154,7 +156,7 @@ class Request:
     """
 
     parameters: tuple[RequestParameter, ...] = ()
-    auth: Literal["basic", "bearer", "header", "oauth2"] = "basic"
+    auth: Auth = "basic"
     auth_header: str = "X-Api-Key"
     token_url: str | None = None
     scope: str | None = None
@@ -245,6 +247,6 @@ def parse_location(location: str, *, patience: Patience | None = None) -> Source
     return Source(bare, unquote(user) if at else None, Secret(unquote(password)) if colon else None, patience)
 
 
-def mask_location(location: str) -> str:
-    """Return a URL or path as it may be shown, see `Source.name`."""
-    return parse_location(location).name
+def mask_location(location: str, *, auth: Auth = "basic") -> str:
+    """Return a URL or path as it may be shown, see `Source.name`; with some ways of logging in the user is the secret."""
+    return replace(parse_location(location), request=Request(auth=auth)).name

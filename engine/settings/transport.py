@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from engine.errors import ConfigError
 from engine.settings.resource import OptionalText, Resource
 from engine.source import (
+    Auth,
     Courtesy,
     Egress,
     Paging,
@@ -90,7 +91,7 @@ class Transport(Resource):
     trust_first_use: bool = False
     block_bytes: Annotated[int, Field(ge=1024, le=1024 * 1024)] = 64 * 1024
     max_requests: Annotated[int, Field(ge=1, le=256)] = 32
-    auth: Literal["basic", "bearer", "header", "oauth2"] = "basic"
+    auth: Auth = "basic"
     auth_header: str = Field(default="X-Api-Key", min_length=1)
     token_url: OptionalText = None
     scope: OptionalText = None

@@ -424,3 +424,9 @@ def test_a_feed_is_immutable() -> None:
     feed = build_feed("shop", {})
     with pytest.raises(ValidationError, match="frozen"):
         feed.__setattr__("delimiter", ";")
+
+
+def test_a_token_in_the_place_of_the_user_is_not_stored() -> None:
+    """Where the user of the URL is sent as a token, the stored address masks it."""
+    feed = build_feed("shop", {"resourceLocation": "https://T0KEN@supplier.example/stock.csv", "transport.auth": "bearer"})
+    assert feed.definition().attributes["resourceLocation"] == "https://***@supplier.example/stock.csv"
