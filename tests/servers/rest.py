@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote_plus
 
 import anyio
 from aiohttp import web
 
 from tests.servers.web import Handler, serving
 
-CLIENT, CLIENT_SECRET = "shop-client", "s3cret/with+signs"
+CLIENT, CLIENT_SECRET = "shop:client", "s3cret/with+signs"
 
 
 @dataclass
@@ -113,9 +114,10 @@ class Api:
         self.token_requests.append((request.headers.get("Authorization", ""), form))
         if self.token_answer is not None:
             return await self.token_answer(request)
-        basic = "Basic " + base64.b64encode(f"{CLIENT}:{CLIENT_SECRET.replace('/', '%2F').replace('+', '%2B')}".encode()).decode()
+        pair = base64.b64decode(request.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+        in_head = tuple(map(unquote_plus, pair.split(":"))) == (CLIENT, CLIENT_SECRET)
         in_body = (form.get("client_id"), form.get("client_secret")) == (CLIENT, CLIENT_SECRET)
-        known = in_body if self.secret_in_body else request.headers.get("Authorization") == basic
+        known = in_body if self.secret_in_body else in_head
         if not known:
             return web.json_response({"error": "invalid_client", "error_description": f"wrong: {form}"}, status=401)
         self.tokens.append(f"token-{len(self.tokens) + 1}")
