@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -98,11 +99,15 @@ def daemon(command: Sequence[str | Path], port: int, log: Path, environment: Map
         yield
     finally:
         process.terminate()
-        try:
-            process.wait(_PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -115,3 +120,40 @@ def _await_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> 
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{process.args!r} does not listen on {port}:\n{log.read_text(errors='replace')}") from None
             time.sleep(0.02)
+
+
+@contextmanager
+def one_each(command: Sequence[str | Path], log: Path, environment: Mapping[str, str]) -> Iterator[int]:
+    """Start a server for each connection, which is its standard input and output, as inetd does; gives the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection, log.open("ab") as errors:
+                processes.append(
+                    subprocess.Popen(
+                        [str(part) for part in command],
+                        env=dict(environment),
+                        stdin=connection.fileno(),
+                        stdout=connection.fileno(),
+                        stderr=errors,
+                    )
+                )
+
+    thread = threading.Thread(target=serve, name=f"inetd-{Path(command[0]).name}")
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)  # a mere close would not wake who accepts
+        thread.join()
+        listener.close()
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            _end(process)

@@ -14,6 +14,7 @@ from subprocess import PIPE
 from typing import Any, Final
 from urllib.parse import quote
 
+import anyio.to_thread
 import asyncssh
 
 from tests.servers.debian import environment
@@ -153,6 +154,7 @@ class _Piped(asyncssh.SSHServerSession[bytes]):
         self._program = program
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
         self._child: asyncio.subprocess.Process | None = None
+        self._early: list[bytes] = []
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self._channel = chan
@@ -162,19 +164,25 @@ class _Piped(asyncssh.SSHServerSession[bytes]):
 
     def session_started(self) -> None:
         assert self._channel is not None
-        self._channel.pause_reading()
         self._channel.get_connection().create_task(self._run(self._channel))
 
     async def _run(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
-        self._child = await asyncio.create_subprocess_exec(self._program, stdin=PIPE, stdout=PIPE, env=environment())
+        surroundings = await anyio.to_thread.run_sync(environment)
+        self._child = await asyncio.create_subprocess_exec(self._program, stdin=PIPE, stdout=PIPE, env=surroundings)
         assert self._child.stdout is not None
-        channel.resume_reading()
+        self._feed(b"".join(self._early))
         while data := await self._child.stdout.read(64 * 1024):
             channel.write(data)
         await self._child.wait()
         channel.exit(0)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
+        if self._child is None:
+            self._early.append(data)
+        else:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
         assert self._child is not None
         assert self._child.stdin is not None
         self._child.stdin.write(data)
@@ -188,15 +196,21 @@ class _Server(asyncssh.SSHServer):
     def __init__(self, door: Door, program: Path | None) -> None:
         self._door = door
         self._program = program
+        self._connection: asyncssh.SSHServerConnection | None = None
         self._user = ""
         self._prompts = 0
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
         self._user = username
         return True
 
     def session_requested(self) -> Any:
-        return _Piped(self._program) if self._program is not None else False
+        assert self._connection is not None
+        channel = self._connection.create_server_channel(encoding=None)
+        return (channel, _Piped(self._program)) if self._program is not None else False
 
     def password_auth_supported(self) -> bool:
         return self._door.password is not None
