@@ -14,6 +14,7 @@ from subprocess import PIPE
 from typing import Any, Final
 from urllib.parse import quote
 
+import anyio
 import anyio.to_thread
 import asyncssh
 
@@ -150,8 +151,9 @@ class Door:
 class _Piped(asyncssh.SSHServerSession[bytes]):
     """Let a program on this machine speak SFTP."""
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, ended: list[anyio.Event]) -> None:
         self._program = program
+        self._ended = ended
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
         self._child: asyncio.subprocess.Process | None = None
         self._early: list[bytes] = []
@@ -167,6 +169,8 @@ class _Piped(asyncssh.SSHServerSession[bytes]):
         self._channel.get_connection().create_task(self._run(self._channel))
 
     async def _run(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
+        done = anyio.Event()
+        self._ended.append(done)
         surroundings = await anyio.to_thread.run_sync(environment)
         self._child = await asyncio.create_subprocess_exec(self._program, stdin=PIPE, stdout=PIPE, env=surroundings)
         assert self._child.stdout is not None
@@ -175,6 +179,7 @@ class _Piped(asyncssh.SSHServerSession[bytes]):
             channel.write(data)
         await self._child.wait()
         channel.exit(0)
+        done.set()
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self._child is None:
@@ -193,9 +198,10 @@ class _Piped(asyncssh.SSHServerSession[bytes]):
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(self, door: Door, program: Path | None) -> None:
+    def __init__(self, door: Door, program: Path | None, ended: list[anyio.Event]) -> None:
         self._door = door
         self._program = program
+        self._ended = ended
         self._connection: asyncssh.SSHServerConnection | None = None
         self._user = ""
         self._prompts = 0
@@ -210,7 +216,7 @@ class _Server(asyncssh.SSHServer):
     def session_requested(self) -> Any:
         assert self._connection is not None
         channel = self._connection.create_server_channel(encoding=None)
-        return (channel, _Piped(self._program)) if self._program is not None else False
+        return (channel, _Piped(self._program, self._ended)) if self._program is not None else False
 
     def password_auth_supported(self) -> bool:
         return self._door.password is not None
@@ -287,11 +293,12 @@ async def ssh_server(
     host_keys = host_keys or [key("host")]
     if program is None:
         options.setdefault("sftp_factory", lambda channel: _Sftp(channel, shelf))
+    ended: list[anyio.Event] = []
     listener = await asyncssh.listen(
         "127.0.0.1",
         at,
         config=None,
-        server_factory=lambda: _Server(door, program),
+        server_factory=lambda: _Server(door, program, ended),
         server_host_keys=list(host_keys),
         gss_host=None,
         **options,
@@ -301,3 +308,5 @@ async def ssh_server(
     finally:
         listener.close()
         await listener.wait_closed()
+        for program_ended in ended:
+            await program_ended.wait()
