@@ -124,6 +124,7 @@ class Paging:
     `page` and `offset` count up a query parameter from `start`, `cursor` takes the value for it from `cursor_path` of the
     page before (a URL there is followed), `link` follows the `Link` header's `next` (RFC 8288). Paths are names joined by
     dots. More than `max_pages` pages or `max_items` items refuse the run: a feed cut off there would be half a feed.
+    So do fewer items than the pages announce, unless `check_total` is switched off.
     """
 
     style: Literal["page", "offset", "cursor", "link"]
@@ -135,6 +136,7 @@ class Paging:
     items_path: str | None = None
     max_pages: int = 10_000
     max_items: int | None = None
+    check_total: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,8 @@ class Census:
         if self._items < self._total:
             raise RefuseRun(
                 f"{self._source.name}: its pages end after {self._items} of the {self._total} items that they announce; nothing was "
-                "applied: check pagination.itemsPath and the page size, or ask the supplier how to read them all"
+                "applied: check pagination.itemsPath and the page size, ask the supplier how to read them all, or, where that number is of "
+                "something else, set pagination.checkTotal to false"
             )
         if self._items > self._total:
             self._source.tell(
@@ -224,7 +225,7 @@ class Census:
 
     def _note_total(self, page: Page) -> None:
         # An empty page past the end is often said to be one of nothing.
-        if page.total is None or (not page.items and self._pages > 1):
+        if page.total is None or not self._paging.check_total or (not page.items and self._pages > 1):
             return
         self._per_page = self._per_page and page.total == page.items
         if self._total is None:

@@ -46,6 +46,7 @@ class Pagination(Resource):
     items_path: OptionalText = None
     max_pages: Count = 10_000
     max_items: Count | None = None
+    check_total: bool = True
 
     @model_validator(mode="after")
     def _check_sense(self) -> Self:
