@@ -16,8 +16,9 @@ import anyio
 import anyio.to_thread
 
 from connectors.ftpwire.client import Facts, FtpClient
+from connectors.ftpwire.errors import GivenUp
 from connectors.ftpwire.target import Target, document_name, target_of
-from connectors.ftpwire.transfer import Content, Moved, Transfer, grown
+from connectors.ftpwire.transfer import Content, Transfer, grown
 from connectors.wire.choosing import Entry, choose, fits
 from connectors.wire.courtesy import admitted
 from connectors.wire.egress import check_url
@@ -178,7 +179,7 @@ class _Documents(AsyncIterator[Document]):
 
         async def go_on(client: FtpClient, offset: int) -> Transfer:
             if await client.facts(found.file) != facts:
-                raise Moved(grown(found.name))
+                raise GivenUp(grown(found.name))
             return await begin(client, offset)
 
         # Size and time together stand for the bytes; with one of them missing, a rest could be another file's.

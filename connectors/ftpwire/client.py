@@ -153,7 +153,8 @@ class FtpClient(aioftp.Client):
         channel = DataChannel(*await streams(await self._data_socket()))
         try:
             if offset:
-                await self.command(f"REST {offset}", "350")
+                with explained(self._source, Phase.REST):
+                    await self.command(f"REST {offset}", "350")
             # Sent, and not yet answered: see the module.
             await self.command(command)
             if self._context is None:

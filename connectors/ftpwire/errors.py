@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 _Fate = type[Retry] | type[RefuseRun] | type[ConfigError]
 
 
+class GivenUp(RefuseRun):
+    """Report that a download cannot be gone on with: the file is another one now, or the server cannot begin in its middle.
+
+    It never leaves the connector: for the engine it is a `Retry`, but to try again to resume would be of no use.
+    """
+
+
 class Phase(Enum):
     """What was being done when it failed; the value ends a sentence that begins with "answered 530 ..."."""
 
@@ -32,6 +39,7 @@ class Phase(Enum):
     FOLDER = "on entering the folder"
     LISTING = "to the request for the folder's listing"
     FILE = "to the request for the file"
+    REST = "to the request to go on in the middle of the file"
     TRANSFER = "while the file was sent"
 
 
@@ -92,6 +100,7 @@ PHASES: Final[Mapping[Phase, Mapping[str, tuple[_Fate, str]]]] = {
         "5xx": (RefuseRun, "the folder may not be listed, so no pattern can be looked for; name the file without one "
                 "(a date as {date:%Y%m%d} works)"),
     },
+    Phase.REST: {"5xx": (GivenUp, "the server cannot go on after a break: nothing was applied; try again later")},
     Phase.TRANSFER: {"5xx": (Retry, "the transfer was broken off: nothing was applied; try again later")},
 }  # fmt: skip
 """What a reply means at a certain point; `5xx` stands for all that begin so."""
@@ -137,6 +146,8 @@ def explained(source: Source, phase: Phase, name: str | None = None) -> Iterator
 def explain(error: BaseException, source: Source, phase: Phase, name: str | None = None) -> FeedmillError:
     """Return what an error of the connection means for the run."""
     fate, text = next((fate, text) for kind, fate, text in CONNECTION if isinstance(error, kind))
+    if phase is Phase.TRANSFER and isinstance(error, ssl.SSLError):
+        return Retry(f"{name or source.name}: sent bytes that TLS finds damaged ({_reason(error)}): nothing was applied; try again later")
     greeting = phase is Phase.GREETING and source.scheme == "ftps"
     shown = text.format(
         reason=_reason(error),

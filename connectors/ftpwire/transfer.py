@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from connectors.ftpwire.errors import Phase, explained
+from connectors.ftpwire.errors import GivenUp, Phase, explained
 from connectors.wire.pace import Pace
 from engine.document import CHUNK_BYTES
 from engine.errors import RefuseRun, Retry
@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS: Final = 0.25
 """How long reads are gathered into one chunk: small reads cost, but what a slow source has sent should flow."""
-
-
-class Moved(RefuseRun):
-    """Report that the file is another one now, so this download cannot be gone on with.
-
-    It never leaves this package: for the engine it is a `Retry`, but trying to resume again would be of no use.
-    """
 
 
 class Transfer:
@@ -51,7 +44,7 @@ class Transfer:
         chunk = await self._gather(self._channel)
         self._position += len(chunk)
         if self._size is not None and self._position > self._size:
-            raise Moved(grown(self._name))
+            raise GivenUp(grown(self._name))
         if not chunk:
             await self._finish(self._channel)
             raise StopAsyncIteration
@@ -125,7 +118,7 @@ class Content(AsyncIterator[bytes]):
         except StopAsyncIteration:
             await self._check_end()
             raise
-        except Moved as error:
+        except GivenUp as error:
             moved = Retry(str(error))
         else:
             self._empty = False

@@ -135,15 +135,15 @@ async def _strike(rest: bytes, client: SocketStream, fault: Fault) -> None:
 
 
 @asynccontextmanager
-async def canned_server(answer: bytes) -> AsyncIterator[int]:
-    """Serve one answer to every request, byte for byte, then end the connection; gives the port."""
+async def canned_server(answer: bytes, *, at_once: bool = False) -> AsyncIterator[int]:
+    """Serve one answer to every HTTP request, or `at_once`, byte for byte, then end the connection; gives the port."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
 
     async def handle(client: SocketStream) -> None:
         async with client:
             with suppress(*_GONE, anyio.EndOfStream):
                 head = b""
-                while b"\r\n\r\n" not in head:
+                while not at_once and b"\r\n\r\n" not in head:
                     head += await client.receive()
                 await client.send(answer)
 

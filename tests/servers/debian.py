@@ -87,6 +87,19 @@ def free_port() -> int:
         return port
 
 
+def free_pair() -> tuple[int, int]:
+    """Return two neighbouring ports of the loopback that nobody listens on just now: proftpd takes no smaller range."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port, port + 1
+
+
 @contextmanager
 def daemon(command: Sequence[str | Path], port: int, log: Path, environment: Mapping[str, str]) -> Iterator[None]:
     """Run a server in the foreground until the context is left; give way once it takes connections on `port`."""

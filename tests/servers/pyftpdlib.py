@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,12 +59,12 @@ def pyftpdlib(
     newest_tls: int = SSL.TLS1_3_VERSION,
     permissions: str = _READ_AND_LIST,
     replies: Mapping[str, str] | None = None,
-    data_port: int | None = None,
+    data_ports: Sequence[int] | None = None,
     masquerade: str | None = None,
 ) -> Iterator[ScriptedServer]:
     """Serve a new folder to `ACCOUNTS`, whose root and login directory it is.
 
-    `permissions` are pyftpdlib's (no `l`: nothing can be listed), `data_port` is the only passive port, `masquerade` the
+    `permissions` are pyftpdlib's (no `l`: nothing can be listed), `data_ports` are the passive ports, `masquerade` the
     address it names in PASV.
     """
     home = folder / "pyftpdlib"
@@ -73,7 +73,7 @@ def pyftpdlib(
     loop = IOLoop()
     handler = _handler(server, tls, implicit, newest_tls)
     handler.authorizer = DummyAuthorizer()
-    handler.passive_ports = [data_port] if data_port is not None else None
+    handler.passive_ports = list(data_ports) if data_ports is not None else None
     handler.masquerade_address = masquerade
     for account in ACCOUNTS:
         handler.authorizer.add_user(account.user, account.password, str(home), perm=permissions)
