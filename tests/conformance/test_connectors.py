@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,15 @@ import pytest
 from aiohttp import web
 
 from connectors.file import FileConnector
+from connectors.ftp import FtpConnector
 from connectors.http import HttpConnector
 from connectors.sftp import SftpConnector
 from engine.document import Document
 from engine.source import Source, Ssh, parse_location
 from plugins.conformance.connector import CHECKS, ConnectorCase, ConnectorCheck
+from tests.servers.authority import authority
+from tests.servers.ftp_reading import put_now, source_of
+from tests.servers.pyftpdlib import pyftpdlib
 from tests.servers.ssh import File, Shelf, ssh_server
 
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(200_000))
@@ -56,6 +60,22 @@ def file_case(tmp_path: Path) -> ConnectorCase:
     path = tmp_path / "stock.csv"
     path.write_bytes(BODY)
     return ConnectorCase(FileConnector(), parse_location(str(path)), BODY, parse_location(str(tmp_path / "missing.csv")))
+
+
+@pytest.fixture(params=["ftp", "explicit", "implicit"])
+def ftp_case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ConnectorCase]:
+    """Give the FTP connector with a server that wants a password, without TLS and with either kind of it."""
+    tls = authority(tmp_path) if request.param != "ftp" else None
+    with pyftpdlib(tmp_path, tls, implicit=request.param == "implicit") as server:
+        put_now(server.home, "stock.csv", BODY)
+        present, missing = (source_of(server.port, name, request.param, tls) for name in ("stock.csv", "missing.csv"))
+        yield ConnectorCase(FtpConnector(), present, BODY, missing)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+async def test_the_ftp_connector_keeps_the_contract(check: ConnectorCheck, ftp_case: ConnectorCase) -> None:
+    """Every rule of the kit holds for FTP and FTPS."""
+    await check(ftp_case)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
