@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from engine.errors import FeedmillError, RefuseRun, Retry
 
@@ -31,7 +31,7 @@ class Line(asyncio.Protocol):
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock: socket.socket | None = sock
-        self._transport: asyncio.BaseTransport | None = None
+        self._transport: asyncio.Transport | None = None
         self._above: asyncio.Protocol | None = None
         self._greeting = b""
         self.received = 0
@@ -54,11 +54,11 @@ class Line(asyncio.Protocol):
         """Close the socket, at once."""
         if self._sock is not None:
             self._sock.close()
-        if isinstance(self._transport, asyncio.WriteTransport):
+        if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         if self._above is not None:
             self._above.connection_made(transport)
 

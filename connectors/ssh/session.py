@@ -236,7 +236,7 @@ async def _connected(source: Source, host_keys: HostKeys, keys: Sequence[asyncss
                 connection = await asyncssh.connect(host, port, tunnel=cast("Any", line), **_options(source, host_keys, login))
                 await host_keys.remember()
                 return Session(source, connection, await connection.start_sftp_client(path_errors="surrogateescape"), line)
-            except (asyncssh.Error, OSError) as error:
+            except (asyncssh.Error, OSError, ValueError) as error:
                 if (better := _better(error, source, host_keys, login, line)) is not None:
                     raise better from None
                 raise
@@ -247,6 +247,11 @@ async def _connected(source: Source, host_keys: HostKeys, keys: Sequence[asyncss
 
 def _better(error: Exception, source: Source, host_keys: HostKeys, login: Login, line: Line) -> Exception | None:
     """Return what is known of a failed login beyond the library's error."""
+    if isinstance(error, ValueError) and login.connection is None:
+        # The library looks up who runs the process even where it is told whom to log in.
+        if "local username" in str(error):
+            return ConfigError("the user that runs Feedmill has no name on this machine; set LOGNAME in its environment")
+        return ConfigError(f"{source.name}: the user name cannot be sent over SSH (RFC 4013); check it")
     if isinstance(error, asyncssh.HostKeyNotVerifiable) and host_keys.asks_for_another():
         return _AnotherKey()
     if isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.KeyExchangeFailed) and (refusal := host_keys.refusal()) is not None:
