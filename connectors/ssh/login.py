@@ -148,9 +148,10 @@ class Login(asyncssh.SSHClient):
         if not self._sent:
             return RefuseRun(f"{start}the server takes {offered}; {_CURES[offered if offered in _CURES else 'password']}")
         wrong = " and ".join(_SENT[method] for method in METHODS if method in self._sent and method != "keyboard-interactive")
+        alone = ", or not without a password" if self._password is None and self._offered - {"publickey"} else ""
         return RefuseRun(
-            f"{start}{wrong or _SENT['password']} is not accepted for this user (the server takes {offered}); check it with the "
-            "supplier, and that this machine's address is allowed"
+            f"{start}{wrong or _SENT['password']} is not accepted for this user{alone} (the server takes {offered}); check it with "
+            "the supplier, and that this machine's address is allowed"
         )
 
 

@@ -254,11 +254,10 @@ def _better(error: Exception, source: Source, host_keys: HostKeys, login: Login,
         return ConfigError(f"{source.name}: the user name cannot be sent over SSH (RFC 4013); check it")
     if isinstance(error, asyncssh.HostKeyNotVerifiable) and host_keys.asks_for_another():
         return _AnotherKey()
-    if isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.KeyExchangeFailed) and (refusal := host_keys.refusal()) is not None:
-        return refusal
     if isinstance(error, asyncssh.PermissionDenied):
         return login.refusal()
-    return line.stranger(source)
+    # Whatever the error: OpenSSH hangs up without a word when it has no key of the types it is asked for.
+    return host_keys.refusal() or line.stranger(source)
 
 
 def _options(source: Source, host_keys: HostKeys, login: Login) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from engine.errors import NotModified, RefuseRun
 from engine.source import Patience, Persistence, Source, Ssh, parse_location
 from tests.fault.fault_proxy import Corrupt, Cut, Fault, Meter, Reset, Stall, fault_proxy
 from tests.servers.debian import program
-from tests.servers.ssh import LONG_AGO, ssh_server
+from tests.servers.ssh import LONG_AGO, key, ssh_server
 from tests.servers.sshd import Sshd, sshd
 
 BODY = b"sku;stock\n" + b"".join(b"%06d;%d\n" % (n, n % 90) for n in range(300_000))
@@ -29,6 +29,15 @@ def server() -> Iterator[Sshd]:
         for number, name in enumerate(("stock_1.csv", "stock_2.csv", "stock.csv")):
             (running.home / name).write_bytes(BODY)
             os.utime(running.home / name, (LONG_AGO + number, LONG_AGO + number))
+        yield running
+
+
+@pytest.fixture
+def both() -> Iterator[Sshd]:
+    """Give an sshd that wants a key and a password."""
+    with sshd(AuthenticationMethods="publickey,password") as running:
+        (running.home / "stock.csv").write_bytes(BODY)
+        os.utime(running.home / "stock.csv", (LONG_AGO, LONG_AGO))
         yield running
 
 
@@ -67,6 +76,24 @@ async def test_the_host_key_is_known_by_its_line(server: Sshd, tmp_path: Path) -
     await _documents(source)
     assert await anyio.Path(known_hosts).read_text() == server.known_line
     await _documents(replace(source, ssh=replace(source.ssh, trust_first_use=False)))
+
+
+async def test_another_host_key_than_the_pinned_one_is_refused(server: Sshd) -> None:
+    """OpenSSH has no key of another type to show, and hangs up; the message is of the key that it did show."""
+    with pytest.raises(RefuseRun, match=r"transport\.hostKey pins") as caught:
+        await _documents(replace(_source(server), ssh=Ssh(host_key=key("another").get_fingerprint())))
+    assert server.fingerprint in str(caught.value)
+
+
+async def test_a_key_and_a_password_together_open_the_door(both: Sshd) -> None:
+    """A server that wants both gets both, and says what is missing when it gets one."""
+    source = _source(both)
+    if not both.account.password:
+        assert os.geteuid() != 0
+        return
+    assert list((await _documents(source)).values()) == [BODY]
+    with pytest.raises(RefuseRun, match="the key is not accepted for this user, or not without a password"):
+        await _documents(replace(source, password=None))
 
 
 async def test_a_pattern_is_listed_and_then_known(server: Sshd) -> None:
