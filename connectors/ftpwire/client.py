@@ -84,7 +84,7 @@ class FtpClient(aioftp.Client):
         with explained(self._source, Phase.LOGIN):
             await self._log_in()
         if self._context is not None:
-            with explained(self._source, Phase.TLS):
+            with explained(self._source, Phase.PROTECTION):
                 await self.command("PBSZ 0", "200")
                 await self.command("PROT P", "200")
         with explained(self._source, Phase.FOLDER):

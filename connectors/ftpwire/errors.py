@@ -36,6 +36,7 @@ class Phase(Enum):
     GREETING = "on connecting"
     TLS = "to the request for TLS"
     LOGIN = "to the login"
+    PROTECTION = "to the request to protect the data"
     FOLDER = "on entering the folder"
     LISTING = "to the request for the folder's listing"
     FILE = "to the request for the file"
@@ -91,6 +92,9 @@ PHASES: Final[Mapping[Phase, Mapping[str, tuple[_Fate, str]]]] = {
     Phase.TLS: {
         "5xx": (RefuseRun, "the server offers no explicit TLS on this port; no password was sent. Ask the supplier for the FTPS port, and "
                 "set transport.ftps to implicit if it is one"),
+    },
+    Phase.PROTECTION: {
+        "5xx": (RefuseRun, "the server does not protect what it sends; ask the supplier for a server that does"),
     },
     Phase.FOLDER: {
         "550": (RefuseRun, "the folder does not exist or may not be entered; check the path, which starts in the login directory "
@@ -167,14 +171,16 @@ def judge(code: str, words: str, source: Source, phase: Phase, name: str | None 
     table = PHASES.get(phase, {})
     fallback = (Retry, f"the server failed; {_ELSEWHERE}") if code.startswith("4") else (RefuseRun, "the server refuses; ask the supplier")
     fate, cure = table.get(code) or table.get(f"{code[:1]}xx") or REPLIES.get(code) or fallback
-    if phase is Phase.LOGIN and code.startswith("5"):
-        fate, cure = _login_refused(words, source)
+    if phase is Phase.LOGIN:
+        fate, cure = _login_refused(code, words, source) or (fate, cure)
     return fate(f"{name or source.name}: answered {code}{_quoted(words, source)} {phase.value}: {cure}")
 
 
-def _login_refused(words: str, source: Source) -> tuple[_Fate, str]:
-    if source.scheme == "ftp" and _TLS_WANTED.search(words):
+def _login_refused(code: str, words: str, source: Source) -> tuple[_Fate, str] | None:
+    if code.startswith("5") and source.scheme == "ftp" and _TLS_WANTED.search(words):
         return RefuseRun, "the server takes nobody without TLS; write ftps: instead of ftp:"
+    if code != "530":
+        return None
     if _CROWDED.search(words):
         return Retry, "too many are logged in; try again later, or lower transport.maxConnections"
     if source.username is None:
