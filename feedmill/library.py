@@ -69,7 +69,8 @@ async def sync(
             Job(
                 recipe=make_recipe(registry, built),
                 source=located,
-                connector=make_connector(registry, built, located),
+                # In a thread: the first feed of a protocol imports the client library of it.
+                connector=await to_thread.run_sync(make_connector, registry, built, located),
                 sink=sink,
                 dry_run=dry_run,
                 refetch=refetch,
@@ -100,7 +101,8 @@ async def preview(
     request = Request(source, feed, settings or {}, _as_rows(fields), patience, egress)
     built = request.build_feed(await _stored(registry, to, feed))
     located = request.locate(built)
-    found = await preview_source(make_recipe(registry, built), make_connector(registry, built, located), located, limit=limit)
+    connector = await to_thread.run_sync(make_connector, registry, built, located)
+    found = await preview_source(make_recipe(registry, built), connector, located, limit=limit)
     return replace(found, records=found.records[:limit])
 
 
