@@ -215,8 +215,8 @@ async def _logged_in(source: Source, host_keys: HostKeys, keys: Sequence[asyncss
             with anyio.fail_after(source.patience.connect):
                 return await _connected(source, host_keys, keys)
         except TimeoutError:
-            seconds = source.patience.connect
-            raise Retry(f"{source.name}: the login was not done within {seconds:g} s; try again later, or raise connectTimeout") from None
+            cure = "try again later, or raise transport.connectTimeout"
+            raise Retry(f"{source.name}: the login was not done within {source.patience.connect:g} s; {cure}") from None
         except _AnotherKey:
             continue
 

@@ -73,6 +73,22 @@ def _greeter(greeting: bytes, *, stay: bool = False) -> AbstractAsyncContextMana
     return _accepting(handle)
 
 
+def _slow(port: int, piece: int, pause: float) -> AbstractAsyncContextManager[int]:
+    """Pass on what the server on `port` sends in pieces with a pause before each."""
+
+    async def handle(client: SocketStream) -> None:
+        async with client, await anyio.connect_tcp("127.0.0.1", port) as server, anyio.create_task_group() as tasks:
+            tasks.start_soon(_pump, client, server)
+            with suppress(anyio.BrokenResourceError, anyio.EndOfStream):
+                while True:
+                    data = await server.receive(piece)
+                    await anyio.sleep(pause)
+                    await client.send(data)
+            tasks.cancel_scope.cancel()
+
+    return _accepting(handle)
+
+
 def _switch(*ports: int) -> AbstractAsyncContextManager[int]:
     """Pass the first connection on to the first port, and so on; the last port takes all that follow."""
     turns = iter(ports)
@@ -135,6 +151,26 @@ async def test_what_breaks_the_last_attempt_is_a_retry_that_says_how(fault: Faul
     assert isinstance(error, Retry)
     assert said in str(error)
     assert time.monotonic() - begun < 5
+
+
+async def test_a_slow_server_is_not_a_stalled_one() -> None:
+    """A block that takes longer than `idle` is waited for while its bytes come in."""
+    body = BODY[:100_000]
+    async with ssh_server(Shelf({"/stock.csv": File(body)})) as server, _slow(server.port, 8_192, 0.02) as port:
+        source = replace(_source(server, port, ONCE), patience=Patience(connect=5.0, idle=0.1, min_bytes_per_second=1_000.0))
+        begun = time.monotonic()
+        assert await _read(source) == body
+    assert time.monotonic() - begun > 0.2
+
+
+async def test_a_login_that_is_cancelled_ends_at_once() -> None:
+    """A run that is cancelled while a server is silent leaves no connection behind."""
+    async with ssh_server(_serving()) as server, fault_proxy(server.port, Stall(1_000)) as port:
+        begun = time.monotonic()
+        with anyio.move_on_after(0.1) as scope:
+            await _read(_source(server, port, ONCE))
+        assert scope.cancelled_caught
+        assert time.monotonic() - begun < 1
 
 
 @pytest.mark.parametrize("kind", [Cut, Reset, Stall, Corrupt], ids=lambda kind: kind.__name__.lower())
