@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import asyncssh
 import pytest
 
@@ -88,6 +89,14 @@ async def test_a_key_file_with_a_passphrase_opens_the_door(keys: Path, name: str
             assert isinstance(error, ConfigError)
             assert str(error).startswith("transport.privateKeyPassphrase: ")
             assert said in str(error)
+
+
+async def test_a_certificate_beside_the_key_file_goes_along(keys: Path) -> None:
+    """A server that knows only who signs its users' keys is shown the certificate."""
+    certificate = key("authority").generate_user_certificate(key("user"), "feed", principals=["shop"])
+    await anyio.Path(keys / "openssh-cert.pub").write_bytes(certificate.export_certificate())
+    async with ssh_server(_shelf(), Door(password=None, authorities=(key("authority"),))) as server:
+        assert await _read(_source(server, key_file=str(keys / "openssh"))) == BODY
 
 
 @pytest.fixture

@@ -143,6 +143,8 @@ class Door:
     prompt: str = "Password: "
     second_prompt: str | None = None
     keys: tuple[asyncssh.SSHKey, ...] = ()
+    authorities: tuple[asyncssh.SSHKey, ...] = ()
+    """Whose certificates open the door."""
     must_change: bool = False
     tried: list[str] = field(default_factory=list)
     """Every attempt to log in, by method: empty when no credential was ever sent."""
@@ -228,7 +230,11 @@ class _Server(asyncssh.SSHServer):
         return (username, password) == (self._door.user, self._door.password)
 
     def public_key_auth_supported(self) -> bool:
-        return bool(self._door.keys)
+        return bool(self._door.keys or self._door.authorities)
+
+    def validate_ca_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        self._door.tried.append("publickey")
+        return username == self._door.user and any(known.convert_to_public() == key for known in self._door.authorities)
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         self._door.tried.append("publickey")
