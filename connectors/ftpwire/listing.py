@@ -133,7 +133,7 @@ def _windows_file(found: re.Match[str]) -> Iterator[Listed]:
 
 def _moment(*parts: int) -> datetime | None:
     try:
-        year, month, day, *clock = parts
-        return datetime(year, month, day, *clock, tzinfo=UTC)  # type: ignore[misc,arg-type]
+        year, month, day, hour, minute, second = (*parts, 0, 0, 0)[:6]
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None

@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -122,7 +122,7 @@ async def _resolve(host: str, port: int, source: Source) -> Sequence[_Found]:
             # The C library would read it up to the first NUL and ask for another name.
             raise UnicodeError
         with anyio.fail_after(source.patience.connect):
-            return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)  # type: ignore[return-value]
+            return cast("Sequence[_Found]", await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     except socket.gaierror as error:
         reason = error.strerror or "unknown"
         cure = "check its spelling and this machine's DNS"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -37,8 +38,8 @@ class Site:
         return web.Response(body=BODY) if request.path == "/file" else web.Response(status=302, headers={"Location": "/file"})
 
 
-def _source(url: str, proxy: str, **more: object) -> Source:
-    return replace(parse_location(url), request=Request(proxy=Secret(proxy)), persistence=Persistence(attempts=1), **more)  # type: ignore[arg-type]
+def _source(url: str, proxy: str, **more: Any) -> Source:
+    return replace(parse_location(url), request=Request(proxy=Secret(proxy)), persistence=Persistence(attempts=1), **more)
 
 
 async def _fetch(source: Source) -> bytes:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -48,9 +49,9 @@ async def _site(tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
         yield site
 
 
-def _source(port: int, **more: object) -> Source:
+def _source(port: int, **more: Any) -> Source:
     source = parse_location(f"http://shop:hunter2@127.0.0.1:{port}/start")
-    return replace(source, persistence=Persistence(attempts=1), **more)  # type: ignore[arg-type]
+    return replace(source, persistence=Persistence(attempts=1), **more)
 
 
 async def _fetch(source: Source) -> bytes:

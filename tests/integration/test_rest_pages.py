@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -132,10 +132,10 @@ async def test_an_empty_feed_is_one_empty_page(style: str) -> None:
 
 
 @pytest.mark.parametrize("style", ["page", "offset"])
-async def test_a_server_that_caps_its_pages_is_read_to_the_end(style: str) -> None:
+async def test_a_server_that_caps_its_pages_is_read_to_the_end(style: Literal["page", "offset"]) -> None:
     """A page with fewer items than were asked for is not the last one when more follow: half a feed would pass for a feed."""
     async with api(count=250, size=40) as served:
-        found = await read(paged(f"http://{served.base}/{style}", Paging(style, size=1000, size_parameter="limit")))  # type: ignore[arg-type]
+        found = await read(paged(f"http://{served.base}/{style}", Paging(style, size=1000, size_parameter="limit")))
     assert skus(found) == [f"{n:05}" for n in range(250)]
 
 

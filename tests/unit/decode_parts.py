@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
+from typing import Any
 
 from engine.contracts import DocumentFacts
 from engine.decode import Decoder, Decoding, Ended, Opened
@@ -29,9 +30,9 @@ def archive(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED, com
     return file.getvalue()
 
 
-def read(data: bytes, *, step: int = 1000, facts: DocumentFacts | None = None, **settings: object) -> list[tuple[DocumentFacts, bytes]]:
+def read(data: bytes, *, step: int = 1000, facts: DocumentFacts | None = None, **settings: Any) -> list[tuple[DocumentFacts, bytes]]:
     """Feed a document in chunks of `step` bytes and return the documents that it is unpacked to; each must be closed."""
-    decoder = Decoder(Decoding(**settings), facts or DocumentFacts("feed"))  # type: ignore[arg-type]
+    decoder = Decoder(Decoding(**settings), facts or DocumentFacts("feed"))
     try:
         parts = [part for start in range(0, len(data), step) for part in decoder.feed(data[start : start + step])]
         parts += decoder.finish()

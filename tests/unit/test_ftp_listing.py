@@ -13,8 +13,9 @@ from connectors.ftpwire.listing import Listed, parse_list, parse_mlsd, server_ti
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-def _at(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type,misc]
+def _at(year: int, month: int, day: int, *clock: int) -> datetime:
+    hour, minute, second = (*clock, 0, 0, 0)[:3]
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

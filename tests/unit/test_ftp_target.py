@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 import pytest
 
@@ -14,8 +15,8 @@ from engine.source import Source, Tls, parse_location
 NOW = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
 
 
-def _target(location: str, **more: object) -> tuple[Source, Target]:
-    source = replace(parse_location(location), **more)  # type: ignore[arg-type]
+def _target(location: str, **more: Any) -> tuple[Source, Target]:
+    source = replace(parse_location(location), **more)
     return source, target_of(source, NOW)
 
 
@@ -67,9 +68,11 @@ def test_a_resource_path_stands_below_the_url(below: str, path: str, folder: str
         ("ftps://host:2121/x", "implicit", 2121, "implicit"),
     ],
 )
-def test_the_port_tells_the_kind_of_tls_unless_a_setting_does(location: str, override: str | None, port: int, security: str) -> None:
+def test_the_port_tells_the_kind_of_tls_unless_a_setting_does(
+    location: str, override: Literal["explicit", "implicit"] | None, port: int, security: str
+) -> None:
     """`ftp:` never speaks TLS and `ftps:` always does."""
-    _, target = _target(location, tls=Tls(ftps=override))  # type: ignore[arg-type]
+    _, target = _target(location, tls=Tls(ftps=override))
     assert (target.port, target.security) == (port, security)
 
 
