@@ -21,7 +21,7 @@ TRY_AGAIN = Persistence(attempts=3, wait_initial=0.01)
 
 
 def _source(server: SshServer, below: str, **settings: object) -> Source:
-    source = parse_location(server.url(below), patience=Patience(connect=5.0, idle=2.0))
+    source = parse_location(server.url(below), patience=Patience(connect=10.0, idle=5.0))
     return replace(source, **{"ssh": Ssh(host_key=server.fingerprint), "persistence": ONCE, **settings})  # type: ignore[arg-type]
 
 

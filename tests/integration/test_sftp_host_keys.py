@@ -28,7 +28,7 @@ def _shelf() -> Shelf:
 
 
 def _source(server: SshServer, known_hosts: Path | None = None, **ssh: object) -> Source:
-    location = parse_location(server.url("/stock.csv"), patience=Patience(connect=5.0, idle=2.0))
+    location = parse_location(server.url("/stock.csv"), patience=Patience(connect=10.0, idle=5.0))
     path = str(known_hosts) if known_hosts is not None else None
     return replace(location, persistence=Persistence(attempts=1), ssh=Ssh(known_hosts=path, **ssh))  # type: ignore[arg-type]
 

@@ -31,7 +31,7 @@ def _source(server: SshServer, password: Secret | None = None, *, username: str 
         f"sftp://127.0.0.1:{server.port}/stock.csv",
         username,
         password,
-        Patience(connect=5.0, idle=2.0),
+        Patience(connect=10.0, idle=5.0),
         persistence=Persistence(attempts=1),
         ssh=Ssh(host_key=server.fingerprint, **ssh),  # type: ignore[arg-type]
     )
