@@ -61,8 +61,7 @@ async def test_a_file_is_read_whole(server: Sshd, block: int, requests: int) -> 
 async def test_a_password_opens_the_door(server: Sshd) -> None:
     """OpenSSH takes the password of the URL, where the tests may give its users one."""
     if not server.account.password:
-        assert os.geteuid() != 0
-        return
+        pytest.skip("sshd checks passwords only as root")
     source = replace(_source(server), ssh=Ssh(host_key=server.fingerprint))
     assert list((await _documents(source)).values()) == [BODY]
     with pytest.raises(RefuseRun, match="the server takes publickey, password"):
@@ -89,8 +88,7 @@ async def test_a_key_and_a_password_together_open_the_door(both: Sshd) -> None:
     """A server that wants both gets both, and says what is missing when it gets one."""
     source = _source(both)
     if not both.account.password:
-        assert os.geteuid() != 0
-        return
+        pytest.skip("sshd checks passwords only as root")
     assert list((await _documents(source)).values()) == [BODY]
     with pytest.raises(RefuseRun, match="the key is not accepted for this user, or not without a password"):
         await _documents(replace(source, password=None))
