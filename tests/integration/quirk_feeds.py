@@ -17,7 +17,7 @@ import pytest
 import feedmill
 from engine.batch import JsonValue, Reject
 from engine.run import Counts, Problem, RunRecord, RunStatus
-from engine.source import Patience
+from engine.source import Egress, Patience
 from feedmill.library import Fields
 from plugins.manager import Registry, load_registry
 from sinks.sqlite.queries import open_queries
@@ -98,11 +98,14 @@ async def sync(
     settings: Mapping[str, object] | None = None,
     patience: Patience | None = None,
     registry: Registry | None = None,
+    egress: Egress | None = None,
 ) -> Outcome:
     """Sync a source as the feed `FEED`, and read back everything that came of it."""
     registry = registry or await anyio.to_thread.run_sync(_installed)
     url = f"sqlite:///{database}"
-    record = await feedmill.sync(source, to=url, feed=FEED, settings=settings, fields=fields, patience=patience, registry=registry)
+    record = await feedmill.sync(
+        source, to=url, feed=FEED, settings=settings, fields=fields, patience=patience, egress=egress, registry=registry
+    )
     async with open_queries(url) as queries:
         (stored, *_) = await queries.runs(FEED)
         assert (await queries.feed_of(record.run), record.feed) == (FEED, FEED)
