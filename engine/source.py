@@ -86,6 +86,17 @@ class Egress:
 
 
 @dataclass(frozen=True, slots=True)
+class Expansion:
+    """How much a body may unpack to that is packed for its way only, by a content coding of HTTP.
+
+    `max_ratio` is in multiples of the bytes that were sent, `max_bytes` in bytes, see `engine.decode.settings.Decoding`.
+    """
+
+    max_ratio: int = 250
+    max_bytes: int = 16 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
 class Tls:
     """How TLS is spoken: a CA of one's own in place of the system's, a client certificate. Paths of PEM files.
 
@@ -192,6 +203,7 @@ class Source:
     persistence: Persistence = field(default_factory=Persistence)
     courtesy: Courtesy = field(default_factory=Courtesy)
     egress: Egress = field(default_factory=Egress)
+    expansion: Expansion = field(default_factory=Expansion)
     tls: Tls = field(default_factory=Tls)
     ssh: Ssh = field(default_factory=Ssh)
     request: Request = field(default_factory=Request)
@@ -201,6 +213,11 @@ class Source:
     def scheme(self) -> str:
         """Return the lower-case URL scheme, by which the connector is chosen."""
         return urlsplit(self.url).scheme
+
+    @property
+    def has_credentials(self) -> bool:
+        """Return whether there is a user, a password, or a token that stands alone."""
+        return self.username is not None or self.password is not None
 
     @property
     def name(self) -> str:

@@ -48,7 +48,20 @@ if TYPE_CHECKING:
     from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
     from engine.schema import ATTRIBUTES, Attribute, Kind
     from engine.settings.transport import Transport
-    from engine.source import Courtesy, Egress, Paging, Patience, Persistence, Request, RequestParameter, Secret, Source, Ssh, Tls
+    from engine.source import (
+        Courtesy,
+        Egress,
+        Expansion,
+        Paging,
+        Patience,
+        Persistence,
+        Request,
+        RequestParameter,
+        Secret,
+        Source,
+        Ssh,
+        Tls,
+    )
     from feedmill.library import preview, sync
     from feedmill.process import tune_process
     from plugins.manager import Registry, load_registry
@@ -67,7 +80,7 @@ _HOMES = {
     "engine.run": "Counts Problem RunRecord RunStatus StageTimes",
     "engine.schema": "ATTRIBUTES Attribute Kind",
     "engine.settings.transport": "Transport",
-    "engine.source": "Courtesy Egress Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
+    "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
     "feedmill.library": "preview sync",
     "feedmill.process": "tune_process",
     "plugins.manager": "Registry load_registry",
@@ -87,6 +100,7 @@ __all__ = [
     "Document",
     "DocumentFacts",
     "Egress",
+    "Expansion",
     "Feed",
     "FeedDefinition",
     "FeedmillError",

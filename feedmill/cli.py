@@ -70,6 +70,8 @@ def build_app() -> App:
         help="Import suppliers' inventory feeds and keep one idempotent picture of every item.",
         version=lambda: version("feedmill"),
         help_format="plaintext",
+        # Ours to report: the library would end the process without a word.
+        suppress_keyboard_interrupt=False,
     )
     for command in (sync.sync, preview.preview, items.items, runs.runs, rejects.rejects, plugins.plugins):
         app.command(command)

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
+from connectors.web.coding import Identity
 from connectors.web.errors import explained
 from connectors.wire.pace import Pace
+from engine.decode.allowance import Allowance
+from engine.decode.settings import Decoding
 from engine.document import CHUNK_BYTES
 from engine.errors import RefuseRun, Retry
 
@@ -121,6 +124,7 @@ class Content(AsyncIterator[bytes]):
         self._raw = raw
         self._coding = coding
         self._source = source
+        self._allowance = None if isinstance(coding, Identity) else _allowance(source)
         self._pieces: Iterator[bytes] = iter(())
         self._empty = True
 
@@ -131,7 +135,11 @@ class Content(AsyncIterator[bytes]):
             except StopAsyncIteration:
                 self._finish()
                 raise
+            if self._allowance is not None:
+                self._allowance.receive(len(data))
             self._pieces = self._coding.decode(data)
+        if self._allowance is not None:
+            self._allowance.unpack(0, len(piece))
         self._empty = False
         return piece
 
@@ -143,3 +151,8 @@ class Content(AsyncIterator[bytes]):
         self._coding.finish()
         if self._empty:
             raise RefuseRun(f"{self._source.name}: answered with no content; ask the supplier for the right URL")
+
+
+def _allowance(source: Source) -> Allowance:
+    # A coding is a layer like those of the decode stage, which sees only what comes out of it.
+    return Allowance(Decoding(max_ratio=source.expansion.max_ratio, max_bytes=source.expansion.max_bytes), source.name)

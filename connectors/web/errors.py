@@ -217,7 +217,7 @@ def _cure(answer: Answer, source: Source) -> str:
 
 
 def _credentials_cure(answer: Answer, source: Source) -> str:
-    if source.username is None and not source.request.parameters and not answer.credentials_sent:
+    if not source.has_credentials and not source.request.parameters and not answer.credentials_sent:
         return "no credentials were sent; put them into the URL as user:password@host, reserved characters percent-encoded"
     if not answer.credentials_sent:
         return f"credentials were not passed on, because it redirects to another host, {answer.host}; use that address itself"

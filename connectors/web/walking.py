@@ -129,7 +129,7 @@ class Walk:
         if origin == home or (home, origin) == (("http", home[1], 80), ("https", home[1], 443)):
             for name, value in self._query:
                 bare = bare if has_query(bare, name) else with_query(bare, name, value)
-        elif self._source.username is not None or self._source.request.parameters or self._query:
+        elif self._source.has_credentials or self._source.request.parameters or self._query:
             raise RefuseRun(
                 f"{self._source.name}: names a next page on another host ({origin[0]}://{origin[1]}:{origin[2]}), where its credentials "
                 "must not go; use the address of that host itself, or ask the supplier"

@@ -23,7 +23,8 @@ def fingerprint(recipe: Recipe, source: Source) -> str:
     """Return what stands for a source and everything that decides what becomes of its bytes.
 
     It covers the whole URL and the request's parameters, not only what may be shown: another value in a query means other
-    goods, though it is masked alike. Passwords are not in it, since a new one brings the same file.
+    goods, though it is masked alike. A password is not in it, since a new one brings the same file, but a token is: it stands
+    for the user too, and a server that minds only the time would answer for another customer's file that it is unchanged.
     """
     definition = recipe.feed.definition()
     request = source.request
@@ -31,6 +32,7 @@ def fingerprint(recipe: Recipe, source: Source) -> str:
         recipe.generation,
         *(source.url, source.username, source.path, source.select),
         [[each.name, each.place, each.value.reveal()] for each in request.parameters],
+        source.password.reveal() if source.password is not None and request.auth in ("bearer", "header") else None,
         {name: value for name, value in definition.attributes.items() if name != "resourceLocation"},
         [[*row.names, row.row.model_dump(mode="json", by_alias=True)] for row in recipe.rows],
     ]

@@ -14,6 +14,7 @@ from engine.source import (
     Auth,
     Courtesy,
     Egress,
+    Expansion,
     Paging,
     Patience,
     Persistence,
@@ -122,7 +123,8 @@ def locate(feed: Feed, location: str, *, patience: Patience | None = None, egres
     """
     transport = feed.transport
     source = parse_location(location)
-    if source.username is None and feed.authentication_token is not None:
+    # A token that is the secret needs no user beside it; a password without a user is nobody's.
+    if source.username is None and (feed.authentication_token is not None or transport.auth in ("bearer", "header")):
         source = replace(source, username=feed.authentication_token, password=_secret(feed.authentication_secret))
     return replace(
         source,
@@ -132,6 +134,7 @@ def locate(feed: Feed, location: str, *, patience: Patience | None = None, egres
         persistence=Persistence(transport.attempts, transport.retry_wait, transport.max_retry_wait),
         courtesy=Courtesy(transport.max_connections, transport.jitter),
         egress=egress or Egress(),
+        expansion=Expansion(transport.max_ratio, transport.max_bytes),
         tls=Tls(
             _path(transport.ca_file),
             _path(transport.client_certificate),
