@@ -174,7 +174,8 @@ class _Documents(AsyncIterator[Document]):
         line, source, facts = self._line, self._source, found.facts
 
         async def begin(client: FtpClient, offset: int = 0) -> Transfer:
-            channel = await client.retrieve(found.file, offset)
+            # Only the reply was lost when all bytes are here, and servers differ in what they say to a wish for none.
+            channel = await client.retrieve(found.file, offset) if not offset or offset != facts.size else None
             return Transfer(client, channel, found.name, source, begun=offset, size=facts.size)
 
         async def go_on(client: FtpClient, offset: int) -> Transfer:

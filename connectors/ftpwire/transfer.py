@@ -25,12 +25,13 @@ class Transfer:
     """One RETR from an offset to the end of the file; a `connectors.wire.resuming.Stretch`.
 
     It ends quietly only when the server has confirmed the end on the control connection and the bytes are as many as `size`;
-    where that is not known a protected connection must have been ended by the sender, not merely cut.
+    where that is not known a protected connection must have been ended by the sender, not merely cut. Without a channel there
+    is nothing left to receive.
     """
 
-    def __init__(self, client: FtpClient, channel: DataChannel, name: str, source: Source, *, begun: int, size: int | None) -> None:
+    def __init__(self, client: FtpClient, channel: DataChannel | None, name: str, source: Source, *, begun: int, size: int | None) -> None:
         self._client = client
-        self._channel: DataChannel | None = channel
+        self._channel = channel
         self._name = name
         self._source = source
         self._position = begun

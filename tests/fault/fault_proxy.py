@@ -28,6 +28,10 @@ class Cut(Fault):
     """End the connection in good order, as a server does that believes it is done."""
 
 
+class Swallow(Fault):
+    """Take all that the server has to send, keep the rest, and then end the connection in good order: the server notices nothing."""
+
+
 class Reset(Fault):
     """Break the connection with a TCP reset."""
 
@@ -111,9 +115,9 @@ async def _answers(server: ByteReceiveStream, client: SocketStream, fault: Fault
         if len(data) > len(intact):
             struck = True
             await _strike(data[left:], client, fault)
-            if not isinstance(fault, Drip | Corrupt):
+            if not isinstance(fault, Drip | Corrupt | Swallow):
                 return
-            count(len(data) - len(intact))
+            count(0 if isinstance(fault, Swallow) else len(data) - len(intact))
         left = max(0, left - len(data))
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from engine.errors import FeedmillError, RefuseRun, Retry
 from engine.source import Patience, Persistence, Source
-from tests.fault.fault_proxy import Corrupt, Cut, Drip, Fault, Meter, Reset, Stall, canned_server, fault_proxy
+from tests.fault.fault_proxy import Corrupt, Cut, Drip, Fault, Meter, Reset, Stall, Swallow, canned_server, fault_proxy
 from tests.servers.authority import Authority, authority
 from tests.servers.debian import FtpServer, free_pair, free_port
 from tests.servers.ftp_reading import Mode, failure, put_now, read_one, source_of
@@ -147,18 +147,32 @@ async def test_bytes_changed_on_the_way_never_pass_as_protected(case: Case) -> N
     assert "nothing was applied" in str(error)
 
 
-@pytest.mark.parametrize("case", ["pyftpdlib explicit"], indirect=True)
-async def test_a_protected_download_of_no_known_size_is_not_whole_when_it_was_cut(case: Case) -> None:
-    """Somebody in between can end a connection in good order, but not say so in TLS; the server's reply alone does not count."""
+@_one
+async def test_a_cut_that_the_server_did_not_notice_is_noticed(case: Case) -> None:
+    """Somebody in between lets the server believe that it sent all: size, or TLS's mark of the end, know better than its reply."""
     server = case.server
     assert isinstance(server, ScriptedServer)
-    server.replies["SIZE"] = "500"
-    try:
-        async with case.broken(Cut(len(BODY) // 2)) as source:
-            error = await failure(source)
-    finally:
-        server.replies.clear()
-    assert isinstance(error, Retry)
+    async with case.broken(Swallow(len(BODY) // 2)) as source:
+        assert f"of {len(BODY)} bytes: nothing was applied" in str(await failure(source))
+        if case.mode == "explicit":
+            server.replies["SIZE"] = "500"
+            assert "without TLS's mark of the end" in str(await failure(source))
+            server.replies.clear()
+
+
+@_one
+async def test_a_last_reply_that_says_no_is_believed(case: Case) -> None:
+    """All bytes arrived and the server says that it failed: alone that is a retry; asked again, no byte has to be sent twice."""
+    server = case.server
+    assert isinstance(server, ScriptedServer)
+    server.replies["226"] = "451 Failed."
+    async with case.broken() as source:
+        error = await failure(source)
+        assert isinstance(error, Retry)
+        assert "answered 451 (Failed.) while the file was sent" in str(error)
+        begun = await server.count("RETR")
+        assert await read_one(replace(source, persistence=TWICE, tell=lambda _: server.replies.clear())) == BODY
+        assert await server.count("RETR") == begun + 1
 
 
 @pytest.mark.parametrize("case", ["pyftpdlib ftp"], indirect=True)

@@ -28,7 +28,7 @@ mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs" "$folder
 # A lock would need root, and the folder is ours alone; so would the switch to apt's own user.
 ask() {
     apt-get -qq -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o "APT::Sandbox::User=$(id -un)" \
-        -o Debug::NoLocking=true -o Acquire::Retries=3 -o Acquire::http::Timeout=30 "$@"
+        -o Debug::NoLocking=true -o Acquire::Retries=2 -o Acquire::http::Timeout=20 "$@"
 }
 
 # One repository of many that cannot be reached is a warning; whether ours can be shows in the download.

@@ -36,7 +36,7 @@ class ScriptedServer:
     """A running server. `commands` are those that arrived, with their arguments but PASS's.
 
     `replies` may be changed at any time: a verb in it is answered so, and not carried out; "500" alone is what servers say
-    to what they do not know.
+    to what they do not know. A code in it is replaced wherever the server would have said it.
     """
 
     port: int
@@ -110,6 +110,9 @@ def _handler(server: ScriptedServer, tls: Authority | None, implicit: bool, newe
                 super().process_command(cmd, *args, **kwargs)
             else:
                 self.respond(scripted if " " in scripted else f"{scripted} Command {cmd!r} not understood.")
+
+        def respond(self, resp: str, *args: Any, **kwargs: Any) -> None:
+            super().respond(server.replies.get(resp[:3], resp), *args, **kwargs)
 
         def handle(self) -> None:
             if tls is not None and implicit:
