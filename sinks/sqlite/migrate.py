@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,9 @@ HEAD: Final = "0002"
 """The newest revision of this package. Comparing it with the stored one spares every start the import of Alembic."""
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
+
+_ALEMBIC: Final = threading.Lock()
+"""Alembic hands its migrations the connection in a global of the process: two at once would migrate each other's database."""
 
 
 def migrate(database: Database) -> None:
@@ -86,8 +90,10 @@ def _upgrade(database: Database) -> None:
     try:
         with engine.begin() as connection:
             # The lock is held from here on, so Alembic reads the revision that it migrates from, not one of a moment ago.
+            # The other lock comes second: whoever holds it waits for no database.
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            with _ALEMBIC:
+                command.upgrade(config, "head")
     except DBAPIError as error:
         raise (error.orig if isinstance(error.orig, sqlite3.Error) else error) from error
     except CommandError as error:

@@ -118,6 +118,23 @@ async def test_many_tasks_may_create_one_database_at_once(tmp_path: Path) -> Non
             tasks.start_soon(start)
 
 
+async def test_many_tasks_may_create_databases_of_their_own_at_once(tmp_path: Path) -> None:
+    """Each database gets its own schema: what the migration library keeps for the whole process is not shared by two of them."""
+    names = [f"shop{number}.db" for number in range(8)]
+
+    async def create(name: str) -> None:
+        async with open_sqlite(f"sqlite:///{tmp_path / name}") as sink:
+            assert await sink.feed("x") is None
+
+    async with create_task_group() as tasks:
+        for name in names:
+            tasks.start_soon(create, name)
+    expected = await to_thread.run_sync(table_names, tmp_path / names[0])
+    assert "inventory_feeds" in expected
+    for name in names:
+        assert await to_thread.run_sync(table_names, tmp_path / name) == expected
+
+
 def test_alembic_stays_unimported_at_head(tmp_path: Path) -> None:
     """Opening a database of the newest schema costs no import of Alembic."""
     migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
