@@ -14,9 +14,10 @@ from benchmarks.parts import PARTS, measure_part
 from benchmarks.peers import find_command
 from benchmarks.report import Results, check_promises, write_report
 from benchmarks.server import serve
-from benchmarks.whole import Whole, measure_whole
+from benchmarks.transports.streams import TRANSPORTS, measure_streams
+from benchmarks.whole import measure_whole
 
-_SMOKE_ROWS, _SMOKE_PAIRS = 5_000, 1
+_SMOKE_ROWS, _SMOKE_PAIRS, _SMOKE_GIGABYTES = 5_000, 1, 0.01
 
 
 def say(text: str) -> None:
@@ -29,37 +30,48 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Feedmill's speed and memory.")
     parser.add_argument("--rows", type=int, default=1_000_000, help="items in the catalogue, a multiple of 1,000 (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=3, help="how often everything is measured (default: %(default)s)")
-    parser.add_argument("--only", choices=[*PARTS, "sync"], help="measure this alone")
-    parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows once: does everything run?")
+    parser.add_argument("--gigabytes", type=float, default=4.0, help="what is streamed through each transport (default: %(default)s)")
+    parser.add_argument("--only", choices=[*PARTS, "sync", TRANSPORTS], help="measure this alone")
+    parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
     chosen = parser.parse_args(arguments)
     if chosen.smoke:
-        chosen.rows, chosen.pairs = _SMOKE_ROWS, _SMOKE_PAIRS
+        chosen.rows, chosen.pairs, chosen.gigabytes = _SMOKE_ROWS, _SMOKE_PAIRS, _SMOKE_GIGABYTES
     if chosen.rows < 1_000 or chosen.rows % 1_000 or chosen.pairs < 1:
         parser.error("--rows must be a multiple of 1,000 and --pairs at least 1")
+    if chosen.gigabytes < _SMOKE_GIGABYTES:
+        parser.error(f"--gigabytes must be at least {_SMOKE_GIGABYTES}")
     return chosen
 
 
-def measure_all(chosen: argparse.Namespace, directory: Path) -> Results:
-    """Measure what was chosen, with every file in `directory`."""
-    file = write_catalogue(directory, chosen.rows)
+def measure_all(chosen: argparse.Namespace) -> Results:
+    """Measure what was chosen."""
+    results = Results(chosen.pairs, describe_machine())
+    if chosen.only != TRANSPORTS:
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
+            measure_syncs(chosen, Path(directory), results)
+    if chosen.only in (None, TRANSPORTS):
+        results.streams = measure_streams(int(chosen.gigabytes * 1e9), chosen.pairs, say)
+    return results
+
+
+def measure_syncs(chosen: argparse.Namespace, directory: Path, results: Results) -> None:
+    """Measure whole syncs and their stages, with every file in `directory`."""
+    results.file = file = write_catalogue(directory, chosen.rows)
     say(f"{file.rows:,} rows, {file.size / 1e6:,.0f} MB")
-    whole: Whole | None = None
     if chosen.only in (None, "sync"):
         if find_command() is None:
             say("WARNING: the sqlite3 command line is not installed (Debian and Ubuntu: apt install sqlite3): NOTHING IS COMPARED")
         with serve(directory) as url:
-            whole = measure_whole(directory, file, chosen.pairs, url, say)
-    parts = {name: measure_part(name, file, directory, chosen.pairs, say) for name in PARTS if chosen.only in (None, name)}
-    return Results(file.rows, file.size, chosen.pairs, describe_machine(), parts, whole)
+            results.whole = measure_whole(directory, file, chosen.pairs, url, say)
+    results.parts = {name: measure_part(name, file, directory, chosen.pairs, say) for name in PARTS if chosen.only in (None, name)}
 
 
 def main(arguments: list[str]) -> int:
     """Run the benchmarks. The code is 1 when a subject failed or a promise was not kept."""
     chosen = parse_arguments(arguments)
     try:
-        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
-            results = measure_all(chosen, Path(directory))
+        results = measure_all(chosen)
     except SubjectFailed as error:
         say(str(error))
         return 1

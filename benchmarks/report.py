@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from benchmarks.catalogue import CatalogueFile
 from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
+from benchmarks.promise import Promise, write_promises
+from benchmarks.transports.report import check_streams, write_section
+from benchmarks.transports.streams import Streams
 from benchmarks.whole import FIRST, PEER, SMALL, Whole
 
 PROMISED_ROWS: Final = 1_000_000
@@ -20,32 +24,29 @@ _ABOUT_THE_SAME: Final = 1.25
 """How much more memory ten times the rows may take and still be called the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Results:
-    """All that was measured in one run of the benchmarks."""
+    """All that was measured in one run of the benchmarks; `file` is what was synced, where anything was."""
 
-    rows: int
-    size: int
     pairs: int
     machine: str
-    parts: dict[str, Measurement]
-    whole: Whole | None
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """A promise, what was found, and whether it was kept."""
-
-    text: str
-    found: str
-    kept: bool
+    file: CatalogueFile | None = None
+    whole: Whole | None = None
+    parts: dict[str, Measurement] = field(default_factory=dict)
+    streams: Streams | None = None
 
 
 def check_promises(results: Results) -> list[Promise]:
-    """Compare a whole benchmark with what is promised of Feedmill; nothing is promised of fewer than `PROMISED_ROWS`."""
-    whole = results.whole
-    if whole is None or results.rows < PROMISED_ROWS:
-        return []
+    """Compare what was measured with what is promised of Feedmill; little runs promise nothing."""
+    syncs = _check_whole(results.whole) if results.whole is not None and _rows(results) >= PROMISED_ROWS else []
+    return syncs + (check_streams(results.streams) if results.streams is not None else [])
+
+
+def _rows(results: Results) -> int:
+    return results.file.rows if results.file is not None else 0
+
+
+def _check_whole(whole: Whole) -> list[Promise]:
     full, small = whole.runs[FIRST].peak_rss, whole.runs[SMALL].peak_rss
     promises = [
         Promise("peak RSS of the first load is under 200 MB", _megabytes(full), full < PROMISED_RSS),
@@ -64,14 +65,20 @@ def write_report(results: Results) -> str:
 
 def _lines(results: Results) -> Iterator[str]:
     yield from ("# Benchmarks", "")
-    yield f"A generated catalogue of {results.rows:,} items in 11 columns ({results.size / 1e6:,.0f} MB of CSV), each figure the"
-    yield f"median of {results.pairs}; `make bench` measures again."
+    if results.file is not None:
+        size = f"{results.file.size / 1e6:,.0f} MB of CSV"
+        yield f"A generated catalogue of {results.file.rows:,} items in 11 columns ({size}), each figure the"
+        yield f"median of {results.pairs}; `make bench` measures again."
+    else:
+        yield f"Each figure is the median of {results.pairs}; `make bench` measures again."
     yield from ("", *textwrap.wrap(f"{results.machine}.", 118))
     if results.whole is not None:
         yield from _whole(results.whole)
-    yield from _promises(check_promises(results))
+        yield from write_promises(_check_whole(results.whole) if _rows(results) >= PROMISED_ROWS else [])
     if results.parts:
         yield from _parts(results.parts)
+    if results.streams is not None:
+        yield from write_section(results.streams)
 
 
 def _whole(whole: Whole) -> Iterator[str]:
@@ -91,13 +98,6 @@ def _whole(whole: Whole) -> Iterator[str]:
         yield "column."
     else:
         yield "**The `sqlite3` command line is not installed: nothing was compared.**"
-
-
-def _promises(promises: list[Promise]) -> Iterator[str]:
-    if promises:
-        yield from ("", "| promised | measured | kept |", "| --- | --- | --- |")
-    for promise in promises:
-        yield f"| {promise.text} | {promise.found} | {'yes' if promise.kept else '**no**'} |"
 
 
 def _parts(parts: dict[str, Measurement]) -> Iterator[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import SubjectFailed, measure_command, measure_module
+from benchmarks.measure import Measurement, SubjectFailed, measure_command, measure_module
 from benchmarks.parts import PARTS
 from benchmarks.peers import find_command
+from benchmarks.transports.material import page, write_material
+from benchmarks.transports.report import check_streams, write_section
+from benchmarks.transports.streams import Stream, Streams
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +34,9 @@ def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows if "5,000" in row][-4:] == list(PARTS.values())
     assert sum("5,000" in row for row in rows) == len(PARTS) + 3 + (find_command() is not None)
     assert ("equal tables" if find_command() else "nothing was compared") in done.stdout
+    streamed = done.stdout.partition("## Transports")[2].splitlines()
+    titles = [line.split(" | ")[0].removeprefix("| ").partition(",")[0] for line in streamed if " MB/s |" not in line and " MB |" in line]
+    assert titles == ["file", "http", "http", "https", "rest", "ftp", "ftps", "sftp"]
 
 
 def test_one_subject_can_be_measured_alone() -> None:
@@ -38,6 +45,7 @@ def test_one_subject_can_be_measured_alone() -> None:
     assert done.returncode == 0, done.stderr
     assert PARTS["split"] in done.stdout
     assert "Whole syncs" not in done.stdout
+    assert "## Transports" not in done.stdout
 
 
 def test_memory_of_children_counts() -> None:
@@ -54,3 +62,28 @@ def test_a_subject_that_fails_fails_the_benchmark(monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(ROOT)
     with pytest.raises(SubjectFailed, match=r"benchmarks\.sync"):
         measure_module("sync", str(tmp_path / "missing.csv"), str(tmp_path / "shop.db"))
+
+
+def test_packed_material_is_the_plain_one(tmp_path: Path) -> None:
+    """What is streamed as gzip unpacks to the very bytes that are streamed plain; pages are of one length and differ."""
+    made = write_material(tmp_path, 5_000_000)
+    plain = made.plain.read_bytes()
+    assert gzip.decompress(made.packed.read_bytes()) == plain
+    assert len(plain) == made.size >= 5_000_000
+    assert page(1) != page(2)
+    assert len(page(1)) == len(page(made.pages)) == made.size_of_pages // made.pages
+
+
+@pytest.mark.parametrize(("growth", "kept"), [(16_000_000, True), (16_100_000, False)])
+def test_memory_that_grows_breaks_a_promise(growth: int, kept: bool) -> None:
+    """A transport whose peak of memory is more than 16 MB higher at ten times the bytes is told by name, and is no success."""
+    flat, grown = (Measurement(1, 1.0, 1.0, 1.0, peak) for peak in (50_000_000, 50_000_000 + growth))
+    found = Streams(
+        4 * 10**9, [Stream("ftp", 4 * 10**9, flat, flat, "curl", None), Stream("sftp", 4 * 10**9, grown, flat, "sftp", None)], ["curl"], ""
+    )
+    (promise,) = check_streams(found)
+    assert promise.kept is kept
+    assert "(sftp)" in promise.found
+    page = "\n".join(write_section(found))
+    assert ("**no**" in page) is not kept
+    assert "nothing was compared with: curl" in page
