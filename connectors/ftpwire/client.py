@@ -7,19 +7,16 @@ plain until the command is sent, and then handshake and answer are awaited at th
 
 from __future__ import annotations
 
-import asyncio
 import re
-import socket
-import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import aioftp
 import anyio
-from aioftp.common import Code, SSLSessionBoundContext
 
-from connectors.ftpwire.data import DataChannel, let_go, protect, streams
+from connectors.ftpwire.control import ControlConnection
+from connectors.ftpwire.data import DataChannel, streams
 from connectors.ftpwire.errors import Phase, explained
 from connectors.ftpwire.listing import Listing, parse_list, parse_mlsd, server_time
 from connectors.ftpwire.target import wire
@@ -27,11 +24,13 @@ from connectors.wire.egress import open_socket
 from engine.errors import RefuseRun, Retry
 
 if TYPE_CHECKING:
+    import socket
+    import ssl
+
     from connectors.ftpwire.target import Target
     from engine.source import Source
 
 _UNSUPPORTED: Final = ("500", "501", "502", "504", "202")
-_MAX_REPLY_LINES: Final = 2000
 _MAX_LISTING_BYTES: Final = 64 * 1024 * 1024
 _LAST_WORDS_SECONDS: Final = 1.0
 _EPSV: Final = re.compile(r"\((.)\1\1(\d{1,5})\1\)")
@@ -53,26 +52,16 @@ class Facts:
         return f"size={self.size} mtime={self.mtime:%Y%m%d%H%M%S}"
 
 
-class FtpClient(aioftp.Client):
-    """A control connection, logged in and in the target's folder once it is `ready`. Errors are Feedmill's own.
+class FtpClient(ControlConnection):
+    """A control connection that is logged in and in the target's folder once it is `ready`.
 
-    Every wait for a reply ends after `patience.idle`, every connection and handshake after `patience.connect`. After an error
-    only `aclose` makes sense: which reply belongs to which command is not known any more.
+    Errors are Feedmill's own but where they are said not to be. Every wait for a reply ends after `patience.idle`, every
+    connection and handshake after `patience.connect`.
     """
 
     def __init__(self, source: Source, target: Target, context: ssl.SSLContext | None) -> None:
-        super().__init__(encoding="latin-1")
-        self._source = source
-        self._target = target
-        self._context = context
-        self._peer = ""
-        self._closed = False
+        super().__init__(source, target, context)
         self._passive = ["EPSV", "PASV"]
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether `aclose` was called."""
-        return self._closed
 
     async def ready(self) -> None:
         """Connect, secure the connection as the URL says, log in, enter the folder."""
@@ -80,7 +69,7 @@ class FtpClient(aioftp.Client):
             await self.connect(self._target.host, self._target.port)
         if self._context is not None and self._target.security == "explicit":
             with explained(self._source, Phase.TLS):
-                await self._secure(self._context)
+                await self.secure(self._context)
         with explained(self._source, Phase.LOGIN):
             await self._log_in()
         if self._context is not None:
@@ -170,39 +159,6 @@ class FtpClient(aioftp.Client):
         """Await the reply that the transfer is complete; the errors are the client library's."""
         await self.command(None, ("226", "250"))
 
-    async def aclose(self) -> None:
-        """Say goodbye, and close the connection at once."""
-        self._closed = True
-        if self._stream is None:
-            return
-        writer = self._stream.writer
-        if not writer.is_closing():
-            writer.write(b"QUIT\r\n")
-        await let_go(writer)
-
-    async def _open_connection(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        # The library's own would resolve the name and connect by itself: here the egress policy decides what is connected to.
-        sock = await open_socket(host, port, self._source)
-        # During a long transfer nothing is said here, and routers forget connections that are silent.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._peer = sock.getpeername()[0]
-        reader, writer = await streams(sock)
-        if self._context is not None and self._target.security == "implicit":
-            try:
-                await protect(writer, self._context, host, self._source.patience.connect)
-            except BaseException:
-                await let_go(writer)
-                raise
-        return reader, writer
-
-    async def _secure(self, context: ssl.SSLContext) -> None:
-        await self.command("AUTH TLS", "234")
-        with anyio.move_on_after(0):
-            # Whatever arrived behind the answer is not protected: it could be replies of somebody in between.
-            if await self.stream.reader.read(1):
-                raise RefuseRun(f"{self._source.name}: the server, or somebody in between, sent words ahead of TLS; ask the supplier")
-        await protect(self.stream.writer, context, self._target.host, self._source.patience.connect)
-
     async def _log_in(self) -> None:
         code, _ = await self.command(f"USER {self._target.user}", ("230", "331"))
         if code == "331":
@@ -252,7 +208,7 @@ class FtpClient(aioftp.Client):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(answer)
             try:
-                await channel.protect(self._bound_context(), self._target.host, self._source.patience.connect)
+                await channel.protect(self.bound_context(), self._target.host, self._source.patience.connect)
             except OSError as error:
                 failures.append(error)
         if not failures:
@@ -262,44 +218,3 @@ class FtpClient(aioftp.Client):
             with anyio.move_on_after(_LAST_WORDS_SECONDS):
                 await self.command(None, "226")
         raise failures[0]
-
-    def _bound_context(self) -> ssl.SSLContext:
-        """Return a context that resumes the login's TLS session: most servers take a data connection only from who holds its key."""
-        control: ssl.SSLObject = self.stream.writer.get_extra_info("ssl_object")
-        session = control.session
-        if session is None:
-            return control.context
-        return SSLSessionBoundContext(ssl.PROTOCOL_TLS_CLIENT, context=control.context, session=session)
-
-    async def command(  # type: ignore[override]
-        self,
-        command: str | None = None,
-        expected_codes: str | tuple[str, ...] = (),
-        wait_codes: str | tuple[str, ...] = (),
-        censor_after: int | None = None,
-    ) -> tuple[Code, list[str]]:
-        with anyio.fail_after(self._source.patience.idle):
-            answer = await super().command(command, expected_codes, wait_codes, censor_after)
-        return answer if answer is not None else (Code("000"), [])
-
-    async def parse_response(self) -> tuple[Code, list[str]]:
-        """Read a reply; one of several lines ends at its own code with a blank (RFC 959, section 4.2), whatever stands between."""
-        first = await self._line()
-        code = first[:3]
-        if not re.fullmatch(r"[1-5]\d\d", code) or first[3:4] not in ("", " ", "-"):
-            raise aioftp.AIOFTPException("no reply")
-        words = [first[4:]]
-        more = first[3:4] == "-"
-        while more:
-            line = await self._line()
-            more = line[:4].rstrip() != code
-            words.append(line if more else line[4:])
-            if len(words) > _MAX_REPLY_LINES:
-                raise aioftp.AIOFTPException("a reply without end")
-        return Code(code), words
-
-    async def _line(self) -> str:
-        line = await self.stream.reader.readline()
-        if not line.endswith(b"\n"):
-            raise ConnectionResetError
-        return line.decode("latin-1").rstrip("\r\n")

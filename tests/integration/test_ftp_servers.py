@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from ftplib import FTP_TLS
+from ftplib import Error as FtpError
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import pytest
 from OpenSSL import SSL
 
@@ -89,6 +93,22 @@ async def test_a_file_is_read_whole_and_once(case: Case) -> None:
         await read(replace(source, known={document.name: document.version}))
     assert (await case.server.count("RETR")) - before in (0, 1)  # 0 where the server does not log commands within TLS
     assert await read_one(replace(source, known={document.name: "size=1 mtime=20261101063000"})) == BODY
+
+
+@pytest.mark.parametrize("case", [f"{kind} explicit {newest}" for kind in _KINDS[:2] for newest in _PYOPENSSL], indirect=True)
+async def test_the_servers_do_demand_the_session(case: Case) -> None:
+    """The test above proves something: a client that opens its data connection with a session of its own gets nothing here."""
+
+    def attempt() -> str:
+        with FTP_TLS(context=ssl.create_default_context(cafile=case.tls.ca_file), timeout=5) as client:
+            client.connect("127.0.0.1", case.server.port)
+            client.login(ACCOUNTS[0].user, ACCOUNTS[0].password)
+            client.prot_p()
+            with pytest.raises(FtpError) as caught:
+                client.retrbinary("RETR feeds/stock.csv", lambda _: None)
+            return str(caught.value)
+
+    assert (await anyio.to_thread.run_sync(attempt))[:3] in ("522", "425")
 
 
 async def test_the_newest_of_a_pattern_wins_and_all_come_oldest_first(case: Case) -> None:

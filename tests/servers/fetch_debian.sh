@@ -13,7 +13,7 @@ give_up() {
     printf '%s\n' '' '************************************************************************' \
         "  NO REAL FTP AND SSH SERVERS: $1" \
         '  The tests against vsftpd, proftpd and OpenSSH will be SKIPPED, unless' \
-        '  this machine has those servers installed.' \
+        '  they were fetched before or this machine has them installed.' \
         '************************************************************************' '' >&2
     exit 0
 }
@@ -22,8 +22,8 @@ command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || give_up 'this
 
 mkdir -p "$folder" && folder=$(cd "$folder" && pwd) || give_up "the folder $folder cannot be made."
 apt="$folder/apt"
-rm -rf "$folder/root" "$folder/.stamp" "$apt"
-mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs" "$folder/root" || give_up "no room in $folder."
+rm -rf "$folder/.stamp" "$apt"
+mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs" || give_up "no room in $folder."
 
 # A lock would need root, and the folder is ours alone; so would the switch to apt's own user.
 ask() {
@@ -53,6 +53,8 @@ wanted=$({
     missing_libraries openssh-server
 } | sort -u)
 (cd "$apt/debs" && ask download $wanted) || give_up 'the packages cannot be downloaded (see above).'
+rm -rf "$folder/root"
+mkdir "$folder/root"
 for deb in "$apt"/debs/*.deb; do
     dpkg-deb --extract "$deb" "$folder/root" || give_up "$deb cannot be unpacked."
 done
