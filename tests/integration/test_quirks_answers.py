@@ -185,13 +185,10 @@ async def test_a_redirect_to_a_metadata_service_is_refused_at_every_hop(hops: in
     assert len(asked) == hops
 
 
-@pytest.mark.parametrize(
-    "target", [pytest.param(f"http://{host}/stock.csv", id=f"q4-private-{host}") for host in ("127.0.0.1", "10.0.0.1")]
-)
-async def test_private_addresses_are_refused_where_they_are_not_allowed(target: str, good: Outcome, tmp_path: Path) -> None:
-    """A feed that may not reach private addresses reaches none, this machine's included: the first hop is a hop too."""
+async def test_private_addresses_are_refused_where_they_are_not_allowed(good: Outcome, tmp_path: Path) -> None:
+    """A feed that may not reach private addresses does not reach this machine: the first hop is a hop too (quirk 4)."""
     said = ("127.0.0.1", "this machine itself")
-    asked = await check(good, tmp_path, (_response(302, Location=target),), "refused", said, egress=Egress(allow_private=False))
+    asked = await check(good, tmp_path, (_response(200, BODY),), "refused", said, egress=Egress(allow_private=False))
     assert asked == []
 
 
