@@ -8,6 +8,7 @@ plain until the command is sent, and then handshake and answer are awaited at th
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -201,7 +202,7 @@ class FtpClient(ControlConnection):
         async def answer() -> None:
             try:
                 await self.command(None, "1xx")
-            except (aioftp.AIOFTPException, OSError, ValueError) as error:
+            except (aioftp.AIOFTPException, EOFError, OSError, ValueError) as error:
                 failures.insert(0, error)
                 tasks.cancel_scope.cancel()
 
@@ -215,6 +216,6 @@ class FtpClient(ControlConnection):
             return
         if not isinstance(failures[0], aioftp.AIOFTPException):
             # The handshake failed after the answer: the server will say why (522, 425) in a moment.
-            with anyio.move_on_after(_LAST_WORDS_SECONDS):
+            with anyio.move_on_after(_LAST_WORDS_SECONDS), suppress(EOFError, OSError):
                 await self.command(None, "226")
         raise failures[0]

@@ -116,5 +116,5 @@ class ControlConnection(aioftp.Client):
     async def _line(self) -> str:
         line = await self.stream.reader.readline()
         if not line.endswith(b"\n"):
-            raise ConnectionResetError
+            raise EOFError
         return line.decode("latin-1").rstrip("\r\n")

@@ -126,12 +126,11 @@ CONNECTION: Final[tuple[tuple[type[BaseException], _Fate, str], ...]] = (
         "failed the TLS handshake ({reason}); check that the port speaks {security} TLS (transport.ftps), or try again later",
     ),
     (TimeoutError, Retry, "sent nothing for {idle:g} s: nothing was applied; try again later{hint}"),
-    (ConnectionResetError, Retry, "closed the connection without an answer: nothing was applied; try again later"),
+    (EOFError, Retry, "closed the connection without an answer: nothing was applied; try again later"),
     (OSError, Retry, "lost the connection ({reason}): nothing was applied; try again later"),
     # What the client library says of replies that cannot be read.
     (aioftp.AIOFTPException, RefuseRun, "did not answer in FTP; check scheme and port"),
     (ValueError, RefuseRun, "did not answer in FTP; check scheme and port"),
-    (IndexError, RefuseRun, "did not answer in FTP; check scheme and port"),
 )
 
 
@@ -143,7 +142,7 @@ def explained(source: Source, phase: Phase, name: str | None = None) -> Iterator
     except aioftp.StatusCodeError as error:
         # Not chained: the library's errors quote replies, and a reply may quote the password.
         raise judge(str(error.received_codes[-1]), " ".join(error.info), source, phase, name) from None
-    except (aioftp.AIOFTPException, OSError, ValueError, IndexError) as error:
+    except (aioftp.AIOFTPException, EOFError, OSError, ValueError) as error:
         raise explain(error, source, phase, name) from None
 
 

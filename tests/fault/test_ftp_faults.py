@@ -128,6 +128,13 @@ async def test_a_server_that_drips_is_a_retry_that_names_its_rate(case: Case) ->
 
 
 @_one
+async def test_a_reset_in_mid_file_is_a_lost_connection(case: Case) -> None:
+    """What broke is said as it was."""
+    async with case.broken(Reset(1_000_000)) as source:
+        assert "lost the connection (Connection reset by peer): nothing was applied" in str(await failure(source))
+
+
+@_one
 async def test_a_control_connection_that_breaks_is_a_retry(case: Case) -> None:
     """Before the greeting, during the login and during the transfer: without the final reply nothing is complete."""
     for fault in (Cut(0), Reset(30), Cut(200)):
