@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from anyio import to_thread
 
 from engine.errors import FeedmillError
-from engine.flow.pipeline import Job, run_feed
+from engine.flow.pipeline import STALL_PATIENCE, Job, run_feed
 from engine.flow.preview import Preview, preview_source
 from engine.source import Egress, Patience
 from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_recipe, open_sink, traceless
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.events import RunEvent
     from engine.flow.tally import Progress
     from engine.run import RunRecord
+    from engine.source import Source
     from plugins.manager import Registry
 
 Fields: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, object]]
@@ -74,10 +75,18 @@ async def sync(
                 sink=sink,
                 dry_run=dry_run,
                 refetch=refetch,
+                stall_patience=max(STALL_PATIENCE, _longest_wait(located)),
                 on_progress=on_progress,
                 notify=notify,
             )
         )
+
+
+def _longest_wait(source: Source) -> float:
+    """Return the seconds for which a source may rightly keep silent, by its feed's own settings."""
+    patience, rate = source.patience, source.request.requests_per_second
+    paused = source.persistence.wait_max + source.courtesy.jitter + (1 / rate if rate is not None else 0.0)
+    return 2 * (patience.connect + patience.idle) + paused
 
 
 async def preview(

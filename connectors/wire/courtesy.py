@@ -34,14 +34,14 @@ class _Host:
     def idle(self) -> bool:
         return not self._holding and not self._waiting
 
-    async def take(self, limit: int) -> None:
+    async def take(self, limit: int, source: Source) -> None:
         if not self._waiting and self._fits(limit):
             self._holding.append(limit)
             return
         entry = limit, anyio.Event()
         self._waiting.append(entry)
         try:
-            await entry[1].wait()
+            await _in_line(entry[1], source)
         except BaseException:
             if entry[1].is_set():
                 self.give_back(limit)
@@ -64,6 +64,18 @@ class _Host:
             self._holding.append(limit)
             event.set()
 
+
+async def _in_line(turn: anyio.Event, source: Source) -> None:
+    """Wait for one's turn. Told again and again, and kept once: a run that waits politely must not pass for one that hangs."""
+    while not turn.is_set():
+        with anyio.move_on_after(_TOLD_EVERY):
+            await turn.wait()
+            return
+        source.tell(f"{source.name}: waited in line, for as many fetches from its host as transport.maxConnections allows were under way")
+
+
+_TOLD_EVERY: Final = 60.0
+"""How many seconds one waits in line before one says so; below what the engine takes for a stall."""
 
 _HOSTS: Final[RunVar[dict[str, _Host]]] = RunVar("feedmill-hosts")
 
@@ -88,7 +100,7 @@ async def _admitted(source: Source) -> AsyncIterator[None]:
     hosts = _hosts()
     host = hosts.setdefault(name, _Host())
     try:
-        await host.take(source.courtesy.max_connections)
+        await host.take(source.courtesy.max_connections, source)
         try:
             yield
         finally:

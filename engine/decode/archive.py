@@ -6,6 +6,7 @@ import bz2
 import struct
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -181,16 +182,26 @@ def choose_members(members: Sequence[zipfile.ZipInfo], pattern: str | None, name
     """Return the members to read, in the order of the archive; `pattern` is held against the whole name and its last part.
 
     What systems add of their own (`__MACOSX/`, names that begin with a dot) is never read. Raises `RefuseRun`, which lists
-    what is there, when nothing is left.
+    what is there, when nothing is left; and for two of one name, of which one is an older state of the other.
     """
     chosen = [member for member in members if not _is_clutter(member.filename) and _fits(member.filename, pattern)]
     if chosen:
+        _refuse_twice(chosen, name)
         return chosen
     there = ", ".join(printable(member.filename) for member in members[:_LISTED]) + (", ..." if len(members) > _LISTED else "")
     if not members:
         raise RefuseRun(f"{name} is a zip archive without files: nothing was applied; ask the supplier whether the export ran")
     wanted = f"no file that fits {pattern!r}" if pattern is not None else "no file of a supplier's"
     raise RefuseRun(f"{name} is a zip archive with {wanted} (there is: {there}): nothing was applied; set transport.member to what to read")
+
+
+def _refuse_twice(members: Sequence[zipfile.ZipInfo], name: str) -> None:
+    most, times = Counter(member.filename for member in members).most_common(1)[0]
+    if times > 1:
+        raise RefuseRun(
+            f"{name} is a zip archive that holds {printable(most)} {times} times, as one does that was added to instead of written anew: "
+            "only the supplier knows which is meant; nothing was applied; ask for a new archive"
+        )
 
 
 def printable(name: str) -> str:

@@ -65,7 +65,7 @@ async def run_feed(job: Job) -> RunRecord:
     async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
         _notify(job, RunStarted(feed.name, session.run, job.source.name))
         mark = fingerprint(job.recipe, job.source)
-        source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark), tell=tally.tell)
+        source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark), tell=_Told(tally, fetch))
         received: Channel[Part] = Channel(job.budget)
         chunks: Channel[Part] = Channel(job.budget)
         batches: Channel[MappedBatch] = Channel(job.budget)
@@ -206,6 +206,18 @@ async def _apply(clock: StageClock, session: SinkSession, tally: Tally) -> RunRe
     with clock.running():
         counts = await session.apply()
     return tally.record(session.run, RunStatus.COMPLETE, counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Take down what the connector says. It is a sign of life too: who says that it waits for the supplier has not stalled."""
+
+    tally: Tally
+    clock: StageClock
+
+    def __call__(self, message: str) -> None:
+        self.tally.tell(message)
+        self.clock.moved()
 
 
 class _TooSoon(Exception):

@@ -116,9 +116,10 @@ async def test_a_second_document_that_fails_takes_the_first_with_it() -> None:
 @pytest.mark.parametrize("place", MAPPER_PLACES)
 @pytest.mark.parametrize("lane", ["inline", "thread"])
 async def test_a_mapper_that_refuses_applies_nothing(error: FeedmillError, code: str, place: str, lane: str) -> None:
-    """Whenever it can be told, in either lane."""
+    """Whenever it can be told, in either lane. A refusal names the document, of which a source may have several."""
     made = faulty(place, error)
-    await fails(replace(made, lane="thread" if lane == "thread" else "inline"), code, str(error))
+    message = f"memory:1: {error}" if isinstance(error, RefuseRun) else str(error)
+    await fails(replace(made, lane="thread" if lane == "thread" else "inline"), code, message)
 
 
 @pytest.mark.parametrize(("error", "code"), FAULTS)

@@ -134,3 +134,28 @@ async def test_the_random_wait_is_bounded() -> None:
     begun = anyio.current_time()
     async with admitted(source):
         assert anyio.current_time() - begun < 1
+
+
+async def test_who_waits_in_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch behind a long one is a polite wait, and is told often enough not to be taken for a stall."""
+    monkeypatch.setattr("connectors.wire.courtesy._TOLD_EVERY", 0.01)
+    told, twice = list[str](), anyio.Event()
+
+    def tell(message: str) -> None:
+        told.append(message)
+        if len(told) == 2:
+            twice.set()
+
+    async with anyio.create_task_group() as group:
+        crowd = _Crowd(group)
+        await crowd.come("first", _source(1))
+        await crowd.come("second", replace(_source(1), tell=tell))
+        with anyio.fail_after(5):
+            await twice.wait()
+        assert crowd.inside == ["first"]
+        await crowd.leave("first")
+        assert crowd.inside == ["second"]
+        await crowd.leave("second")
+    assert set(told) == {told[0]}
+    assert told[0].startswith("https://supplier.example/stock.csv: waited in line")
+    assert not _hosts()
