@@ -149,7 +149,10 @@ async def _map(job: Job, clock: StageClock, source: Channel[Part], out: Channel[
     with clock.running():
         async for part in source.receive(clock):
             if isinstance(part, Opened):
-                transform = Transform(job.recipe, part.facts, numbers=numbers, records=records)
+                try:
+                    transform = Transform(job.recipe, part.facts, numbers=numbers, records=records)
+                except RefuseRun as error:
+                    raise _of_document(error, part.facts.name, job.source.name) from None
                 first = first or transform
             elif transform is not None and first is not None:
                 try:
