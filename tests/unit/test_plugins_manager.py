@@ -216,7 +216,8 @@ def test_the_built_ins_come_through_the_entry_points() -> None:
     """Feedmill's own rooms are plugins among others, and stand first."""
     assert [entry.name for entry in installed_plugins()][:3] == ["connectors", "mappers", "sinks"]
     plugins = {info.name: info for info in load_registry(extra=[_full()]).plugins()}
-    assert plugins["connectors"].adds == ("connector http", "connector https", "connector file")
+    schemes = ("http", "https", "rest+http", "rest+https", "ftp", "ftps", "sftp", "file")
+    assert plugins["connectors"].adds == tuple(f"connector {scheme}" for scheme in schemes)
     assert plugins["connectors"].distribution == "feedmill"
     assert "mapper csv" in plugins["mappers"].adds
     assert {"sink sqlite", "sink jsonl"} <= set(plugins["sinks"].adds)
