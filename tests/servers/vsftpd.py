@@ -110,9 +110,9 @@ def _modules() -> tuple[Path, ...]:
 
 
 def _write_users(etc: Path) -> None:
-    users = [f"{account.user}:x:{number}:1000::/srv:/bin/sh" for number, account in enumerate(ACCOUNTS, 1000)]
+    users = [f"{account.user}:x:{number}:61000::/srv:/bin/sh" for number, account in enumerate(ACCOUNTS, 61000)]
     (etc / "passwd").write_text("\n".join(["root:x:0:0::/:/bin/sh", "nobody:x:65534:65534::/:/bin/sh", *users, ""]))
-    (etc / "group").write_text("root:x:0:\nusers:x:1000:\nnogroup:x:65534:\n")
+    (etc / "group").write_text("root:x:0:\nusers:x:61000:\nnogroup:x:65534:\n")
     (etc / "shadow").write_text("".join(f"{account.user}:{account.hashed}:20000:0:99999:7:::\n" for account in ACCOUNTS))
     (etc / "pam.d" / "vsftpd").write_text("auth required pam_unix.so nullok nodelay\naccount required pam_permit.so\n")
     (etc / "nsswitch.conf").write_text("passwd: files\nshadow: files\ngroup: files\n")
