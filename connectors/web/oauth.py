@@ -30,6 +30,7 @@ _MARGIN_SECONDS: Final = 30.0
 _DEFAULT_SECONDS: Final = 300.0
 """How long a token is kept whose answer does not say how long it lasts; a refused one is renewed in any case."""
 _ANSWER_BYTES: Final = 1024 * 1024
+_MAX_DIGITS: Final = 18
 
 _WRONG_CLIENT: Final = "does not accept the client id and secret; check authenticationToken and authenticationSecret"
 _ERRORS: Final[dict[str, str]] = {
@@ -232,6 +233,6 @@ class _Answered:
 
 def _seconds(value: object) -> float:
     """Return how long a token lasts; some servers write the number as text."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= _MAX_DIGITS:
         value = int(value)
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else _DEFAULT_SECONDS

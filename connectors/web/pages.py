@@ -35,6 +35,7 @@ _TOTAL_HEADERS: Final = ("X-Total-Count", "X-Total", "X-WP-Total")
 _MESSAGES: Final = ("error", "errors", "message", "detail", "error_description", "error_message", "title", "reason")
 _NO_ERRORS: Final = frozenset({"", "0", "none", "null", "ok", "false", "no error"})
 _QUOTE_LENGTH: Final = 200
+_MAX_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,16 @@ class Page:
 def read_page(data: bytes, headers: Mapping[str, str], charset: str | None, place: Place | None, source: Source) -> Page:
     """Read a page, whose list stands at `place` when an earlier page has shown it.
 
-    Raises `RefuseRun` when the page is no JSON, has no list where one belongs, or says that it is an error. Heavy: parses
-    everything, so call it in a thread.
+    Raises `RefuseRun` when the page is no JSON, has no list where one belongs, says that it is an error, or is nested so deep
+    that its items cannot be told apart. Heavy: parses everything, so call it in a thread.
     """
+    try:
+        return _read(data, headers, charset, place, source)
+    except RecursionError:
+        raise RefuseRun(f"{source.name}: a page is nested too deep to be read; ask the supplier for plain items") from None
+
+
+def _read(data: bytes, headers: Mapping[str, str], charset: str | None, place: Place | None, source: Source) -> Page:
     paging = source.request.paging
     content = _parse(data, charset, source)
     if paging is not None and paging.items_path is not None:
@@ -193,7 +201,10 @@ def _cursor(content: object, path: str | None, source: Source) -> tuple[str | No
     if value is None or value is False or value in ("", 0, "0"):
         return None, found
     if isinstance(value, str | int) and not isinstance(value, bool):
-        return str(value), True
+        text = str(value)
+        if any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise RefuseRun(f"{source.name}: {path!r} of a page holds half a character, which no address can; ask the supplier")
+        return text, True
     raise RefuseRun(
         f"{source.name}: {path!r} of a page holds no cursor but {type(value).__name__}; set pagination.cursorPath to a text or number"
     )
@@ -214,8 +225,10 @@ def _total(headers: Mapping[str, str], content: object, place: Place) -> int | N
 
 
 def _number(value: object) -> int | None:
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        return int(value)
+    if isinstance(value, str):
+        digits = value.strip()
+        # What is longer counts nothing, and of thousands of digits Python makes no number but an error.
+        return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else None
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 

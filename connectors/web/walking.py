@@ -116,6 +116,7 @@ class Walk:
         """Return the whole address that a page names as the next one, fit to be sent what the feed's own is sent."""
         try:
             parts = urlsplit(urldefrag(urljoin(url, target)).url)
+            target.encode()  # aiohttp gives bytes of a header that are no UTF-8 as surrogates, which stand in no address
             home, origin = _origin(urlsplit(self._source.url)), _origin(parts)
         except ValueError:
             home, origin = ("", "", 0), None
@@ -166,6 +167,7 @@ class Census:
         self._total: int | None = None
         self._per_page = True
         self._before: Page | None = None
+        self._digests: set[bytes] = set()
         self._told = False
 
     @property
@@ -174,8 +176,8 @@ class Census:
         return self._total is not None and self._items >= self._total
 
     def repeats(self, page: Page) -> bool:
-        """Return whether a page holds the very items of the page before."""
-        return self._before is not None and bool(page.items) and page.digest == self._before.digest
+        """Return whether a page holds the very items of the page before, or of any page once all that are announced came."""
+        return self._is_the_one_before(page) or (self.is_whole and bool(page.items) and page.digest in self._digests)
 
     def take(self, page: Page) -> None:
         """Count a page.
@@ -183,11 +185,18 @@ class Census:
         Raises `RefuseRun` for a page that was there before and for more items than `max_items`, `Retry` when the announced
         number of items has changed between two pages.
         """
-        if self.repeats(page):
+        if self._is_the_one_before(page):
             raise RefuseRun(
                 f"{self._source.name}: its pages repeat: this one holds the items of the page before; check pagination.parameter, "
                 "which the server seems to ignore"
             )
+        if page.items and page.digest in self._digests:
+            raise RefuseRun(
+                f"{self._source.name}: its pages repeat: this one holds the items of an earlier page; the server seems to begin anew "
+                "beyond its last page: ask the supplier how the end is told"
+            )
+        if page.items:
+            self._digests.add(page.digest)
         self._pages += 1
         self._items += page.items
         self._note_total(page)
@@ -199,6 +208,9 @@ class Census:
                 "raise pagination.maxItems"
             )
         self._before = page
+
+    def _is_the_one_before(self, page: Page) -> bool:
+        return self._before is not None and bool(page.items) and page.digest == self._before.digest
 
     def refuse_more_pages(self) -> None:
         """Raise `RefuseRun` when more than `max_pages` pages came, or are to come."""

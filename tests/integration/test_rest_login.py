@@ -112,6 +112,13 @@ async def test_a_token_is_not_used_beyond_its_time(shop: Api, expires_in: object
     assert len(shop.asked) == 4
 
 
+async def test_a_time_of_thousands_of_digits_is_no_time(shop: Api) -> None:
+    """Nonsense in place of the token's life is as good as none: the token is used, and no traceback seen."""
+    shop.expires_in = "9" * 5000
+    assert await read(trading(shop)) == shop.whole("page")
+    assert len(shop.tokens) == 1
+
+
 async def test_a_token_refused_in_mid_paging_is_renewed_once(shop: Api) -> None:
     """A 401 on page 2 costs one token and one request, and no page."""
     shop.faults[2].append(saying(401))

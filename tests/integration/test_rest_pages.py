@@ -206,6 +206,28 @@ async def test_pages_that_repeat_are_refused() -> None:
     assert "pagination.parameter" in str(error)
 
 
+@pytest.mark.parametrize("announced", [False, True], ids=["silent", "announced"])
+async def test_a_server_that_begins_anew_beyond_its_last_page(announced: bool) -> None:
+    """Page 3 of 2 is page 1 again: the end where all announced items came, else refused at once and not after 10,000 requests."""
+    asked: list[int] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        asked.append(int(request.query["page"]))
+        first = (asked[-1] - 1) % 2 * 2
+        content: dict[str, object] = {"items": [{"sku": str(first)}, {"sku": str(first + 1)}]}
+        return web.json_response(content | ({"total": 4} if announced else {}))
+
+    async with serving(handler) as port:
+        source = paged(f"http://127.0.0.1:{port}/", Paging("page"))
+        if announced:
+            assert skus(await read(source)) == ["0", "1", "2", "3"]
+        else:
+            error = await failure(source)
+            assert isinstance(error, RefuseRun)
+            assert "items of an earlier page" in str(error)
+    assert asked == [1, 2, 3]
+
+
 @pytest.mark.parametrize("paging", [Paging("cursor", cursor_path="next"), Paging("link")], ids=["cursor", "link"])
 async def test_a_way_that_leads_back_is_refused(paging: Paging) -> None:
     """A cursor or an address that was followed before ends the run; it would go round for ever."""

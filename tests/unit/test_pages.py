@@ -214,6 +214,27 @@ def test_what_is_no_json_is_refused(data: bytes) -> None:
         read(data, charset="no-such-charset")
 
 
+def test_items_nested_too_deep_are_refused() -> None:
+    """What the parser takes and nothing can write again is an error of the supplier's, and no traceback."""
+    with pytest.raises(RefuseRun, match="nested too deep"):
+        read(b'[{"n": ' + b"[" * 1015 + b"]" * 1015 + b"}]")
+
+
+def test_numbers_of_thousands_of_digits_announce_nothing() -> None:
+    """Python makes no number of them but an error, which would be no answer to a supplier's nonsense."""
+    digits = "9" * 5000
+    assert read({"items": [{}], "total": digits}).total is None
+    assert read([{}], headers={"X-Total-Count": digits}).total is None
+
+
+def test_half_a_character_is_no_cursor_and_no_address() -> None:
+    """A lone surrogate cannot be written into an address: it is refused with a sentence."""
+    with pytest.raises(RefuseRun, match="half a character"):
+        read(rb'{"items": [{}], "next": "\ud800"}', Paging("cursor", cursor_path="next"))
+    with pytest.raises(RefuseRun, match="no http or https URL"):
+        after(Paging("link"), page(), "</\udce4>; rel=next")
+
+
 def test_the_digest_is_of_the_items_alone() -> None:
     """Two pages with the same items are the same page, whatever clock stands beside them."""
     one, two, other = (read({"items": [{"sku": sku}], "at": at}) for sku, at in (("1", 1), ("1", 2), ("2", 2)))
