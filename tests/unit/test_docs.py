@@ -67,7 +67,8 @@ INNER: dict[str, type[Any]] = {"guard": GuardLimits, "transport": Transport, "pa
 def known_names() -> set[str]:
     """Return every camelCase name that a page may put in backticks."""
     shown = {"availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
-    names = {name for model in (Feed, FieldRow, *INNER.values()) for name in aliases(model)}
+    models: list[type[Any]] = [Feed, FieldRow, *INNER.values()]
+    names = {name for model in models for name in aliases(model)}
     return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
 
 
