@@ -12,6 +12,7 @@ from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
 from engine.feed import COMPUTED, Feed, FieldRow, GuardLimits, JsonField, Rewrite, build_feed
 from engine.settings.transport import Parameter
+from engine.source import MASK
 
 FEED_DEFAULTS: Mapping[str, object] = {
     # source
@@ -430,3 +431,21 @@ def test_a_token_in_the_place_of_the_user_is_not_stored() -> None:
     """Where the user of the URL is sent as a token, the stored address masks it."""
     feed = build_feed("shop", {"resourceLocation": "https://T0KEN@supplier.example/stock.csv", "transport.auth": "bearer"})
     assert feed.definition().attributes["resourceLocation"] == "https://***@supplier.example/stock.csv"
+
+
+def test_secrets_of_the_transport_are_not_stored() -> None:
+    """Passwords of keys, the proxy's address and the values of parameters stay out of the definition."""
+    secrets = {
+        "transport.privateKey": "id",
+        "transport.privateKeyPassphrase": "hush-1",
+        "transport.clientCertificate": "c.pem",
+        "transport.clientKeyPassword": "hush-2",
+        "proxyUrl": "http://user:hush-3@proxy:8080",
+        "parameters": [{"name": "key", "value": "hush-4", "type": "header"}],
+        "authenticationToken": "hush-5",
+        "authenticationSecret": "hush-6",
+    }
+    stored = build_feed("shop", secrets).definition()
+    assert "hush" not in repr(stored)
+    assert stored.attributes["transport"] == {"privateKey": "id", "clientCertificate": "c.pem"}
+    assert stored.attributes["parameters"] == [{"name": "key", "value": MASK, "type": "header"}]
