@@ -41,12 +41,13 @@ LEFT_OUT: Final[Mapping[str, Mapping[str, str]]] = {
 
 QUICK: Final[Mapping[str, object]] = {
     "transport.connectTimeout": 5,
-    "transport.idleTimeout": 0.3,
+    "transport.idleTimeout": 5,
     "transport.minBytesPerSecond": 0,
     "transport.retryWait": 0.01,
     "transport.attempts": 2,
 }
 ONCE: Final[Mapping[str, object]] = {**QUICK, "transport.attempts": 1}
+IMPATIENT: Final[Mapping[str, object]] = {**ONCE, "transport.idleTimeout": 0.3}
 WRONG: Final = "wr@ng-hunter2"
 VOLATILE: Final = ("id", "run_id", "created_at", "updated_at", "inventory_updated_at")
 """Columns that differ between two loads of the same bytes."""
@@ -221,7 +222,7 @@ async def test_a_download_cut_at_sixty_percent_is_gone_on_with(supplier: Transpo
 async def test_a_download_that_stalls_changes_nothing(supplier: Transport, loads: Loads, database: Path) -> None:
     """A source that falls silent is given up after the idle time, as one to try again."""
     async with supplier.serving(Order(Stall)) as served:
-        outcome = await run(served, database, ONCE)
+        outcome = await run(served, database, IMPATIENT)
     said = ("sent nothing for 0.3 s", "nothing was applied", "try again later")
     check_unchanged(outcome, loads, "retry", served.shown(served.url()), said)
 
