@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
+from benchmarks.measure import Measurement
 from benchmarks.promise import Promise, write_promises
 from benchmarks.transports.streams import Stream, Streams
 
@@ -31,16 +32,16 @@ def write_section(found: Streams) -> Iterator[str]:
     yield from textwrap.wrap(
         f"{size} of CSV through each connector alone, on loopback, every chunk counted and dropped; *gzip* goes through the decode stage "
         "too and counts as what it unpacks to, *rest* as JSON in pages. The connector runs in a fresh process, the server in another, and "
-        "so does, in its turn, the program in C that fetches the same from the same server. MB/s is by the connector's own clock, without "
-        "starting Python, and by the other's from its start to its exit. *Busy* is CPU seconds by seconds of the whole process: near 100 % "
-        "the client is what limits, well below it waits for the server. "
-        f"{found.programs}.",
+        f"so does, in its turn, the program in C that fetches the same from the same server; figures are medians of {found.times}. MB/s is "
+        "by the connector's own clock, without starting Python, and by the other's from its start to its exit. CPU seconds and peak RSS "
+        "are of the whole process. *Busy* is CPU seconds by seconds of the process: near 100 % the connector is what limits, well below "
+        f"it waits for the server. {found.programs}.",
         118,
         break_on_hyphens=False,
     )
     yield ""
-    yield f"| transport | MB/s | busy | in C | MB/s | busy | peak RSS, {size} | a tenth of it | difference | peak RSS in C |"
-    yield "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    yield f"| transport | MB/s | busy | CPU s/GB | in C | MB/s | CPU s/GB | peak RSS, {size} | a tenth of it | difference |"
+    yield "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |"
     yield from map(_row, found.streams)
     if found.missing:
         yield from ("", f"**Not installed, so nothing was compared with: {', '.join(found.missing)}.**")
@@ -49,16 +50,14 @@ def write_section(found: Streams) -> Iterator[str]:
 
 def _row(stream: Stream) -> str:
     whole, peer = stream.whole, stream.peer
-    ours = f"{stream.rate / 1e6:,.0f} | {_share(whole.cpu, whole.wall)}"
+    ours = f"{stream.rate / 1e6:,.0f} | {whole.cpu / whole.wall:.0%} | {_per_gigabyte(whole, stream)}"
+    theirs = "| |" if peer is None else f"{stream.size / peer.wall / 1e6:,.0f} | {_per_gigabyte(peer, stream)} |"
     memory = f"{_megabytes(whole.peak_rss)} | {_megabytes(stream.tenth.peak_rss)} | {stream.growth / 1e6:+.1f} MB"
-    if peer is None or stream.peer_rate is None:
-        return f"| {stream.title} | {ours} | ({stream.peer_title}) | | | {memory} | |"
-    theirs = f"{stream.peer_title} | {stream.peer_rate / 1e6:,.0f} | {_share(peer.cpu, peer.wall)}"
-    return f"| {stream.title} | {ours} | {theirs} | {memory} | {_megabytes(peer.peak_rss)} |"
+    return f"| {stream.title} | {ours} | {stream.peer_title} | {theirs} {memory} |"
 
 
-def _share(cpu: float, wall: float) -> str:
-    return f"{cpu / wall:.0%}" if wall else ""
+def _per_gigabyte(run: Measurement, stream: Stream) -> str:
+    return f"{run.cpu / stream.size * 1e9:.2f}"
 
 
 def _megabytes(size: int) -> str:

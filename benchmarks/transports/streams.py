@@ -50,12 +50,13 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """All transports with files of `size` bytes and of a tenth of that.
+    """All transports, `times` times, with files of `size` bytes and of a tenth of that.
 
     `missing` are the programs that are not installed, `programs` tells the versions of those that took part.
     """
 
     size: int
+    times: int
     streams: list[Stream]
     missing: list[str]
     programs: str
@@ -81,7 +82,7 @@ def _measure_all(directory: Path, size: int, times: int, say: Callable[[str], No
             say("WARNING: sshd is not installed (Debian and Ubuntu: openssh-server): the server in Python is SLOWER THAN WHAT IS MEASURED")
         pairs = zip(make_cases(whole, suppliers), make_cases(tenth, suppliers), strict=True)
         streams = [_measure(case, smaller, case.peer.partition(",")[0] not in missing, times, say) for case, smaller in pairs]
-        return Streams(whole.size, streams, missing, describe_programs(suppliers))
+        return Streams(whole.size, times, streams, missing, describe_programs(suppliers))
 
 
 def _measure(case: Case, smaller: Case, compared: bool, times: int, say: Callable[[str], None]) -> Stream:

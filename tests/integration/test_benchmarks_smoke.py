@@ -84,6 +84,6 @@ def test_memory_that_grows_breaks_a_promise(growth: int, kept: bool) -> None:
     (promise,) = check_streams(found)
     assert promise.kept is kept
     assert "(sftp)" in promise.found
-    page = "\n".join(write_section(found))
-    assert ("**no**" in page) is not kept
-    assert "nothing was compared with: curl" in page
+    section = "\n".join(write_section(found))
+    assert ("**no**" in section) is not kept
+    assert "nothing was compared with: curl" in section
