@@ -245,6 +245,7 @@ async def test_the_users_own_file_is_the_default(home: Path) -> None:
         ("@unheard x y z\n", "line 1 of"),
         ("word\n", "line 1 of"),
     ],
+    ids=["missing", "broken", "unheard", "word"],
 )
 async def test_a_known_hosts_file_that_cannot_be_understood_is_a_wrong_setting(tmp_path: Path, content: str | None, said: str) -> None:
     """A line that may be the one that revokes a key is not skipped."""
