@@ -18,7 +18,7 @@ import anyio.to_thread
 from connectors.ftpwire.client import Facts, FtpClient
 from connectors.ftpwire.errors import GivenUp
 from connectors.ftpwire.target import Target, document_name, target_of
-from connectors.ftpwire.transfer import Content, Transfer, grown
+from connectors.ftpwire.transfer import Content, Tail, Transfer, grown
 from connectors.wire.choosing import Entry, choose, fits
 from connectors.wire.courtesy import admitted
 from connectors.wire.egress import check_url
@@ -171,12 +171,13 @@ class _Documents(AsyncIterator[Document]):
             await content.aclose()
 
     async def _open(self, found: _Found) -> Content:
-        line, source, facts = self._line, self._source, found.facts
+        line, source, facts, tail = self._line, self._source, found.facts, Tail()
 
         async def begin(client: FtpClient, offset: int = 0) -> Transfer:
             # Only the reply was lost when all bytes are here, and servers differ in what they say to a wish for none.
-            channel = await client.retrieve(found.file, offset) if not offset or offset != facts.size else None
-            return Transfer(client, channel, found.name, source, begun=offset, size=facts.size)
+            begun = offset - len(tail.bytes)
+            channel = await client.retrieve(found.file, begun) if not offset or offset != facts.size else None
+            return Transfer(client, channel, found.name, source, begun=begun, size=facts.size, tail=tail)
 
         async def go_on(client: FtpClient, offset: int) -> Transfer:
             if await client.facts(found.file) != facts:

@@ -11,10 +11,12 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import aioftp
 import anyio
+import anyio.to_thread
 
 from connectors.ftpwire.control import ControlConnection
 from connectors.ftpwire.data import DataChannel, streams
@@ -22,6 +24,7 @@ from connectors.ftpwire.errors import Phase, explained
 from connectors.ftpwire.listing import Listing, parse_list, parse_mlsd, server_time
 from connectors.ftpwire.target import wire
 from connectors.wire.egress import open_socket
+from connectors.wire.pace import Pace
 from engine.errors import RefuseRun, Retry
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
 _UNSUPPORTED: Final = ("500", "501", "502", "504", "202")
 _MAX_LISTING_BYTES: Final = 64 * 1024 * 1024
 _LAST_WORDS_SECONDS: Final = 1.0
-_EPSV: Final = re.compile(r"\((.)\1\1(\d{1,5})\1\)")
+# RFC 2428 leaves the first two fields empty; some servers write family and address, which are not looked at.
+_EPSV: Final = re.compile(r"\((.)\d?\1[^()]*\1(\d{1,5})\1\)")
 _PASV: Final = re.compile(r"\d{1,3},\d{1,3},\d{1,3},\d{1,3},(\d{1,3}),(\d{1,3})")
 
 
@@ -101,11 +105,12 @@ class FtpClient(ControlConnection):
         """List the folder, by MLSD where the server knows it; raises `RefuseRun` when it may not be listed or cannot be read."""
         with explained(self._source, Phase.LISTING):
             try:
-                found = parse_mlsd(await self._read_listing("MLSD"))
+                # Parsed in a thread: what a server sends can take seconds, during which other feeds go on.
+                found = await anyio.to_thread.run_sync(parse_mlsd, await self._read_listing("MLSD"))
             except aioftp.StatusCodeError as error:
                 if not str(error.received_codes[-1]).startswith("5"):
                     raise
-                found = parse_list(await self._read_listing("LIST"), datetime.now(UTC))
+                found = await anyio.to_thread.run_sync(parse_list, await self._read_listing("LIST"), datetime.now(UTC))
         if found.unread and not found.files:
             raise RefuseRun(
                 f"{self._source.name}: the folder's listing is in a form that is not known; name the file without a pattern "
@@ -122,8 +127,12 @@ class FtpClient(ControlConnection):
             raise
         pieces: list[bytes] = []
         size = 0
+        pace = Pace(self._source)
+        asked = monotonic()
         try:
             while piece := await channel.read(self._source.patience.idle):
+                pace.note(len(piece), monotonic() - asked)
+                asked = monotonic()
                 pieces.append(piece)
                 size += len(piece)
                 if size > _MAX_LISTING_BYTES:

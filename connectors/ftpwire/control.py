@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.source import Source
 
 _MAX_REPLY_LINES: Final = 2000
+_MAX_REPLY_BYTES: Final = 1024 * 1024
 
 
 class ControlConnection(aioftp.Client):
@@ -87,13 +88,14 @@ class ControlConnection(aioftp.Client):
         code = first[:3]
         if not re.fullmatch(r"[1-5]\d\d", code) or first[3:4] not in ("", " ", "-"):
             raise aioftp.AIOFTPException("no reply")
-        words = [first[4:]]
+        words, size = [first[4:]], len(first)
         more = first[3:4] == "-"
         while more:
             line = await self._line()
             more = line[:4].rstrip() != code
             words.append(line if more else line[4:])
-            if len(words) > _MAX_REPLY_LINES:
+            size += len(line)
+            if len(words) > _MAX_REPLY_LINES or size > _MAX_REPLY_BYTES:
                 raise aioftp.AIOFTPException("a reply without end")
         return Code(code), words
 

@@ -11,8 +11,9 @@ from typing import Final
 _MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS: Final = {name: number for number, name in enumerate(_MONTH_NAMES, 1)}
 _TIME: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.\d+)?", re.ASCII)
+# Numbers are bounded, or a line of nothing but digits would take seconds.
 _UNIX: Final = re.compile(
-    r"(?P<kind>[-dlbcps])\S{9,10}\s+\d+\s.*?\s?(?P<size>\d+)\s+"
+    r"(?P<kind>[-dlbcps])\S{9,10}\s+\d+\s.*?\s?(?P<size>\d{1,20})\s+"
     r"(?:(?P<month>[^\s\d]+)\s+(?P<day>\d{1,2})\s+(?P<when>\d{4}|\d{1,2}:\d\d)|(?P<date>\d{4}-\d\d-\d\d)\s+(?P<clock>\d\d:\d\d)\S*)\s(?P<name>.+)",
     re.ASCII,
 )

@@ -51,6 +51,9 @@ class Target:
 def target_of(source: Source, now: datetime) -> Target:
     """Read the URL and `source.path`, dates in it written out; raises `ConfigError` for what cannot be or may not be sent."""
     parts = urlsplit(source.url)
+    if parts.query:
+        # Left out, it would be another file that is read.
+        raise ConfigError(f"{source.name}: an FTP URL has no query; write a question mark in a file name as %3F")
     path = _path_bytes(source, parts.path, now)
     folder, _, name = path.rpartition(b"/")
     if path.startswith(b"/") and not folder:

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS: Final = 0.25
 """How long reads are gathered into one chunk: small reads cost, but what a slow source has sent should flow."""
+_TAIL_BYTES: Final = 1024
+
+
+class Tail:
+    """The last bytes of a file that have arrived: a rest that begins with them again is the rest of the same bytes."""
+
+    def __init__(self) -> None:
+        self.bytes = b""
+
+    def note(self, chunk: bytes) -> None:
+        """Move on behind a chunk."""
+        self.bytes = chunk[-_TAIL_BYTES:] if len(chunk) >= _TAIL_BYTES else (self.bytes + chunk)[-_TAIL_BYTES:]
 
 
 class Transfer:
@@ -27,15 +39,22 @@ class Transfer:
     It ends quietly only when the server has confirmed the end on the control connection and the bytes are as many as `size`;
     where that is not known a protected connection must have been ended by the sender, not merely cut. Without a channel there
     is nothing left to receive.
+
+    It begins at `begun`, which is where the bytes of `tail` begin: they are expected once more and not yielded again. Servers
+    that promise to begin in the middle (350) and send the file from its start were otherwise believed once the count fits.
     """
 
-    def __init__(self, client: FtpClient, channel: DataChannel | None, name: str, source: Source, *, begun: int, size: int | None) -> None:
+    def __init__(
+        self, client: FtpClient, channel: DataChannel | None, name: str, source: Source, *, begun: int, size: int | None, tail: Tail
+    ) -> None:
         self._client = client
         self._channel = channel
         self._name = name
         self._source = source
         self._position = begun
         self._size = size
+        self._tail = tail
+        self._repeated = tail.bytes
         self._pace = Pace(source)
         self._failure: OSError | None = None
 
@@ -49,7 +68,7 @@ class Transfer:
         if not chunk:
             await self._finish(self._channel)
             raise StopAsyncIteration
-        return chunk
+        return self._fresh(chunk)
 
     async def aclose(self) -> None:
         """Close the data connection, and the control connection too unless the transfer ended well."""
@@ -59,6 +78,17 @@ class Transfer:
                 await channel.aclose()
             finally:
                 await self._client.aclose()
+
+    def _fresh(self, chunk: bytes) -> bytes:
+        """Return what of a chunk has not arrived before."""
+        expected, self._repeated = self._repeated[: len(chunk)], self._repeated[len(chunk) :]
+        if not chunk.startswith(expected):
+            raise GivenUp(
+                f"{self._name}: the server did not go on where it was asked to, or with another file: nothing was applied; try again later"
+            )
+        fresh = chunk[len(expected) :]
+        self._tail.note(fresh)
+        return fresh
 
     async def _gather(self, channel: DataChannel) -> bytes:
         """Read about one chunk; empty at the end of the connection. An error waits until what came before it is out."""

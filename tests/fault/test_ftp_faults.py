@@ -196,6 +196,31 @@ async def test_a_server_that_refuses_to_begin_in_the_middle_cannot_be_resumed(ca
     assert isinstance(error, Retry)
 
 
+@_one
+async def test_a_server_that_begins_anew_where_it_promised_to_go_on_is_noticed(case: Case) -> None:
+    """It answers REST with 350 and sends the file from its start: two halves that are the same one make up no feed."""
+    server = case.server
+    assert isinstance(server, ScriptedServer)
+    assert len(BODY) % 2 == 0
+    server.replies["REST"] = "350 Restarting."
+    try:
+        async with case.broken(Cut(len(BODY) // 2)) as source:
+            error = await failure(replace(source, persistence=TWICE))
+    finally:
+        server.replies.clear()
+    assert isinstance(error, Retry)
+    assert "did not go on where it was asked to" in str(error)
+
+
+@pytest.mark.parametrize("case", ["pyftpdlib ftp"], indirect=True)
+async def test_a_listing_that_drips_is_given_up(case: Case) -> None:
+    """A folder's listing has to come as fast as a file: a name now and then would go on for days."""
+    async with case.broken(Drip(0)) as source:
+        error = await failure(replace(source, url=source.url.removesuffix("stock.csv"), path="*.csv"))
+    assert isinstance(error, Retry)
+    assert "bytes a second over" in str(error)
+
+
 @pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH\r\n", b"<html>\r\n", b"\0\0\0\0\r\n", b"9999 hello\r\n"])
 async def test_a_server_that_speaks_no_ftp_is_refused(greeting: bytes) -> None:
     """A port on which something else answers will not become an FTP server by itself."""
@@ -213,9 +238,12 @@ async def test_tls_of_the_other_kind_names_the_setting(tmp_path: Path) -> None:
     assert "transport.ftps" in str(error)
 
 
-async def test_a_greeting_without_end_is_given_up() -> None:
-    """A server that never stops talking is not read for ever."""
-    async with canned_server(b"220-hello\r\n" * 100_000, at_once=True) as port:
+@pytest.mark.parametrize(
+    "greeting", [b"220-hello\r\n" * 100_000, b"220-hello\r\n" + (b"y" * 200_000 + b"\r\n") * 10], ids=["lines", "bytes"]
+)
+async def test_a_greeting_without_end_is_given_up(greeting: bytes) -> None:
+    """A server that never stops talking is not read for ever, nor held in memory."""
+    async with canned_server(greeting, at_once=True) as port:
         error = await failure(replace(source_of(port, "stock.csv"), patience=QUICK))
     assert isinstance(error, RefuseRun)
 

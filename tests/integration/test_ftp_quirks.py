@@ -17,7 +17,7 @@ from connectors.ftp import FtpConnector
 from engine.errors import ConfigError, FeedmillError, NotModified, RefuseRun, Retry
 from engine.source import Egress, Persistence, Secret
 from tests.servers.authority import Authority, authority
-from tests.servers.debian import ACCOUNTS
+from tests.servers.debian import ACCOUNTS, free_port
 from tests.servers.ftp_reading import BODY, CHANGED, failure, put, put_now, read, read_one, source_of, versions
 from tests.servers.pyftpdlib import ScriptedServer, pyftpdlib
 
@@ -52,6 +52,13 @@ async def test_pasv_is_used_where_epsv_is_refused_and_its_address_is_not_believe
     assert (await server.count("EPSV"), await server.count("PASV")) == (1, 1)
     assert await read_one(source_of(server.port, "", path="stock_*.csv")) == BODY[:1001]
     assert (await server.count("EPSV"), await server.count("PASV")) == (2, 3)
+
+
+async def test_an_epsv_reply_that_names_an_address_too_is_read(server: ScriptedServer) -> None:
+    """Its port is taken and its address is not looked at; here nobody listens there, so PASV is asked for."""
+    server.replies.update({"EPSV": f"229 Entering (|1|192.0.2.1|{free_port()}|)"})
+    assert await read_one(source_of(server.port, "stock_a.csv")) == BODY[:1001]
+    assert (await server.count("EPSV"), await server.count("PASV")) == (1, 1)
 
 
 async def test_list_stands_in_for_mlsd(server: ScriptedServer) -> None:

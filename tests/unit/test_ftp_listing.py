@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -83,6 +84,14 @@ def test_names_that_are_no_utf8_survive() -> None:
 def test_what_is_no_time_is_none(text: str) -> None:
     """A time that cannot be is not guessed."""
     assert server_time(text) is None
+
+
+@pytest.mark.parametrize("rest", ["1" * 8000, " " * 4000 + "1" * 4000, "1 " * 4000, "1 a" * 2000])
+def test_a_line_of_nothing_but_figures_takes_no_time(rest: str) -> None:
+    """A hostile server must not hold the reader with lines that nearly fit: thousands of them may come."""
+    begun = time.process_time()
+    assert parse_list(f"-rw-r--r-- 1 {rest}".encode(), NOW).unread == 1
+    assert time.process_time() - begun < 0.2
 
 
 @given(st.binary(max_size=300))

@@ -92,9 +92,12 @@ def test_a_target_shows_no_secret() -> None:
     assert "hunter2" not in repr(target)
 
 
-@pytest.mark.parametrize("location", ["ftp://host", "ftp://host/", "ftp://host/a/", "ftp://host/x;type=d", "ftp://host/x%0D%0AQUIT"])
+@pytest.mark.parametrize(
+    "location",
+    ["ftp://host", "ftp://host/", "ftp://host/a/", "ftp://host/x;type=d", "ftp://host/x%0D%0AQUIT", "ftp://host/x?y.csv"],
+)
 def test_what_names_no_file_is_a_setting_to_change(location: str) -> None:
-    """A folder, a listing and a second command are no feeds."""
+    """A folder, a listing, a second command and half a name are no feeds."""
     with pytest.raises(ConfigError):
         _target(location)
 
