@@ -79,7 +79,11 @@ def test_memory_that_grows_breaks_a_promise(growth: int, kept: bool) -> None:
     """A transport whose peak of memory is more than 16 MB higher at ten times the bytes is told by name, and is no success."""
     flat, grown = (Measurement(1, 1.0, 1.0, 1.0, peak) for peak in (50_000_000, 50_000_000 + growth))
     found = Streams(
-        4 * 10**9, [Stream("ftp", 4 * 10**9, flat, flat, "curl", None), Stream("sftp", 4 * 10**9, grown, flat, "sftp", None)], ["curl"], ""
+        4 * 10**9,
+        1,
+        [Stream("ftp", 4 * 10**9, flat, flat, "curl", None), Stream("sftp", 4 * 10**9, grown, flat, "sftp", None)],
+        ["curl"],
+        "",
     )
     (promise,) = check_streams(found)
     assert promise.kept is kept
