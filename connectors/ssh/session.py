@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -18,8 +19,9 @@ from connectors.ssh.host_keys import DEFAULT_PORT, HostKeys, load_host_keys
 from connectors.ssh.line import Line
 from connectors.ssh.login import METHODS, Login, identities
 from connectors.wire.egress import open_socket, port_of
+from connectors.wire.pace import Pace
 from connectors.wire.retrying import persist
-from engine.errors import ConfigError, FeedmillError, Retry
+from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from engine.source import Source
 
 T = TypeVar("T")
+
+MAX_ENTRIES: Final = 1_000_000
+"""The names of a folder that are listened to at most."""
 
 _CLOSE_SECONDS: Final = 2.0
 _KEEPALIVE_SECONDS: Final = 30.0
@@ -97,18 +102,29 @@ class Session:
             return str(await self._sftp.realpath("."))
 
     async def listing(self, folder: str, name: str) -> Sequence[tuple[str, Facts]]:
-        """Return names and facts of what is in a folder, links not followed."""
+        """Return names and facts of what is in a folder, links not followed.
+
+        Raises `RefuseRun` for more names than a folder can sensibly hold, `Retry` when they come slower than the floor.
+        """
         found: list[tuple[str, Facts]] = []
+        pace = Pace(self._source)
         # The library's iterator is a generator, hence typed less than it is.
         entries = cast("Any", self._sftp.scandir(folder))
         with explained(self._source, name):
             async with aclosing(entries):
                 while True:
+                    before, asked = self.line.received, monotonic()
                     with anyio.fail_after(self._source.patience.idle):
                         entry = await anext(entries, None)
                     if entry is None:
                         return found
-                    found.append((str(entry.filename), Facts.of(entry.attrs)))
+                    pace.note(self.line.received - before, monotonic() - asked)
+                    filename = str(entry.filename)
+                    # A name that is a path is none that a folder can hold: it is a broken server's or a trap.
+                    if "/" not in filename and "\0" not in filename:
+                        found.append((filename, Facts.of(entry.attrs)))
+                    if len(found) > MAX_ENTRIES:
+                        raise RefuseRun(f"{name}: the folder's listing has no end; ask the supplier for a folder of its own")
 
     async def open(self, path: str, name: str) -> tuple[asyncssh.SFTPClientFile, Facts]:
         """Open a file for reading and return it with the facts of what was opened."""

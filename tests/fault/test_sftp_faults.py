@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import chain, repeat
 
 import anyio
 import asyncssh
@@ -227,6 +228,45 @@ async def test_a_changed_host_key_stops_a_resumed_download() -> None:
         assert isinstance(error, RefuseRun)
         assert "transport.hostKey pins" in str(error)
         assert not theirs.door.tried
+
+
+def _listing(*names: bytes, for_ever: bytes = b"", pause: float = 0.0) -> type[asyncssh.SFTPServer]:
+    """Make a server of one folder that holds these names, and then one more without end."""
+
+    class Lister(asyncssh.SFTPServer):
+        async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+            for name in chain(names, repeat(for_ever) if for_ever else ()):
+                await anyio.sleep(pause)
+                yield asyncssh.SFTPName(name, attrs=asyncssh.SFTPAttrs(size=3, permissions=0o100644))
+
+    return Lister
+
+
+async def _listing_failure(factory: type[asyncssh.SFTPServer], patience: Patience = PATIENT) -> FeedmillError:
+    async with ssh_server(sftp_factory=factory) as server:
+        return await _failure(replace(_source(server, server.port, ONCE), path="../*.csv", patience=patience))
+
+
+async def test_a_listing_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More names than a folder holds are not gathered until memory is full."""
+    monkeypatch.setattr("connectors.ssh.session.MAX_ENTRIES", 1000)
+    error = await _listing_failure(_listing(for_ever=b"stock.csv"))
+    assert isinstance(error, RefuseRun)
+    assert "listing has no end" in str(error)
+
+
+async def test_a_listing_that_drips_is_given_up() -> None:
+    """A folder's listing has to come as fast as a file: a name now and then would go on for days."""
+    error = await _listing_failure(_listing(for_ever=b"stock.csv", pause=0.001), replace(PATIENT, idle=0.4, min_bytes_per_second=1e6))
+    assert isinstance(error, Retry)
+    assert "bytes a second over" in str(error)
+
+
+async def test_a_listed_name_that_is_a_path_is_no_file() -> None:
+    """A server does not decide which folder is read."""
+    error = await _listing_failure(_listing(b"../stock.csv", b"/etc/stock.csv", b"sub/stock.csv"))
+    assert isinstance(error, RefuseRun)
+    assert "the folder holds no file" in str(error)
 
 
 async def test_one_failed_read_is_tried_again() -> None:
