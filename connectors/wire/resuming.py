@@ -32,13 +32,13 @@ class Resuming(AsyncIterator[bytes]):
     """Yield the bytes of a source over as many stretches as it takes, each byte once and in order.
 
     After a `Retry` the stretch is closed and `reopen` is asked for one that begins after the bytes that were yielded so far,
-    as often as `Source.persistence` allows without progress. `reopen` raises when it cannot prove that the rest belongs to
-    the same bytes; None means that there is no way to resume, and the `Retry` goes out. Any other error goes out, and so
-    does cancellation: the stretch is closed then. What failed once never ends quietly afterwards, since a quiet end means that
-    the document is complete.
+    as often as `Source.persistence` allows without progress, which is what one window of `Source.patience` has to bring.
+    `reopen` raises when it cannot prove that the rest belongs to the same bytes; None means that there is no way to resume,
+    and the `Retry` goes out. Any other error goes out, and so does cancellation: the stretch is closed then. What failed once
+    never ends quietly afterwards, since a quiet end means that the document is complete.
     """
 
-    __slots__ = ("_attempts", "_ended", "_received", "_reopen", "_source", "_stretch")
+    __slots__ = ("_attempts", "_ended", "_floor", "_moved", "_received", "_reopen", "_source", "_stretch")
 
     def __init__(self, source: Source, opened: Stretch, reopen: Callable[[int], Awaitable[Stretch]] | None) -> None:
         self._source = source
@@ -47,6 +47,9 @@ class Resuming(AsyncIterator[bytes]):
         self._attempts = Attempts(source)
         self._received = 0
         self._ended = False
+        # As much as one window of waiting has to bring within a stretch: connections that bring a byte each would go on for ever.
+        self._floor = max(1.0, source.patience.idle * source.patience.min_bytes_per_second)
+        self._moved = 0
 
     async def __anext__(self) -> bytes:
         if self._ended:
@@ -57,7 +60,9 @@ class Resuming(AsyncIterator[bytes]):
             await self.aclose()
             raise
         self._received += len(chunk)
-        self._attempts.progressed()
+        self._moved += len(chunk)
+        if self._moved >= self._floor:
+            self._attempts.progressed()
         return chunk
 
     async def aclose(self) -> None:
@@ -83,6 +88,7 @@ class Resuming(AsyncIterator[bytes]):
             except Retry as error:
                 failure = error
             await self.aclose()
+            self._moved = 0
             self._stretch = await self._again(failure)
 
     async def _again(self, failure: Retry) -> Stretch:

@@ -8,12 +8,12 @@ from typing import Final
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.wire.resuming import Resuming, Stretch
 from engine.errors import RefuseRun, Retry
-from engine.source import Persistence, Source, parse_location
+from engine.source import Patience, Persistence, Source, parse_location
 
 SOURCE: Final = parse_location("sftp://supplier.example/stock.csv")
 
@@ -84,14 +84,14 @@ BODIES = st.binary(max_size=120)
 FAULTS = st.lists(st.builds(Fault, st.integers(0, 60), st.integers(0, 20), st.booleans()), max_size=12)
 
 
-def _source(attempts: int) -> Source:
-    return replace(SOURCE, persistence=Persistence(attempts, 0.0, 0.0))
+def _source(attempts: int, floor: int = 1) -> Source:
+    return replace(SOURCE, persistence=Persistence(attempts, 0.0, 0.0), patience=Patience(idle=1.0, min_bytes_per_second=floor))
 
 
-async def _read(server: Server, attempts: int) -> tuple[bytes, Retry | None]:
+async def _read(server: Server, attempts: int, floor: int = 1) -> tuple[bytes, Retry | None]:
     """Open and read as a connector does; the bytes that came, and the error that ended them."""
     opened = await server.open(0)
-    resuming = Resuming(_source(attempts), opened, server.open)
+    resuming = Resuming(_source(attempts, floor), opened, server.open)
     received = b""
     try:
         async for chunk in resuming:
@@ -122,12 +122,21 @@ async def test_the_bytes_are_those_of_the_source(body: bytes, faults: list[Fault
     assert server.open_now == 0
 
 
-@given(BODIES, FAULTS, st.integers(1, 4))
-async def test_attempts_without_progress_are_bounded(body: bytes, faults: list[Fault], attempts: int) -> None:
-    """A download ends with an error exactly when so many tries in a row brought nothing; what came before is a true beginning."""
-    expected = _given_up(body, _first_opens(faults), attempts)
+STEPS = st.lists(st.builds(Fault, st.integers(0, 20), st.integers(0, 20), st.booleans()), min_size=1, max_size=6)
+
+
+@given(st.binary(min_size=100, max_size=120), STEPS, st.integers(1, 4), st.sampled_from([1, 10, 1000]))
+@example(bytes(100), [Fault(10, 0), Fault(10, 0)], 2, 1)
+@example(bytes(100), [Fault(1, 0)] * 5, 5, 10)
+@example(bytes(100), [Fault(9, 0), Fault(9, 0), Fault(10, 0), Fault(9, 0)], 3, 10)
+async def test_attempts_without_progress_are_bounded(body: bytes, faults: list[Fault], attempts: int, floor: int) -> None:
+    """A download ends with an error exactly when so many tries in a row brought less than a window of waiting has to.
+
+    What came before is a true beginning.
+    """
+    expected = _given_up(body, _first_opens(faults), attempts, floor)
     server = Server(body, _first_opens(faults))
-    received, error = await _read(server, attempts)
+    received, error = await _read(server, attempts, floor)
     assert (error is not None) == expected
     assert body.startswith(received)
     assert error is not None or received == body
@@ -136,13 +145,13 @@ async def test_attempts_without_progress_are_bounded(body: bytes, faults: list[F
         assert server.offsets.count(offset) <= attempts
 
 
-def _given_up(body: bytes, faults: list[Fault], attempts: int) -> bool:
+def _given_up(body: bytes, faults: list[Fault], attempts: int, floor: int) -> bool:
     """Tell from the faults alone whether the download is given up."""
     at = failed = 0
     for fault in faults:
         moved = 0 if fault.refused else min(fault.delivered, len(body) - at)
         at += moved
-        failed = 1 if moved else failed + 1
+        failed = 1 if moved >= floor else failed + 1
         if failed >= attempts:
             return True
     return False
