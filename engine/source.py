@@ -178,6 +178,9 @@ class Request:
     requests_per_second: float | None = None
 
 
+_WITHOUT_FRAGMENTS: Final = frozenset({"file", "ftp", "ftps", "sftp"})
+
+
 def _keep_silent(message: str) -> None:
     """Tell nobody."""
 
@@ -242,7 +245,8 @@ def parse_location(location: str, *, patience: Patience | None = None) -> Source
     """Split a URL or a path into a `Source`.
 
     Userinfo is percent-decoded as RFC 1738 section 3.1 says; an empty password is a password. A text without a scheme is
-    a path of this machine. Raises `ConfigError` when the URL has no host where it needs one or a port out of range.
+    a path of this machine. Raises `ConfigError` when the URL has no host where it needs one, a port out of range, or a `#` where
+    only a name can be meant.
     """
     patience = patience or Patience()
     if "://" not in location:
@@ -260,6 +264,9 @@ def parse_location(location: str, *, patience: Patience | None = None) -> Source
         ) from None
     if not host and parts.scheme != "file":
         raise ConfigError(f"the URL of scheme {parts.scheme!r} names no host")
+    if parts.fragment and parts.scheme in _WITHOUT_FRAGMENTS:
+        # Left out, as a web address leaves it out, it would be another file that is read. Not quoted: it may be half a password.
+        raise ConfigError(f"the {parts.scheme} URL holds a #, which would end it; write a # in a file name, user or password as %23")
     userinfo, at, hostport = parts.netloc.rpartition("@")
     user, colon, password = userinfo.partition(":")
     bare = urlunsplit((parts.scheme.lower(), hostport, parts.path, parts.query, ""))

@@ -51,6 +51,17 @@ def test_what_is_shown_has_no_secret(location: str, shown: str) -> None:
     assert mask_location(location) == shown
 
 
+@pytest.mark.parametrize(
+    "location", ["ftp://shop:12#hunter2@host/f.csv", "FTPS://host/f#2.csv", "sftp://shop@host/f#2.csv", "file:///srv/f#2.csv"]
+)
+def test_a_number_sign_does_not_cut_a_name(location: str) -> None:
+    """Only web addresses have fragments: elsewhere the rest of the name would be lost, and another file read."""
+    with pytest.raises(ConfigError, match="as %23") as caught:
+        parse_location(location)
+    assert "hunter2" not in str(caught.value)
+    assert parse_location(location.replace("#", "%23")).url.endswith(".csv")
+
+
 def test_the_scheme_is_in_lower_case() -> None:
     """Connectors are chosen by scheme however it was typed."""
     assert parse_location("FTP://host/f.csv").scheme == "ftp"
