@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -197,6 +197,11 @@ def _cursor(content: object, path: str | None, source: Source) -> tuple[str | No
     if path is None:
         return None, False
     value, found = _at(content, tuple(path.split(".")))
+    if not found and (list_at := _list_on_the_way(content, path.split("."))) is not None:
+        # Taken for no cursor, it would make the first page the whole feed. An empty list is how PHP writes an object of nothing.
+        raise RefuseRun(
+            f"{source.name}: {path!r} of a page leads into a list at {list_at!r}; set pagination.cursorPath to the cursor itself"
+        )
     # A next cursor of zero is how some say that there is none: no page but the first could have it.
     if value is None or value is False or value in ("", 0, "0"):
         return None, found
@@ -208,6 +213,17 @@ def _cursor(content: object, path: str | None, source: Source) -> tuple[str | No
     raise RefuseRun(
         f"{source.name}: {path!r} of a page holds no cursor but {type(value).__name__}; set pagination.cursorPath to a text or number"
     )
+
+
+def _list_on_the_way(content: object, names: Sequence[str]) -> str | None:
+    """Return where a path leads into a list with something in it, None where it does not."""
+    for depth in range(len(names)):
+        value, found = _at(content, tuple(names[:depth]))
+        if not found:
+            break
+        if isinstance(value, list) and value:
+            return ".".join(names[:depth]) or "the top"
+    return None
 
 
 def _total(headers: Mapping[str, str], content: object, place: Place) -> int | None:

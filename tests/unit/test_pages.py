@@ -227,6 +227,17 @@ def test_numbers_of_thousands_of_digits_announce_nothing() -> None:
     assert read([{}], headers={"X-Total-Count": digits}).total is None
 
 
+def test_a_cursor_path_that_leads_into_a_list_is_refused() -> None:
+    """It would never find a cursor, and the first page would pass for the whole feed; PHP writes an empty object as `[]`."""
+    paging = Paging("cursor", cursor_path="meta.links.0.next")
+    with pytest.raises(RefuseRun, match=r"leads into a list at 'meta\.links'"):
+        read({"items": [{}], "meta": {"links": [{"next": "b"}]}}, paging)
+    with pytest.raises(RefuseRun, match="leads into a list at 'the top'"):
+        read([{"sku": "1"}], Paging("cursor", cursor_path="next"))
+    for nothing in ([], None, {}, ""):
+        assert read({"items": [{}], "meta": {"links": nothing}}, paging).cursor is None
+
+
 def test_half_a_character_is_no_cursor_and_no_address() -> None:
     """A lone surrogate cannot be written into an address: it is refused with a sentence."""
     with pytest.raises(RefuseRun, match="half a character"):
