@@ -153,6 +153,15 @@ async def test_a_server_that_asks_for_more_than_a_password_is_refused() -> None:
     assert "asks for more than a password" in str(error)
 
 
+async def test_a_server_that_asks_for_two_things_at_once_gets_neither() -> None:
+    """Which of two hidden answers is the password's nobody can tell, and a code is not to be had: nothing is sent."""
+    async with ssh_server(_shelf(), Door(password=None, prompted="p@ss/w:rd", prompt_beside="Code: ")) as server:
+        error = await _refused(_source(server, Secret("p@ss/w:rd")))
+        assert server.door.tried == []
+    assert isinstance(error, RefuseRun)
+    assert "asks for more than a password" in str(error)
+
+
 async def test_a_key_and_a_password_are_both_tried(keys: Path) -> None:
     """A key that is not accepted leaves the way to the password open."""
     async with ssh_server(_shelf(), Door(keys=(key("user"),))) as server:

@@ -135,13 +135,16 @@ def _attrs(file: File) -> asyncssh.SFTPAttrs:
 
 @dataclass(slots=True)
 class Door:
-    """Who gets in, and what was tried. `second_prompt` asks for more after the password, as servers with one-time codes do."""
+    """Who gets in, and what was tried. `second_prompt` asks for more after the password, `prompt_beside` together with it, as
+    servers with one-time codes do.
+    """
 
     user: str = "shop"
     password: str | None = "p@ss/w:rd"
     prompted: str | None = None
     prompt: str = "Password: "
     second_prompt: str | None = None
+    prompt_beside: str | None = None
     keys: tuple[asyncssh.SSHKey, ...] = ()
     authorities: tuple[asyncssh.SSHKey, ...] = ()
     """Whose certificates open the door."""
@@ -244,7 +247,8 @@ class _Server(asyncssh.SSHServer):
         return self._door.prompted is not None
 
     def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> tuple[str, str, str, Sequence[tuple[str, bool]]]:
-        return "", "Welcome", "", [(self._door.prompt, False)]
+        beside = [(self._door.prompt_beside, False)] if self._door.prompt_beside is not None else []
+        return "", "Welcome", "", [(self._door.prompt, False), *beside]
 
     def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> Any:
         self._door.tried.append("keyboard-interactive")
