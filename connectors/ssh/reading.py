@@ -79,6 +79,8 @@ class Content(AsyncIterator[bytes]):
         before, now, name = self._opened.facts, self._last.facts_at_end, self._opened.name
         if now != before:
             raise still_written(name, before, now)
+        if self._last.goes_on:
+            raise Retry(f"{name}: holds more than the {before.size} bytes of its size, so it is still being written: {LATER}")
         if before.size is not None and self._received != before.size:
             raise Retry(f"{name}: ended after {self._received} of {before.size} bytes: {LATER}")
         if not self._received:
@@ -127,6 +129,7 @@ class _Stretch:
         self._blocks: deque[_Block] = deque()
         self._pace = Pace(site.source)
         self.facts_at_end: Facts | None = None
+        self.goes_on = False
 
     async def __anext__(self) -> bytes:
         pieces: list[bytes] = []
@@ -136,6 +139,9 @@ class _Stretch:
         while self._blocks and (not gathered or (self._blocks[0].done.is_set() and gathered + self._blocks[0].size <= CHUNK_BYTES)):
             block = await self._arrived(self._blocks[0])
             self._blocks.popleft()
+            if block.offset == self._end:
+                self.goes_on = any(block.pieces)
+                break
             pieces += block.pieces
             gathered += sum(map(len, block.pieces))
             self._ended = self._ended or block.ended
@@ -155,8 +161,9 @@ class _Stretch:
                 await self._session.close(self._file)
 
     def _ask(self) -> None:
-        while len(self._blocks) < self._source.ssh.max_requests and not self._ended and (self._end is None or self._next < self._end):
-            size = self._block_bytes if self._end is None else min(self._block_bytes, self._end - self._next)
+        while len(self._blocks) < self._source.ssh.max_requests and not self._ended and (self._end is None or self._next <= self._end):
+            # Where the size says that the file ends one byte more is asked for: a size that is out of date would cut the feed.
+            size = self._block_bytes if self._end is None else min(self._block_bytes, self._end - self._next) or 1
             block = _Block(self._next, size)
             self._next += size
             self._blocks.append(block)
@@ -196,10 +203,10 @@ class _Stretch:
             with anyio.move_on_after(idle):
                 await block.done.wait()
             received = line.received - before
-            self._pace.note(received, monotonic() - asked)
             if not block.done.is_set() and received < _SILENCE_BYTES:
                 sent = "nothing" if not received else f"only {received} bytes"
                 raise Retry(f"{self._source.name}: sent {sent} for {idle:g} s: {LATER}")
+            self._pace.note(received, monotonic() - asked)
         if block.failure is not None:
             raise block.failure
         return block
@@ -210,6 +217,7 @@ class _Moved:
 
     def __init__(self, facts: Facts) -> None:
         self.facts_at_end: Facts | None = facts
+        self.goes_on = False
 
     async def __anext__(self) -> bytes:
         raise StopAsyncIteration

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from connectors.sftp import SftpConnector
@@ -210,6 +211,31 @@ async def test_a_file_that_grows_while_it_is_read_is_a_retry() -> None:
         assert len(server.shelf.opened) == 1
 
 
+async def test_a_size_that_is_out_of_date_does_not_cut_the_feed() -> None:
+    """A server that tells less than there is, and keeps to it, is found out by one byte more than that."""
+
+    class Cached(asyncssh.SFTPServer):
+        def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+            return path
+
+        def close(self, file_obj: object) -> None:
+            """Hold nothing."""
+
+        def read(self, file_obj: object, offset: int, size: int) -> bytes:
+            return BODY[offset : offset + size]
+
+        def fstat(self, file_obj: object) -> asyncssh.SFTPAttrs:
+            return asyncssh.SFTPAttrs(size=len(BODY) // 2, permissions=0o100644, atime=LONG_AGO, mtime=LONG_AGO)
+
+        def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
+            return self.fstat(path)
+
+    async with ssh_server(sftp_factory=Cached) as server:
+        error = await _failure(_source(server, "/stock.csv"))
+    assert isinstance(error, Retry)
+    assert f"more than the {len(BODY) // 2} bytes" in str(error)
+
+
 async def test_a_file_that_is_touched_while_it_is_read_is_a_retry() -> None:
     """The same size with another time may be other bytes."""
     async with ssh_server(Shelf({"/stock.csv": File(BODY)})) as server:
@@ -256,12 +282,12 @@ async def test_a_server_that_gives_less_than_it_is_asked_for_is_read_whole(most:
 
 
 async def test_blocks_and_requests_are_as_many_as_asked_for() -> None:
-    """No block is bigger than `block_bytes`, and no byte is asked for twice or past the end."""
+    """No block is bigger than `block_bytes`, no byte is asked for twice, and one past the end, in case the size is out of date."""
     async with ssh_server(Shelf({"/stock.csv": File(BODY)})) as server:
         await _documents(_source(server, "/stock.csv", ssh=Ssh(host_key=server.fingerprint, block_bytes=10_000, max_requests=4)))
         reads = sorted(server.shelf.reads)
-    assert [offset for offset, _ in reads] == list(range(0, len(BODY), 10_000))
-    assert sum(size for _, size in reads) == len(BODY)
+    assert [offset for offset, _ in reads] == [*range(0, len(BODY), 10_000), len(BODY)]
+    assert sum(size for _, size in reads) == len(BODY) + 1
 
 
 async def test_what_is_asked_for_ahead_is_bounded() -> None:

@@ -135,8 +135,9 @@ def _attrs(file: File) -> asyncssh.SFTPAttrs:
 
 @dataclass(slots=True)
 class Door:
-    """Who gets in, and what was tried. `second_prompt` asks for more after the password, `prompt_beside` together with it, as
-    servers with one-time codes do.
+    """Who gets in, and what was tried.
+
+    `second_prompt` asks for more after the password, `prompt_beside` together with it, as servers with one-time codes do.
     """
 
     user: str = "shop"
