@@ -57,6 +57,13 @@ def test_memory_of_children_counts() -> None:
     assert measured.wall > measured.cpu > 0
 
 
+def test_a_child_on_its_way_is_not_counted() -> None:
+    """A process that starts others takes no more than itself, whenever it is looked at: until its program runs, a child is its parent."""
+    script = "import subprocess; held = b'x' * 60_000_000; [subprocess.run(['true'], check=True) for _ in range(300)]"
+    measured = measure_command([sys.executable, "-"], script, rows=1)
+    assert 60_000_000 < measured.peak_rss < 110_000_000
+
+
 def test_a_subject_that_fails_fails_the_benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sync that ends as `error` is never taken for a fast one."""
     monkeypatch.chdir(ROOT)
