@@ -139,6 +139,7 @@ class Checkpoint:
 
     `fingerprint` stands for the source and for everything that decides what becomes of its bytes: under another one the
     versions say nothing. `run` read the documents: `read` records, of which so many were duplicates, skipped and rejected.
+    `newest` is the latest time of change among the documents, as RFC 3339 text, None when one has none.
     """
 
     fingerprint: str
@@ -148,6 +149,7 @@ class Checkpoint:
     duplicate: int = 0
     skipped: int = 0
     rejected: int = 0
+    newest: str | None = None
 
 
 class SinkSession(Protocol):

@@ -256,6 +256,8 @@ class Feed(Resource):
     def definition(self) -> FeedDefinition:
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
         settings: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
+        # Also where it is the default: left out, the next run would guess it from the ending of the source.
+        settings["resourceType"] = self.resource_type
         if self.resource_location is not None:
             settings["resourceLocation"] = mask_location(self.resource_location, auth=self.transport.auth)
         if self.parameters:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from engine.errors import ConfigError
 
@@ -232,7 +232,12 @@ class Source:
         user = MASK if self.request.auth in ("bearer", "header") and self.password is None else self.username
         userinfo = f"{user}{':' + MASK if self.password is not None else ''}@" if self.username is not None else ""
         query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
-        return urlunsplit((parts.scheme, userinfo + parts.netloc, parts.path, query, ""))
+        return urlunsplit((parts.scheme, userinfo + parts.netloc, self._shown_path(parts), query, ""))
+
+    def _shown_path(self, parts: SplitResult) -> str:
+        # A slash in a password that should have been written as %2F ends the host: `user:12/ss@host` is host `user`, port 12.
+        looks_like_userinfo = self.username is None and ":" in parts.netloc and "@" in parts.path
+        return f"/{MASK}@{parts.path.rpartition('@')[2]}" if looks_like_userinfo else parts.path
 
 
 def _mask_pair(pair: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from engine.contracts import Checkpoint
+from engine.errors import RefuseRun
 from engine.run import Counts
 
 if TYPE_CHECKING:
@@ -39,12 +40,30 @@ def fingerprint(recipe: Recipe, source: Source) -> str:
     return blake2b(orjson.dumps(covered, option=orjson.OPT_SORT_KEYS), digest_size=16, person=b"feedmill").hexdigest()
 
 
-def make_checkpoint(print_: str, versions: Mapping[str, str | None], record: RunRecord) -> Checkpoint | None:
+def make_checkpoint(print_: str, versions: Mapping[str, str | None], newest: datetime | None, record: RunRecord) -> Checkpoint | None:
     """Return what a complete run leaves; None when a document could not say by what it would be known again."""
     told = {name: version for name, version in versions.items() if version is not None}
     if not told or len(told) != len(versions):
         return None
-    return Checkpoint(print_, told, record.run, record.read, record.counts.duplicate, record.skipped, record.rejected)
+    stamp = None if newest is None else newest.isoformat()
+    return Checkpoint(print_, told, record.run, record.read, record.counts.duplicate, record.skipped, record.rejected, stamp)
+
+
+def refuse_older(checkpoint: Checkpoint | None, print_: str, newest: datetime | None, source: Source) -> None:
+    """Raise `RefuseRun` when the newest of the files that a path means is older than the last complete run's.
+
+    The newer file was withdrawn, or a mirror lags behind: what is there now is yesterday's stock. Where one file is named
+    without a path its time proves less, since the servers behind one address may disagree.
+    """
+    if source.path is None or newest is None or checkpoint is None or checkpoint.newest is None or checkpoint.fingerprint != print_:
+        return
+    before = datetime.fromisoformat(checkpoint.newest)
+    if newest < before:
+        raise RefuseRun(
+            f"{source.name}: the newest file of {source.path!r} is of {newest:%Y-%m-%d %H:%M:%S} UTC, but run {checkpoint.run} read one of "
+            f"{before:%Y-%m-%d %H:%M:%S}: the newer one was withdrawn or has not arrived here; nothing was applied: ask the supplier, or "
+            "read it all the same with --refetch"
+        )
 
 
 def confirm(checkpoint: Checkpoint, record: RunRecord) -> RunRecord:

@@ -17,7 +17,7 @@ from engine.document import Document
 from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
-from engine.flow.checkpoint import confirm, fingerprint, known_versions, make_checkpoint, wait_left
+from engine.flow.checkpoint import confirm, fingerprint, known_versions, make_checkpoint, refuse_older, wait_left
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
@@ -80,6 +80,8 @@ async def run_feed(job: Job) -> RunRecord:
                     stages.start_soon(_map, job, map_, chunks, batches, tally)
                     stages.start_soon(_stage, job, stage, batches, session, tally)
                 watched.cancel_scope.cancel()
+            if not job.refetch:
+                refuse_older(session.checkpoint, mark, tally.newest, source)
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
             await _plan(session, tally)
         except Superseded:
@@ -96,7 +98,7 @@ async def run_feed(job: Job) -> RunRecord:
             record = tally.record(session.run, RunStatus.ERROR, Counts())
         else:
             record = await _apply(apply, session, tally)
-            checkpoint = make_checkpoint(mark, tally.versions, record)
+            checkpoint = make_checkpoint(mark, tally.versions, tally.newest, record)
         finally:
             received.drain()
             chunks.drain()

@@ -50,6 +50,7 @@ class Tally:
     asked_at: datetime | None = None
     versions: dict[str, str | None] = field(default_factory=dict)
     unpacked: str | None = None
+    _times: list[datetime | None] = field(default_factory=list)
     _samples: list[Problem] = field(default_factory=list)
     _begun: float = field(default_factory=perf_counter)
 
@@ -58,6 +59,13 @@ class Tally:
         if document.size is not None:
             self.total_bytes = (self.total_bytes or 0) + document.size
         self.versions[document.name] = None if document.name in self.versions else document.version
+        self._times.append(document.mtime)
+
+    @property
+    def newest(self) -> datetime | None:
+        """Return the latest time of change of the documents, None when one of them has none."""
+        times = [time for time in self._times if time is not None]
+        return max(times, default=None) if len(times) == len(self._times) else None
 
     def tell(self, message: str) -> None:
         """Keep what the connector says of the source; the first sentences tell the story."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Shelf:
     asked: int = 0
     failure: Exception | None = None
     late: bool = False
+    times: dict[str, datetime] = field(default_factory=dict)
 
     def fetch(self, source: Source) -> AbstractAsyncContextManager[AsyncIterator[Document]]:
         """Open the shelf."""
@@ -53,7 +55,7 @@ class Shelf:
     async def _documents(self) -> AsyncIterator[Document]:
         for name, (body, version) in self.documents.items():
             self.sent += 1
-            yield Document(name, _Body(body), version=version)
+            yield Document(name, _Body(body), version=version, mtime=self.times.get(name))
         if self.late:
             raise NotModified("too late")
 
@@ -212,6 +214,28 @@ async def test_the_figures_of_an_unchanged_source_are_those_of_reading_it_again(
     for record in [await sync(shelf, database) for _ in range(2)]:
         figures = (record.read, record.counts, record.rejected, record.skipped)
         assert figures == (read_again.read, read_again.counts, read_again.rejected, read_again.skipped)
+
+
+async def test_a_newest_file_that_is_older_than_the_last_one_is_refused(shelf: Shelf, database: Path) -> None:
+    """A file that was withdrawn leaves yesterday's as the newest: its stock is not taken for today's unless it is asked for."""
+    named: dict[str, Any] = {"settings": {"resourcePath": "stock_*.csv"}}
+    shelf.documents, shelf.times = {"stock_2": (SECOND, "v2")}, {"stock_2": datetime(2026, 3, 2, tzinfo=UTC)}
+    assert was_read(await sync(shelf, database, **named))
+    shelf.documents, shelf.times = {"stock_1": (FIRST, "v1")}, {"stock_1": datetime(2026, 3, 1, tzinfo=UTC)}
+    record = await sync(shelf, database, **named)
+    assert (record.status, codes(record)[-1]) == (RunStatus.ERROR, "refused")
+    assert "2026-03-01 00:00:00 UTC, but run 1 read one of 2026-03-02 00:00:00" in record.problems[-1].message
+    assert await quantities(database) == {"a": 1, "b": 3}
+    assert was_read(await sync(shelf, database, refetch=True, **named))
+    assert await quantities(database) == {"a": 1, "b": 2}
+
+
+async def test_one_named_file_may_be_older(shelf: Shelf, database: Path) -> None:
+    """Servers behind one address disagree about times: without a path an older time alone refuses nothing."""
+    shelf.times = {"stock": datetime(2026, 3, 2, tzinfo=UTC)}
+    await sync(shelf, database)
+    shelf.documents, shelf.times = {"stock": (SECOND, "v2")}, {"stock": datetime(2026, 3, 1, tzinfo=UTC)}
+    assert was_read(await sync(shelf, database))
 
 
 async def test_what_the_connector_tells_is_in_the_record(shelf: Shelf, database: Path) -> None:

@@ -41,6 +41,7 @@ def test_userinfo_is_split_and_decoded(location: str, username: str | None, pass
         ("http://shop:hunter2@host/f.csv", "http://shop:***@host/f.csv"),
         ("http://shop:@host/f.csv", "http://shop:***@host/f.csv"),
         ("http://shop@host/f.csv", "http://shop@host/f.csv"),
+        ("http://shop:12/hunter2@host/f.csv", "http://shop:12/***@host/f.csv"),
         ("http://host/f.csv?token=hunter2&format=csv", "http://host/f.csv?token=***&format=***"),
         ("http://host/f.csv#hunter2", "http://host/f.csv"),
         ("HTTPS://Host/f.csv", "https://Host/f.csv"),
