@@ -80,7 +80,7 @@ class JsonMapper:
             "columns": list(self.columns),
             "reasons": reasons,
         }
-        warnings = stream.warnings()
+        warnings = body.warnings()
         return {**dialect, "warnings": warnings} if warnings else dialect
 
     @property

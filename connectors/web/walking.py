@@ -153,6 +153,12 @@ class Walk:
         if self._paging.size is not None and page.items >= self._paging.size:
             cure = "check pagination.cursorPath" if cursor else "check pagination.style"
             raise RefuseRun(f"{self._source.name}: its first page is full and has {missing}: there may be more; {cure}")
+        if cursor and self._paging.size is None and page.items:
+            # No Link header is how an API says that there is one page. A path that leads nowhere is as likely misspelt.
+            raise RefuseRun(
+                f"{self._source.name}: its first page has {missing}: it may be the only one, or the path misspelt; check "
+                "pagination.cursorPath, or set pagination.size to the items of a full page, so that a shorter one is known for the last"
+            )
         self._source.tell(f"{self._source.name}: the first page has {missing}, so it was taken for the only one")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,6 +19,8 @@ _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 # Names of days and months come in the process's locale, which is C unless an embedding program sets another.
 _STRFTIME: Final = re.compile(r"(?:[^%]|%-?[aAbBdfGHIjmMpSuUVwWyY]|%%)*")
 _SHOWN: Final = 10
+_AHEAD: Final = timedelta(days=1)
+"""More than clocks and time zones disagree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,12 @@ def choose(entries: Sequence[Entry], pattern: str, select: Literal["newest", "al
         raise RefuseRun(
             f"{source.name}: {len(chosen)} files fit {pattern!r} and the server does not tell the time of each, so none is the newest; "
             "put a date into resourcePath, as in stock_{date:%Y%m%d}.csv, or set transport.select to all"
+        )
+    newest = chosen[-1].mtime
+    if newest is not None and newest > datetime.now(UTC) + _AHEAD:
+        source.tell(
+            f"{source.name}: {chosen[-1].name!r} is dated {newest:%Y-%m-%d %H:%M} UTC, which is to come: until then it is the newest, "
+            "whatever else arrives; have the supplier mend its time"
         )
     return chosen[-1:] if select == "newest" else chosen
 

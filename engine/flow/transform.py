@@ -60,7 +60,7 @@ class Recipe:
 
 _FORMAT_ATTRIBUTES: Final = {
     *("delimiter", "csv_has_header", "encoding", "quote", "header_row", "line_ending", "decimal_notation", "mapping"),
-    *("xml_mapping", "xml_path", "xml_namespaces", "json_mapping", "json_root", "json_structure"),
+    *("xml_mapping", "xml_path", "xml_namespaces", "json_mapping", "json_root", "json_structure", "pagination"),
 }
 
 

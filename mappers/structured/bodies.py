@@ -94,6 +94,10 @@ class Body(ABC):
         found, index = self._recent[1][line]
         return excerpt_of(found, index) if self.numbered else clip(found.text)
 
+    def warnings(self) -> list[str]:
+        """Return what a person should look at."""
+        return self._stream.warnings()
+
     @property
     def structure(self) -> tuple[str, str]:
         """Return nested or flat, and why."""
@@ -128,6 +132,7 @@ class DocumentBody(Body):
         super().__init__(stream, options, name, sizes)
         self._buffer = bytearray()
         self._root: str | None = None
+        self._next_page: str | None = None
 
     def feed(self, data: bytes) -> list[RawRecords]:
         self._buffer += data
@@ -152,6 +157,7 @@ class DocumentBody(Body):
             groups[-1] = (groups[-1][0], end, groups[-1][2])
             line += self._learn(find_records(text, start, end, line, value, nested=self._options.nested))
         self._root = document.root
+        self._next_page = document.next_page
         self._fix()
         return self._pieces(text, groups, line)
 
@@ -173,6 +179,12 @@ class DocumentBody(Body):
             found = find_records(text, start, cursor.at, line, value, nested=self._options.nested)
             yield found
             line += len(found.records)
+
+    def warnings(self) -> list[str]:
+        if self._next_page is None or self._options.paged:
+            return super().warnings()
+        part = f"the document names a next page ({self._next_page!r}), so it may be a part of the feed only"
+        return [*super().warnings(), f"{part}: set pagination, or ask the supplier"]
 
     @property
     def root(self) -> str | None:

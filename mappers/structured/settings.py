@@ -19,13 +19,17 @@ DEFAULT_ROOT: Final = "products"
 
 @dataclass(frozen=True, slots=True)
 class JsonOptions:
-    """The settings of a JSON feed. `root` and `encoding` are None where the document decides; `names` are the mapped ones."""
+    """The settings of a JSON feed. `root` and `encoding` are None where the document decides; `names` are the mapped ones.
+
+    `paged`: the document is one of the pages that the feed reads.
+    """
 
     root: str | None = None
     nested: bool = True
     comma: bool = False
     encoding: str | None = None
     names: tuple[str, ...] = ()
+    paged: bool = False
 
 
 def read_options(settings: MapperSettings) -> JsonOptions:
@@ -42,6 +46,7 @@ def read_options(settings: MapperSettings) -> JsonOptions:
         nested=_choice(attributes, "jsonStructure", ("nested", "flat"), problems) == "nested",
         comma=_choice(attributes, "decimalNotation", ("decimal", "comma"), problems) == "comma",
         encoding=_encoding(attributes, problems),
+        paged=attributes.get("pagination") is not None,
         names=tuple(dict.fromkeys(name.strip() for names in settings.fields for name in names)),
     )
     if problems:

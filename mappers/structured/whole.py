@@ -10,6 +10,7 @@ from engine.errors import RefuseRun
 from mappers.structured.columns import VARIANTS, Entry, Shape
 from mappers.structured.complaint import find_complaint, find_message
 from mappers.structured.cursor import BrokenJson, Cursor
+from mappers.structured.paging import find_next
 from mappers.structured.settings import DEFAULT_ROOT, JsonOptions
 from mappers.structured.values import Json, describe, make_object
 
@@ -30,6 +31,7 @@ class WholeDocument:
         self._name = name
         self._found = False
         self.root = ""
+        self.next_page: str | None = None
 
     def elements(self) -> Iterator[tuple[int, int, Json]]:
         """Yield where each element of the list begins and ends in the text, and its value."""
@@ -70,6 +72,8 @@ class WholeDocument:
             else:
                 others.append((key, cursor.value()))
         members = make_object(others)
+        if not above:
+            self.next_page = find_next(members)
         # Also beside a list with items in it: what an answer brings that says it failed may be a part of them.
         if (self._found or above or self._options.root is not None) and (complaint := find_complaint(members)):
             raise self._complained(complaint)

@@ -299,17 +299,30 @@ async def test_items_that_moved_are_told() -> None:
     assert "items moved" in told[0]
 
 
-@pytest.mark.parametrize("style", ["cursor", "link"])
-async def test_a_first_page_without_a_next_one_is_told_or_refused(style: str) -> None:
-    """A cursor that is nowhere may be misspelt: a full page is refused then, and another is told to be the only one."""
+@pytest.mark.parametrize(
+    ("wrong", "size"),
+    [(Paging("cursor", cursor_path="meta.nxt"), None), (Paging("cursor", cursor_path="meta.nxt"), 100), (Paging("link"), 100)],
+    ids=["cursor", "cursor-full", "link-full"],
+)
+async def test_a_first_page_that_names_no_next_one_may_not_be_the_only_one(wrong: Paging, size: int | None) -> None:
+    """A cursor that is nowhere may be misspelt, and a full page is hardly the last: half a feed is refused."""
+    async with api() as served:
+        source = paged(f"http://{served.base}/cursor", wrong)
+        error = await failure(replace(source, request=Request(paging=replace(wrong, size=size))))
+    assert isinstance(error, RefuseRun)
+    assert "first page" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "size"), [(Paging("cursor", cursor_path="meta.nxt"), 200), (Paging("link"), None)], ids=["cursor", "link"]
+)
+async def test_a_first_page_that_may_be_the_only_one_is_told(wrong: Paging, size: int | None) -> None:
+    """A page that is not full, and one without a Link header, are taken for the whole feed, and the run's record says so."""
     told: list[str] = []
-    wrong = Paging("cursor", cursor_path="meta.nxt") if style == "cursor" else Paging("link")
     async with api() as served:
         source = replace(paged(f"http://{served.base}/cursor", wrong), tell=told.append)
-        assert len(skus(await read(source))) == 100
-        error = await failure(replace(source, request=Request(paging=replace(wrong, size=100))))
+        assert len(skus(await read(replace(source, request=Request(paging=replace(wrong, size=size)))))) == 100
     assert [text.endswith("taken for the only one") for text in told] == [True]
-    assert isinstance(error, RefuseRun)
 
 
 @pytest.mark.parametrize("credentials", ["user", "parameter"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal
 
@@ -131,3 +132,13 @@ def test_when_nothing_fits_the_message_says_what_is_there() -> None:
         choose((), "*", "all", SOURCE)
     with pytest.raises(RefuseRun, match=r"'09\.csv' and 5 more; check"):
         choose([_entry(f"{number:02}.csv") for number in range(15)], "x*", "all", SOURCE)
+
+
+def test_a_file_dated_in_the_future_is_told() -> None:
+    """Until its time has come it is the newest, whatever arrives: somebody should know."""
+    told: list[str] = []
+    source = replace(parse_location("ftp://supplier.example/feeds/"), tell=told.append)
+    ahead = datetime.now(UTC) + timedelta(days=400)
+    assert choose([Entry("a.csv", 1, ahead), Entry("b.csv", 1, NOW)], "*.csv", "newest", source)[0].name == "a.csv"
+    assert len(told) == 1
+    assert "'a.csv' is dated" in told[0]
