@@ -234,7 +234,8 @@ def test_a_cursor_path_that_leads_into_a_list_is_refused() -> None:
         read({"items": [{}], "meta": {"links": [{"next": "b"}]}}, paging)
     with pytest.raises(RefuseRun, match="leads into a list at 'the top'"):
         read([{"sku": "1"}], Paging("cursor", cursor_path="next"))
-    for nothing in ([], None, {}, ""):
+    empty: list[object] = [[], None, {}, ""]
+    for nothing in empty:
         assert read({"items": [{}], "meta": {"links": nothing}}, paging).cursor is None
 
 
