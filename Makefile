@@ -8,6 +8,9 @@
 PYTHONS := $(or $(PYTHON),python3 python3.11 python3.12 python3.13)
 LOCK_FLAGS ?=
 
+# One worker a core; the tests of a file stay together, since they share its servers. `make test PARALLEL=` runs one after the other.
+PARALLEL ?= -n auto --dist loadfile
+
 # Nothing but the package index is asked, and it is asked patiently.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_RETRIES ?= 10
@@ -22,7 +25,7 @@ run: .venv/.stamp-dev ## a supplier on loopback, synced three times into SQLite
 	.venv/bin/python -m examples.first_sync
 
 test: .venv/.stamp-dev .servers/.stamp ## the whole suite; warnings are errors, what was skipped is listed
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest $(PARALLEL)
 
 check: .venv/.stamp-dev ## lint, format, types, import contracts
 	.venv/bin/ruff check
@@ -38,7 +41,7 @@ docs: .venv/.stamp-docs ## build the pages into site/
 	.venv/bin/mkdocs build --strict
 
 test-lowest: .venv-lowest/.stamp-dev .servers/.stamp ## the suite on the lowest versions that pyproject.toml allows
-	.venv-lowest/bin/python -m pytest
+	.venv-lowest/bin/python -m pytest $(PARALLEL)
 
 lock: .venv/.stamp-lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
 	$(LOCK) --group dev --group docs $(LOCK_FLAGS) --output-file constraints.txt
