@@ -80,6 +80,7 @@ def test_the_setting_none_leaves_the_bytes_alone() -> None:
      ("xz", bz2.compress(ROWS), "feed is bzip2 data, .* compression says xz"),
      ("zstd", archive(("a", b"b")), "feed is zip data, .* compression says zstd"),
      ("zip", b"<html>Please log in</html>", "feed is not packed, .* compression says zip")],
+    ids=["plain", "gzip", "bzip2", "zip", "html"],
 )  # fmt: skip
 def test_a_setting_that_does_not_fit_the_bytes_is_refused(compression: str, data: bytes, message: str) -> None:
     """The message names what was set and what came."""
