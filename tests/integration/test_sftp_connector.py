@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import anyio.to_thread
 import asyncssh
 import pytest
 
@@ -345,4 +346,4 @@ async def test_no_secret_and_no_line_on_stdout_is_left_by_the_library(
         await _documents(_source(server, "/stock.csv"))
         await _failure(replace(_source(server, "/stock.csv"), username="somebody"))
     assert "p@ss/w:rd" not in caplog.text
-    assert capfd.readouterr().out == ""
+    assert (await anyio.to_thread.run_sync(capfd.readouterr)).out == ""
