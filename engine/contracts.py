@@ -229,7 +229,10 @@ SinkFactory: TypeAlias = Callable[[str], AbstractAsyncContextManager[Sink]]
 
 @dataclass(frozen=True, slots=True)
 class ConnectorSpec:
-    """A connector to register: the URL schemes it answers and how to make one."""
+    """A connector to register: the URL schemes it answers and how to make one.
+
+    `create` is called in a worker thread, so that importing a client library there holds nobody up.
+    """
 
     schemes: tuple[str, ...]
     create: Callable[[], Connector]
