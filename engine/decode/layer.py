@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from engine.contracts import DocumentFacts
 from engine.decode.allowance import Allowance
-from engine.decode.archive import WORKBOOK, Archive, choose_members, printable
-from engine.decode.faults import ended_early
 from engine.decode.magic import MAGIC_BYTES, MAGICS, cut_packing, packing_of, undecided
 from engine.decode.parts import Ended, Opened, Part
-from engine.decode.series import Series
 from engine.decode.settings import LAYERS, Decoding
 from engine.errors import RefuseRun
+
+if TYPE_CHECKING:
+    from engine.decode.archive import Archive
+    from engine.decode.series import Series
 
 
 class Layer:
@@ -102,6 +104,8 @@ class Layer:
         wanted = self._decoding.compression
         cut = wanted if wanted is not None and any(magic.startswith(head) for magic in MAGICS[wanted]) else cut_packing(head)
         if complete and cut is not None:
+            from engine.decode.faults import ended_early
+
             raise ended_early(self._facts.name, cut)
 
     def _refuse_other(self) -> None:
@@ -123,9 +127,14 @@ class Layer:
             raise RefuseRun(
                 f"{self._facts.name} is packed more than {LAYERS} times over: nothing was applied; ask the supplier to send it packed once"
             )
+        # Imported when something packed comes: most documents are plain, and every start would pay for every format's library.
         if self._packing == "zip":
+            from engine.decode.archive import Archive
+
             self._archive = Archive(self._facts.name, self._allowance)
         else:
+            from engine.decode.series import Series
+
             self._series = Series(self._packing, self._facts.name)
             # Size and type were said of the packed bytes.
             self._inner = self._within(replace(self._facts, size=None, content_type=None), self._decoding.member)
@@ -134,6 +143,8 @@ class Layer:
         return Layer(replace(self._decoding, compression=None, member=member), facts, self._allowance, self._depth + 1)
 
     def _read_archive(self, archive: Archive) -> Iterator[Part]:
+        from engine.decode.archive import WORKBOOK, choose_members, printable
+
         members = archive.members()
         if self._decoding.member is None and any(member.filename == WORKBOOK for member in members):
             # An Office document is no archive of feeds: a mapper that reads it needs it whole, the others say what it is.
