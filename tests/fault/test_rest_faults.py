@@ -16,6 +16,7 @@ from connectors.web import pages
 from engine.errors import FeedmillError, RefuseRun, Retry
 from engine.source import Paging, Patience, Persistence, Request, RequestParameter, Secret, Source, parse_location
 from tests.fault.fault_proxy import Cut, Fault, Reset, Stall, fault_proxy
+from tests.servers import reading
 from tests.servers.rest import Api, api, cutting, saying, sending
 from tests.servers.web import Handler
 
@@ -35,16 +36,12 @@ def source_of(port: int, style: str = "page") -> Source:
 
 async def read(source: Source) -> bytes:
     """Return the bytes of all documents."""
-    async with RestConnector().fetch(source) as documents:
-        return b"".join([chunk async for document in documents async for chunk in document.chunks])
+    return await reading.read(RestConnector(), source)
 
 
 async def failure(source: Source) -> FeedmillError:
     """Return the error that reading ends with."""
-    with pytest.raises(FeedmillError) as caught:
-        await read(source)
-    assert "hush" not in str(caught.value)
-    return caught.value
+    return await reading.failure(RestConnector(), source, "hush")
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -12,6 +12,7 @@ from aiohttp import web
 from connectors.http import HttpConnector
 from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
 from engine.source import Egress, Persistence, Request, Secret, Source, Tls, parse_location
+from tests.servers import reading
 from tests.servers.authority import Authority, authority
 from tests.servers.proxy import forward_proxy
 from tests.servers.web import serving
@@ -43,15 +44,11 @@ def _source(url: str, proxy: str, **more: Any) -> Source:
 
 
 async def _fetch(source: Source) -> bytes:
-    async with HttpConnector().fetch(source) as documents:
-        return b"".join([chunk async for document in documents async for chunk in document.chunks])
+    return await reading.read(HttpConnector(), source)
 
 
 async def _failure(source: Source) -> FeedmillError:
-    with pytest.raises(FeedmillError) as caught:
-        await _fetch(source)
-    assert not any(secret in str(caught.value) for secret in ("hunter2", "hush"))
-    return caught.value
+    return await reading.failure(HttpConnector(), source, "hunter2", "hush")
 
 
 async def test_http_goes_through_a_proxy_in_absolute_form() -> None:

@@ -16,6 +16,7 @@ from connectors.http import HttpConnector
 from connectors.web.client import _Resolver, get, open_session
 from engine.errors import ConfigError, FeedmillError, RefuseRun
 from engine.source import Egress, Persistence, Request, RequestParameter, Secret, Source, Tls, parse_location
+from tests.servers import reading
 from tests.servers.authority import Authority, authority
 from tests.servers.web import serving
 
@@ -55,15 +56,11 @@ def _source(port: int, **more: Any) -> Source:
 
 
 async def _fetch(source: Source) -> bytes:
-    async with HttpConnector().fetch(source) as documents:
-        return b"".join([chunk async for document in documents async for chunk in document.chunks])
+    return await reading.read(HttpConnector(), source)
 
 
 async def _failure(source: Source) -> FeedmillError:
-    with pytest.raises(FeedmillError) as caught:
-        await _fetch(source)
-    assert not any(secret in str(caught.value) for secret in ("hunter2", "hush"))
-    return caught.value
+    return await reading.failure(HttpConnector(), source, "hunter2", "hush")
 
 
 async def test_on_one_host_secrets_go_along() -> None:

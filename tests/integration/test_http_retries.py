@@ -15,6 +15,7 @@ from connectors.http import HttpConnector
 from engine.errors import FeedmillError, NotModified, RefuseRun, Retry
 from engine.source import Courtesy, Patience, Persistence, Source, parse_location
 from tests.fault.fault_proxy import Drip, canned_server, fault_proxy
+from tests.servers import reading
 from tests.servers.web import serving
 
 BODY = b"sku;stock\nold-1;11\n"
@@ -43,14 +44,11 @@ def _source(port: int, persistence: Persistence = FAST, told: list[str] | None =
 
 
 async def _fetch(source: Source) -> bytes:
-    async with HttpConnector().fetch(source) as documents:
-        return b"".join([chunk async for document in documents async for chunk in document.chunks])
+    return await reading.read(HttpConnector(), source)
 
 
 async def _failure(source: Source) -> FeedmillError:
-    with pytest.raises(FeedmillError) as caught:
-        await _fetch(source)
-    return caught.value
+    return await reading.failure(HttpConnector(), source)
 
 
 @pytest.mark.parametrize("status", [202, 408, 425, 429, 500, 502, 503, 504])

@@ -19,6 +19,7 @@ from aiohttp import web
 from connectors.http import HttpConnector
 from engine.errors import ConfigError, FeedmillError, RefuseRun
 from engine.source import Persistence, Secret, Source, Tls, parse_location
+from tests.servers import reading
 from tests.servers.web import serving
 
 BODY = b"sku;stock\nold-1;11\n"
@@ -78,15 +79,11 @@ def _source(url: str, tls: Tls) -> Source:
 
 
 async def _fetch(source: Source) -> bytes:
-    async with HttpConnector().fetch(source) as documents:
-        return b"".join([chunk async for document in documents async for chunk in document.chunks])
+    return await reading.read(HttpConnector(), source)
 
 
 async def _failure(source: Source) -> FeedmillError:
-    with pytest.raises(FeedmillError) as caught:
-        await _fetch(source)
-    assert "hunter2" not in str(caught.value)
-    return caught.value
+    return await reading.failure(HttpConnector(), source, "hunter2")
 
 
 async def test_a_supplier_with_an_authority_of_its_own_is_trusted_by_name(papers: Papers) -> None:
