@@ -44,7 +44,7 @@ test-lowest: .venv-lowest/.stamp-dev .servers/.stamp ## the suite on the lowest 
 	.venv-lowest/bin/python -m pytest $(PARALLEL)
 
 lock: .venv/.stamp-lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
-	$(LOCK) --group dev --group docs $(LOCK_FLAGS) --output-file constraints.txt
+	$(LOCK) --group dev --group docs --group fuzz $(LOCK_FLAGS) --output-file constraints.txt
 	$(LOCK) --group dev --resolution lowest-direct --upgrade --output-file constraints-lowest.txt
 
 clean: ## remove what the targets made, environments too; databases stay

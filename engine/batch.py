@@ -14,6 +14,10 @@ Value: TypeAlias = str | int | float | None
 A float occurs only as the fraction of a piece, never as money.
 """
 
+SEVERAL: Final = "\0"
+"""Stands between the values of a cell that has several, as a path that leads to several elements gives. No text of a source
+holds it, for NUL in a text is a reject. What several values come to is the rules' business."""
+
 RAW_TEXT_LIMIT: Final = 2_000
 """Characters of a rejected record that are kept; enough to find it, too few to fill a disk."""
 
@@ -49,7 +53,8 @@ class Flaw:
 class Batch:
     """Parsed records, still text. `rows[i]` has one cell per column and began at line `lines[i]` of the document.
 
-    A cell is the text as the source wrote it; what blank means is the rules' business. `flaws` are records that could not be
+    A cell is the text as the source wrote it, or several texts with `SEVERAL` between them; what blank means is the rules'
+    business. `flaws` are records that could not be
     made into a row; each counts as one record read. A mapper's `columns` stay the same for a whole document.
     """
 

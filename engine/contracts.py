@@ -97,6 +97,14 @@ class Mapper(Protocol):
         ...
 
     @property
+    def missing(self) -> frozenset[str]:
+        """Return the columns that `locate` found but no record had, once the document has ended.
+
+        Where columns are paths, a path that leads nowhere in any record is a column that is gone, and only the end tells.
+        """
+        ...
+
+    @property
     def dialect(self) -> Mapping[str, JsonValue]:
         """Return how the document is read (format, delimiter, encoding, ...) with the reason of each guess; for people.
 

@@ -78,6 +78,10 @@ class CsvMapper:
         return self._body.columns if self._body is not None else ()
 
     @property
+    def missing(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     def dialect(self) -> Mapping[str, JsonValue]:
         return self._body.dialect if self._body is not None else {"format": "csv"}
 

@@ -65,6 +65,10 @@ class JsonMapper:
         return self._body.columns.names if self._body is not None and self._body.columns is not None else ()
 
     @property
+    def missing(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     def dialect(self) -> Mapping[str, JsonValue]:
         body, stream = self._body, self._stream
         if body is None or stream is None:

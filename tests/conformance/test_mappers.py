@@ -128,6 +128,10 @@ class _Lines:
         return 0 if name == "text" else None
 
     @property
+    def missing(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     def dialect(self) -> dict[str, str]:
         return {"format": "lines"}
 

@@ -119,6 +119,10 @@ class LineMapper:
         return self._columns
 
     @property
+    def missing(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     def dialect(self) -> Mapping[str, JsonValue]:
         """Return the name of the format."""
         return {"format": "lines", "document": self._facts.name}
