@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.catalogue import write_catalogue
+from benchmarks.formats.compare import FORMATS_ONLY, compare_formats
 from benchmarks.machine import describe_machine
 from benchmarks.measure import SubjectFailed
 from benchmarks.parts import PARTS, measure_part
@@ -31,7 +32,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="items in the catalogue, a multiple of 1,000 (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=3, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="what is streamed through each transport (default: %(default)s)")
-    parser.add_argument("--only", choices=[*PARTS, "sync", TRANSPORTS], help="measure this alone")
+    parser.add_argument("--only", choices=[*PARTS, "sync", FORMATS_ONLY, TRANSPORTS], help="measure this alone")
     parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
     chosen = parser.parse_args(arguments)
@@ -47,7 +48,10 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 def measure_all(chosen: argparse.Namespace) -> Results:
     """Measure what was chosen."""
     results = Results(chosen.pairs, describe_machine())
-    if chosen.only != TRANSPORTS:
+    if chosen.only in (None, FORMATS_ONLY):
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
+            results.formats = compare_formats(Path(directory), chosen.rows, chosen.pairs, say)
+    if chosen.only not in (FORMATS_ONLY, TRANSPORTS):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             measure_syncs(chosen, Path(directory), results)
     if chosen.only in (None, TRANSPORTS):

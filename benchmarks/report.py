@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.catalogue import CatalogueFile
+from benchmarks.formats.compare import Compared
+from benchmarks.formats.report import check_formats
+from benchmarks.formats.report import write_section as write_formats
 from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
 from benchmarks.promise import Promise, write_promises
@@ -33,17 +36,23 @@ class Results:
     file: CatalogueFile | None = None
     whole: Whole | None = None
     parts: dict[str, Measurement] = field(default_factory=dict)
+    formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
 
 
 def check_promises(results: Results) -> list[Promise]:
     """Compare what was measured with what is promised of Feedmill; little runs promise nothing."""
     syncs = _check_whole(results.whole) if results.whole is not None and _rows(results) >= PROMISED_ROWS else []
-    return syncs + (check_streams(results.streams) if results.streams is not None else [])
+    formats = list(check_formats(results.formats)) if _promised(results.formats) else []
+    return syncs + formats + (check_streams(results.streams) if results.streams is not None else [])
 
 
 def _rows(results: Results) -> int:
     return results.file.rows if results.file is not None else 0
+
+
+def _promised(formats: list[Compared]) -> bool:
+    return all(each.rows >= PROMISED_ROWS for each in formats)
 
 
 def _check_whole(whole: Whole) -> list[Promise]:
@@ -77,6 +86,8 @@ def _lines(results: Results) -> Iterator[str]:
         yield from write_promises(_check_whole(results.whole) if _rows(results) >= PROMISED_ROWS else [])
     if results.parts:
         yield from _parts(results.parts)
+    if results.formats:
+        yield from write_formats(results.formats, promised=_promised(results.formats))
     if results.streams is not None:
         yield from write_section(results.streams)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 
 import anyio
 
@@ -11,15 +12,14 @@ from benchmarks.catalogue import FEED, FIELDS, SETTINGS
 from benchmarks.subject import hand_back
 
 
-async def sync(url: str, database: str) -> feedmill.RunRecord:
-    """Sync once."""
-    return await feedmill.sync(url, to=database, feed=FEED, settings=SETTINGS, fields=FIELDS)
-
-
-def main(url: str, database: str) -> None:
+def run_sync(url: str, database: str, settings: Mapping[str, object], fields: Sequence[Mapping[str, object]]) -> None:
     """Sync once and hand back what the run counted and how long each of its stages worked."""
+
+    async def sync() -> feedmill.RunRecord:
+        return await feedmill.sync(url, to=database, feed=FEED, settings=settings, fields=fields)
+
     feedmill.tune_process()
-    run = anyio.run(sync, url, database)
+    run = anyio.run(sync)
     if run.status is not feedmill.RunStatus.COMPLETE:
         sys.exit("; ".join(problem.message for problem in run.problems))
     counts = run.counts
@@ -34,4 +34,4 @@ def main(url: str, database: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    run_sync(sys.argv[1], sys.argv[2], SETTINGS, FIELDS)

@@ -1,0 +1,1 @@
+"""XML and JSON: the same catalogue in both, each beside the loop that anybody would write with the library underneath."""
