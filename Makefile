@@ -3,10 +3,11 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check bench docs test-lowest lock clean
+.PHONY: help run test check bench fuzz docs test-lowest lock clean
 
 PYTHONS := $(or $(PYTHON),python3 python3.11 python3.12 python3.13)
 LOCK_FLAGS ?=
+SECONDS_EACH ?= 120
 
 # One worker a core; the tests of a file stay together, since they share its servers. `make test PARALLEL=` runs one after the other.
 PARALLEL ?= -n auto --dist loadfile
@@ -37,6 +38,9 @@ check: .venv/.stamp-dev ## lint, format, types, import contracts
 bench: .venv/.stamp-dev ## measure speed and memory, beside sqlite3, curl and sftp (20 minutes, 7 GB below TMPDIR)
 	.venv/bin/python -m benchmarks
 
+fuzz: .venv/.stamp-fuzz ## fuzz every mapper, two minutes each; SECONDS_EACH=600 for longer
+	.venv/bin/python -m tests.fuzz --seconds $(SECONDS_EACH)
+
 docs: .venv/.stamp-docs ## build the pages into site/
 	.venv/bin/mkdocs build --strict
 
@@ -60,6 +64,11 @@ LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-vers
 
 .venv/.stamp-docs: .venv/.stamp-dev
 	$(call install,.venv,constraints.txt,--group docs)
+	@touch $@
+
+# Kept out of `dev`: it has wheels for few platforms, and nothing else needs it.
+.venv/.stamp-fuzz: .venv/.stamp-dev
+	$(call install,.venv,constraints.txt,--group fuzz)
 	@touch $@
 
 # Not held to the constraints, and not after .stamp-dev: the lock has to be mendable when the bounds no longer fit it.

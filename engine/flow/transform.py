@@ -96,6 +96,11 @@ class Transform:
         return map(self._map, self._mapper.finish())
 
     @property
+    def mapper(self) -> Mapper:
+        """Return the document's mapper."""
+        return self._mapper
+
+    @property
     def document(self) -> str:
         """Return the document's name."""
         return self._document.name
