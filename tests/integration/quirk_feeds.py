@@ -64,6 +64,7 @@ class Quirk:
     settings: Mapping[str, object] = field(default_factory=dict)
     dialect: Mapping[str, JsonValue] = field(default_factory=dict)
     noted: tuple[str, ...] = ()
+    file: str = "stock.csv"
 
     @property
     def planned(self) -> Counts:
@@ -116,9 +117,9 @@ async def sync(
     return Outcome(record, items, rejects)
 
 
-async def sync_bytes(quirk: Quirk, body: bytes, folder: Path, name: str = "stock.csv") -> Outcome:
+async def sync_bytes(quirk: Quirk, body: bytes, folder: Path, name: str | None = None) -> Outcome:
     """Sync bytes from a file, with the quirk's settings."""
-    path = folder / name
+    path = folder / (name or quirk.file)
     await anyio.Path(path).write_bytes(body)
     return await sync(str(path), folder / "shop.db", fields=quirk.fields, settings=quirk.settings)
 
@@ -128,7 +129,7 @@ async def check(quirk: Quirk, folder: Path) -> None:
     if quirk.before is not None:
         assert (await sync_bytes(quirk, quirk.before, folder)).record.status is RunStatus.COMPLETE
     outcome = await sync_bytes(quirk, quirk.body, folder)
-    check_complete(quirk, outcome, (folder / "stock.csv").as_uri())
+    check_complete(quirk, outcome, (folder / quirk.file).as_uri())
 
 
 def check_complete(quirk: Quirk, outcome: Outcome, document: str) -> None:
