@@ -11,13 +11,13 @@ from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError, RefuseRun
 from mappers.charset import settle
 from mappers.checks import Inspector
-from mappers.grouping import ShopifyGrouping
 from mappers.header import locate_column, refuse_ambiguous
 from mappers.opening import Opening, open_document, undecodable
 from mappers.options import read_options
 from mappers.presets import PRESETS
 from mappers.reader import RECORD_BYTES, Sources, find_record, read_table
 from mappers.splitter import PIECE_BYTES
+from mappers.tabular.grouping import ShopifyGrouping
 
 SAMPLE_BYTES: Final = 256 * 1024
 """How much of a document is looked at to detect its dialect."""

@@ -154,6 +154,7 @@ class MemorySink:
     rejects: list[Reject] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
     finished: RunRecord | None = None
+    dialect: Mapping[str, JsonValue] = field(default_factory=dict)
     is_open: bool = False
     gate: anyio.Event | None = None
     failures: Mapping[str, Exception] = field(default_factory=dict)
@@ -201,6 +202,11 @@ class MemorySession:
     def checkpoint(self) -> Checkpoint | None:
         """Return None: no checkpoint is stored."""
         return None
+
+    @property
+    def dialect(self) -> Mapping[str, JsonValue]:
+        """Return what a test gave the sink."""
+        return self._sink.dialect
 
     @property
     def asked_at(self) -> datetime | None:
