@@ -104,8 +104,8 @@ async def preview(
 ) -> Preview:
     """Show the first `limit` records of a source, raw beside mapped, with what is wrong with each. Writes nothing.
 
-    With `to`, the stored settings of `feed` apply under those given, and it is read as its last complete run was. Raises as `sync` does, and `Retry` or `RefuseRun` when the
-    source cannot be read.
+    With `to`, the stored settings of `feed` apply under those given, and it is read as its last complete run was. Raises as
+    `sync` does, and `Retry` or `RefuseRun` when the source cannot be read.
     """
     registry = registry or await load_plugins()
     request = Request(source, feed, settings or {}, _as_rows(fields), patience, egress)

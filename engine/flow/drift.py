@@ -30,7 +30,8 @@ def find_drift(before: Mapping[str, JsonValue], now: Mapping[str, JsonValue], ma
         changes += _columns_changed(_names(before), _names(now), mapped)
     if not changes:
         return None
-    return Problem("dialectChanged", f"the source is written otherwise than in the last complete run, and was read as it is: {'; '.join(changes)}")
+    message = "the source is written otherwise than in the last complete run, and was read as it is"
+    return Problem("dialectChanged", f"{message}: {'; '.join(changes)}")
 
 
 def _is_plain(value: JsonValue) -> bool:
