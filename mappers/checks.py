@@ -11,7 +11,7 @@ from typing import Final, Literal
 from engine.batch import Batch, Flaw, clip
 from mappers.options import normal
 from mappers.reader import Grammar, Sources, Table, count_lines, is_well_quoted
-from mappers.tabular.footer import find_notes
+from mappers.tabular.footer import find_notes, without_columns
 
 _TOTAL_WORDS: Final = (
     "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "totale", "razem", "celkem",
@@ -35,6 +35,7 @@ class _Fault:
 _NOTE: Final = _Fault("note at the end", "skipped")
 _RULER: Final = _Fault("ruled line", "skipped")
 _RULES: Final = frozenset("-=+|: ")
+_END_OF_FILE: Final = "\x1a"
 _RULED: Final = frozenset(mark * times for mark in "-=" for times in range(2, 121))
 
 
@@ -51,7 +52,8 @@ class Inspector:
         self._grammar = grammar
         self._header = [normal(cell) for cell in header] if header is not None else None
         self._totals = TOTALS if totals else frozenset()
-        self._suspects = self._totals | _RULED | {""} | ({self._header[0]} if self._header else set())
+        first = {self._header[0], f"\ufeff{self._header[0]}"} if self._header else set[str]()
+        self._suspects = self._totals | _RULED | first | {"", _END_OF_FILE}
 
     def inspect(self, table: Table, text: str, line: int, *, encoding: str, valid: bool, final: bool = False) -> Batch:
         """Sort out a table. `text` and `line` are what it was read from; `valid` is False when bytes of it did not decode.
@@ -92,18 +94,21 @@ class Inspector:
         fixed = self._grammar.fixed
         if fixed is not None and rows and len(rows[-1]) > self._width:
             # Of a line that does not fit its columns only the whole means anything.
-            return find_notes([row[-1:] if len(row) > self._width else row for row in rows], self._width, self._is_no_item)
+            return find_notes([without_columns(row[-1]) if len(row) > self._width else row for row in rows], self._width, self._is_no_item)
         return find_notes(rows, self._width, self._is_no_item)
 
     def _is_no_item(self, row: Sequence[str]) -> bool:
-        return normal(row[0]) in self._suspects and self._no_item(row) is not None
+        return self._is_suspect(row) and self._no_item(row) is not None
+
+    def _is_suspect(self, row: Sequence[str]) -> bool:
+        return bool(row) and row[0].strip().casefold() in self._suspects
 
     @staticmethod
     def _folded(rows: list[list[str]]) -> map[str]:
         return map(str.casefold, map(str.strip, map(_first_cell, rows)))
 
     def _fault(self, row: list[str], encoding: str | None) -> _Fault | None:
-        fault = self._no_item(row) if normal(row[0]) in self._suspects else None
+        fault = self._no_item(row) if self._is_suspect(row) else None
         if fault is None and encoding is not None:
             fault = self._broken(row, encoding)
         if fault is None and len(row) != self._width:
@@ -114,6 +119,8 @@ class Inspector:
         filled = [cell for cell in map(normal, row) if cell]
         if not filled:
             return _Fault("blank record", "skipped")
+        if filled == [_END_OF_FILE]:
+            return _Fault("end-of-file mark", "skipped")
         if self._header is not None and list(map(normal, row[: len(self._header)])) == self._header:
             return _Fault("header repeated", "skipped")
         if all(map(_RULES.issuperset, filled)) and len(filled[0]) > 1:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SINGLE: Final = (",", ";", "\t", "|", "~", "^")
 MULTIPLE: Final = ("~|~", "\t|\t", "|~|", "||", ";;", "::", "~~", "^^", "|^|", "<|>")
+SPACED: Final = (",", ";", "|")
+_SEP: Final = re.compile(r'"?sep=([^"\r\n])"?[,;\t|]*(?=[\r\n])', re.IGNORECASE)
 _PREAMBLE_ROWS: Final = 30
 _SAMPLE_ROWS: Final = 1_000
 _FIELD_QUOTES: Final = {
@@ -57,6 +59,10 @@ def find_layout(text: str, options: CsvOptions, *, complete: bool, name: str) ->
     if options.spans:
         fixed = set_columns(text, options.spans, complete=complete)
         return _fixed_layout(text, options, fixed, "set by the feed", complete=complete)
+    if (told := _SEP.match(text)) is not None and options.delimiter is None:
+        told_layout = find_layout(text, replace(options, delimiter=told[1]), complete=complete, name=name)
+        reasons = {**told_layout.reasons, "delimiter": "the first line says so (sep=), which is no record"}
+        return replace(told_layout, reasons=reasons)
     quote, quote_reason = _find_quote(text, options)
     line_ending, line_reason = _find_line_ending(text, quote, options.line_ending)
     base = Grammar("", quote, cr_ends=_cr_ends(options))
@@ -68,7 +74,9 @@ def find_layout(text: str, options: CsvOptions, *, complete: bool, name: str) ->
         if not grammar.delimiter or (table.rows and len(table.rows[0]) == 1):
             if aligned := find_columns(text, options, complete=complete):
                 return _fixed_layout(text, options, aligned.fixed, aligned.reason, complete=complete)
-            refuse_aligned(text, name, least=2 if grammar.delimiter else 1, complete=complete)
+            refuse_aligned(text, name, options, least=2 if grammar.delimiter else 1, complete=complete)
+    if _SEP.match(text):
+        table = Table(table.rows[1:], table.lines[1:])
     reasons = {"delimiter": reason, "quote": quote_reason, "lineEnding": line_reason}
     return Layout(grammar, line_ending, table, reasons, _find_quoting(text, quote, table, options.pinned))
 
@@ -233,7 +241,9 @@ def _candidates(text: str) -> list[str]:
         if count and pairs and not explained & set(parts) and _pairs_from_the_first(text, candidate, parts):
             found.append(candidate)
             explained |= set(parts)
-    return found + [candidate for candidate in SINGLE if candidate in text and candidate not in explained]
+    # A blank behind the delimiter would hide that quotes enclose what follows.
+    spaced = [f"{mark} " for mark in SPACED if text.count(f'{mark} "') > 1 and mark not in explained]
+    return found + spaced + [candidate for candidate in SINGLE if candidate in text and candidate not in explained]
 
 
 def _pairs_from_the_first(text: str, candidate: str, parts: Counter[str]) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LINE_ENDINGS: Final = ("lf", "crlf", "cr", "mixed")
 
+_AROUND: Final = "\ufeff\u200b\u2060"
 _DELIMITER_NAMES: Final = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
@@ -41,8 +42,8 @@ class CsvOptions:
 
 
 def normal(name: str) -> str:
-    """Return a header name as names are compared: trimmed (NBSP too), whatever its case."""
-    return name.strip().casefold()
+    """Return a header name as names are compared: trimmed (NBSP too, and what a byte order mark left), whatever its case."""
+    return name.strip(_AROUND).strip().casefold()
 
 
 def read_options(settings: MapperSettings) -> CsvOptions:

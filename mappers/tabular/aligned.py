@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from engine.errors import RefuseRun
@@ -42,7 +43,7 @@ def find_columns(text: str, options: CsvOptions, *, complete: bool) -> Aligned |
     for number, line in enumerate(lines[:_SEARCHED_LINES]):
         if _RULER.fullmatch(line):
             spans: tuple[Span, ...] = tuple((found.start(), found.end()) for found in re.finditer(r"[-=]+", line))
-            return _fitting((*spans[:-1], (spans[-1][0], None)), lines[number + 1 :], "as the line of dashes draws them")
+            return _fitting((*spans[:-1], (spans[-1][0], None)), _block(lines[number + 1 :]), "as the line of dashes draws them")
     start = _header_line(lines, options)
     if start is None:
         return None
@@ -52,19 +53,23 @@ def find_columns(text: str, options: CsvOptions, *, complete: bool) -> Aligned |
         kept = Fixed(pinned.spans, gaps_between(pinned.spans), is_trimmed(block[1:]))
         if all(map(kept.fits, block)):
             return Aligned(kept, "pinned to the feed (run before)")
-    shared = _shared_columns(block)
+    shared = _named_columns(block)
     names = _named(block[0], shared)
     if len(block) < _LEAST_LINES or not all(names) or _matched(names, options) < _matched(_tokens(block[0]), options):
+        return None
+    if not _cut_as_words(block, shared) or not _are_filled(block[1:], shared):
         return None
     return _fitting(shared, block[1:], f"{len(block)} lines share the blanks between them, and each has a name")
 
 
-def refuse_aligned(text: str, name: str, *, least: int, complete: bool) -> None:
+def refuse_aligned(text: str, name: str, options: CsvOptions, *, least: int, complete: bool) -> None:
     """Raise `RefuseRun` for text that is plainly aligned by blanks, naming the columns that a person may set."""
-    lines = [line for line in _lines(text, complete)[:200] if line.strip()][:100]
-    if len(lines) < _LEAST_LINES or not any("  " in line.strip() for line in lines):
+    lines = _lines(text, complete)[:200]
+    filled = [line for line in lines if line.strip()]
+    if len(filled) < _LEAST_LINES or not any("  " in line.strip() for line in filled):
         return
-    spans = _shared_columns(lines)
+    start = _header_line(lines, options)
+    spans = _shared_columns(filled) if start is None else _named_columns(_block(lines[start:]))
     if len(spans) > least:
         raise RefuseRun(
             f"{name} is text in fixed-width columns aligned by blanks ({len(spans)} columns found), which has no delimiter, and where they "
@@ -86,6 +91,22 @@ def _fitting(spans: tuple[Span, ...], lines: Sequence[str], reason: str) -> Alig
     if len(spans) < 2 or not filled or fit * 10 < len(filled) * 9:
         return None
     return Aligned(fixed, f"{len(spans)} columns, {reason}")
+
+
+def _cut_as_words(lines: Sequence[str], spans: Sequence[Span]) -> bool:
+    """Tell whether columns keep words apart where every line has as many words as there are columns.
+
+    Such text may be written with a single blank as its delimiter, and stand under each other by chance only.
+    """
+    words = [line.split() for line in lines]
+    if any(len(line) != len(spans) for line in words):
+        return True
+    return all([line[begin:end].strip() for begin, end in spans] == cells for line, cells in zip(lines, words, strict=True))
+
+
+def _are_filled(records: Sequence[str], spans: Sequence[Span]) -> bool:
+    """Tell whether every column has text in half of the records."""
+    return all(2 * sum(bool(line[begin:end].strip()) for line in records) >= len(records) for begin, end in spans)
 
 
 def _header_line(lines: Sequence[str], options: CsvOptions) -> int | None:
@@ -120,12 +141,49 @@ def _named(header: str, spans: Sequence[Span]) -> list[str]:
     return [normal(header[begin:end]) for begin, end in spans]
 
 
+def _named_columns(block: Sequence[str]) -> tuple[Span, ...]:
+    """Return the columns of a header and its records; a stretch without a name is joined to what it stands nearer to.
+
+    Words of a text may stand under each other by chance, and so do the thousands of a figure. Where records disagree the
+    stretch stays as it is, without a name.
+    """
+    columns: list[tuple[int, int]] = []
+    joined = False
+    for named, group in groupby(_stretches(block), lambda stretch: bool(block[0][slice(*stretch)].strip())):
+        stretches = list(group)
+        side = 0 if named else _nearer(block[1:], stretches[0][0], stretches[-1][1])
+        if columns and (joined or side < 0):
+            stretches[0] = (columns.pop()[0], stretches[0][1])
+        columns += stretches if not side else [(stretches[0][0], stretches[-1][1])]
+        joined = side > 0
+    return _open_last(columns)
+
+
+def _nearer(records: Sequence[str], begin: int, end: int) -> int:
+    """Return -1 when the text of a stretch stands nearer to what is left of it in every record, 1 to the right, else 0."""
+    sides = set()
+    for line in records:
+        text, before, after = line[begin:end], line[:begin], line[end:]
+        if text.strip():
+            left = len(before) - len(before.rstrip()) + len(text) - len(text.lstrip()) if before.strip() else len(line)
+            right = len(after) - len(after.lstrip()) + len(text) - len(text.rstrip()) if after.strip() else len(line)
+            sides.add((left > right) - (left < right))
+    return sides.pop() if len(sides) == 1 else 0
+
+
 def _shared_columns(lines: Sequence[str]) -> tuple[Span, ...]:
     """Return the stretches of text between the blanks that all lines share; the last is open."""
+    return _open_last(_stretches(lines))
+
+
+def _open_last(columns: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
+    return (*columns[:-1], (columns[-1][0], None)) if columns else ()
+
+
+def _stretches(lines: Sequence[str]) -> list[tuple[int, int]]:
     width = max(map(len, lines), default=0)
     taken = bytearray(width)
     for line in lines:
         for word in re.finditer(r"[^ ]+", line):
             taken[word.start() : word.end()] = b"x" * (word.end() - word.start())
-    spans: list[Span] = [(found.start(), found.end()) for found in re.finditer(rb"x+", bytes(taken))]
-    return (*spans[:-1], (spans[-1][0], None)) if spans else ()
+    return [(found.start(), found.end()) for found in re.finditer(rb"x+", bytes(taken))]
