@@ -44,7 +44,8 @@ class MapperSettings:
     `fields` holds, for each mapped field, the names under which the source may carry it (a mapping row has one, a preset
     several). `attributes` are the feed's own settings by their API names (`delimiter`, `encoding`, ...): a mapper takes those
     it knows. `pinned` is what `Mapper.dialect` said at the end of the feed's last complete run, empty where there was none: a
-    mapper that guesses tries that first, and leaves it as soon as the bytes say otherwise. It may come from another mapper.
+    mapper that guesses tries that first, and leaves it as soon as the bytes say otherwise. It may come from another mapper, and is
+    of the run's first document: later ones get it without `columns`.
     """
 
     fields: tuple[tuple[str, ...], ...] = ()

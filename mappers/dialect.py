@@ -103,7 +103,7 @@ def _keep_pinned(text: str, base: Grammar, options: CsvOptions, complete: bool) 
     or where there was none and it makes as many fields, everything else would be a worse guess.
     """
     pinned = options.pinned
-    if pinned is None or pinned.spans or pinned.delimiter == base.quote:
+    if pinned is None or not pinned.columns or pinned.spans or pinned.delimiter == base.quote:
         return None
     grammar = replace(base, delimiter=pinned.delimiter)
     table = _sample_table(text, grammar, complete)
@@ -121,6 +121,8 @@ def find_row(table: Table, pinned: Pinned) -> int | None:
     None also where full rows come before it: they are no preamble, so it is one of them that only looks like a header.
     """
     wanted = [normal(name) for name in pinned.columns]
+    if not wanted:
+        return None
     for index, row in enumerate(table.rows[:_PREAMBLE_ROWS]):
         cells = row[: len(wanted)] if not any(map(str.strip, row[len(wanted) :])) else row
         if [normal(name) for name in unique_names(cells)] == wanted:

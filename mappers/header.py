@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.errors import RefuseRun
@@ -23,7 +23,7 @@ class Header:
     """The columns of a document. `cells` is the header as written, None when there is none.
 
     `line` is the header's line (of the first record when there is no header); `records` is how many records of the sample
-    come before the first data record, header included.
+    come before the first data record, header included. `doubtful` says that nothing but its place makes the header one.
     """
 
     columns: tuple[str, ...]
@@ -31,6 +31,7 @@ class Header:
     line: int
     records: int
     reason: str
+    doubtful: bool = False
 
 
 def find_header(table: Table, options: CsvOptions, *, name: str) -> Header:
@@ -69,10 +70,10 @@ def _by_shape(table: Table, width: int, *, must: bool, headless: bool) -> Header
         return _headless(table, first, width, PINNED)
     if not must and _looks_like_data(rows[first], rows[first + 1 :]):
         return _headless(table, first, width, "no header: the first full row holds figures where the later rows do")
-    for index in dense:
-        if index < SEARCHED_ROWS and _looks_like_names(rows[index]):
-            return _header(table, index, width, "the first full row of distinct names")
-    return _header(table, first, width, "the first full row")
+    named = next((index for index in dense if index < SEARCHED_ROWS and _looks_like_names(rows[index])), None)
+    index, reason = (first, "the first full row") if named is None else (named, "the first full row of distinct names")
+    doubtful = not must and _names_above_figures(rows[index], rows[index + 1 :])[0] == 0
+    return replace(_header(table, index, width, reason), doubtful=doubtful)
 
 
 def _is_usual(rows: Sequence[Sequence[str]], row: Sequence[str], width: int) -> bool:
@@ -164,29 +165,29 @@ def refuse_moved(columns: Sequence[str], name: str, pinned: Pinned, document: st
     renamed where it stands is no such case.
     """
     number = name.strip()
-    if not pinned.has_header or not (number.isascii() and number.isdecimal()) or normal(number) in map(normal, columns):
+    if not (number.isascii() and number.isdecimal()) or normal(number) in map(normal, columns):
         return
     before, now = (_without_trailing([*map(normal, names)]) for names in (pinned.columns, columns))
     index = int(number) - 1
     if not 0 <= index < len(before) or before[index : index + 1] == now[index : index + 1]:
         return
-    renamed = len(before) == len(now) and before[index] not in now and now[index] not in before
-    if not renamed:
+    renamed = before[index] not in now and now[index] not in before
+    if len(before) != len(now) or (pinned.has_header and not renamed):
         is_ = repr(now[index]) if index < len(now) else "not there"
         raise RefuseRun(
-            f"{document}: column {number} was called {before[index]!r} in the last complete run and is {is_} now, so what is mapped to the "
-            f"number would be something else: map the column by its name, {_ANYWAY}; nothing was applied"
+            f"{document}: column {number} of {len(before)} was {before[index]!r} in the last complete run and is {is_} of {len(now)} now, "
+            f"so what is mapped to the number would be something else: map the column by its name, {_ANYWAY}; nothing was applied"
         )
 
 
 def refuse_other_width(table: Table, header: Header, options: CsvOptions, *, name: str) -> None:
-    """Raise `RefuseRun` when records without a header have more or fewer fields than in the last complete run.
+    """Raise `RefuseRun` when records without a header have more or fewer fields than there were columns in the last complete run.
 
     Columns are then known by their numbers alone, and where the new one is nobody can tell. Fields that are blank in every
     record are trailing delimiters.
     """
     pinned = options.pinned
-    if pinned is None or pinned.has_header or header.cells is not None or options.delimiter not in (None, pinned.delimiter):
+    if pinned is None or not pinned.columns or header.cells is not None or options.delimiter not in (None, pinned.delimiter):
         return
     before, now = len(pinned.columns), len(header.columns)
     if now > before and not any(any(map(str.strip, row[before:])) for row in table.rows):

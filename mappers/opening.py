@@ -61,11 +61,14 @@ def open_document(head: bytes, options: CsvOptions, facts: DocumentFacts, *, com
     header = find_header(layout.table, options, name=facts.name)
     refuse_other_width(layout.table, header, options, name=facts.name)
     _refuse_broken_header(header, charset, facts.name)
+    warnings = layout.warnings
+    if header.doubtful and not any(options.names):
+        warnings += (f"line {header.line} was taken for the header, but may be a record: set csvHasHeader to make sure",)
     line = header.line + _lines_of(header, layout.grammar)
     skip = _offset_of(sample, line, layout.grammar)
     if skip == len(sample):
         _check_quotes(sample, charset, layout, facts.name, record_bytes)
-    return Opening(charset, layout.grammar, header, skip, line, *_describe(charset, layout, header), layout.warnings, pinned)
+    return Opening(charset, layout.grammar, header, skip, line, *_describe(charset, layout, header), warnings, pinned)
 
 
 def _as_bytes(head: bytes, charset: Charset, name: str, *, complete: bool) -> bytes:

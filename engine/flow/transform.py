@@ -44,6 +44,10 @@ class Recipe:
     generation: str = ""
     pinned: Mapping[str, JsonValue] = field(default_factory=dict)
 
+    def later(self) -> Recipe:
+        """Return the recipe for documents after the first: the columns that are pinned are the first one's."""
+        return replace(self, pinned={name: value for name, value in self.pinned.items() if name != "columns"})
+
     def read_numbers(self) -> NumberReader:
         """Return a reader of the feed's numbers; what it remembers is of one run."""
         return NumberReader(self.feed.decimal_notation, self.feed.currency)
@@ -86,7 +90,7 @@ class Transform:
         self._numbers = numbers
         self._records = records
         self._observe = observe
-        self._mapper: Mapper = recipe.create_mapper(recipe.settings, document)
+        self._mapper: Mapper = recipe.create_mapper(recipe.settings if records == 0 else recipe.later().settings, document)
         self._rules: Rules | None = None
 
     def feed(self, chunk: bytes) -> Iterable[MappedBatch]:

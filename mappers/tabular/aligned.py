@@ -142,16 +142,16 @@ def _named(header: str, spans: Sequence[Span]) -> list[str]:
 
 
 def _named_columns(block: Sequence[str]) -> tuple[Span, ...]:
-    """Return the columns of a header and its records; a stretch without a name is joined to what it stands nearer to.
+    """Return the columns of a header and its records; a stretch without a name is joined to what it stands next to.
 
-    Words of a text may stand under each other by chance, and so do the thousands of a figure. Where records disagree the
+    Words of a text may stand under each other by chance, and so may the thousands of a figure. Where records disagree the
     stretch stays as it is, without a name.
     """
     columns: list[tuple[int, int]] = []
     joined = False
     for named, group in groupby(_stretches(block), lambda stretch: bool(block[0][slice(*stretch)].strip())):
         stretches = list(group)
-        side = 0 if named else _nearer(block[1:], stretches[0][0], stretches[-1][1])
+        side = 0 if named else _side(block[1:], stretches[0][0], stretches[-1][1])
         if columns and (joined or side < 0):
             stretches[0] = (columns.pop()[0], stretches[0][1])
         columns += stretches if not side else [(stretches[0][0], stretches[-1][1])]
@@ -159,15 +159,15 @@ def _named_columns(block: Sequence[str]) -> tuple[Span, ...]:
     return _open_last(columns)
 
 
-def _nearer(records: Sequence[str], begin: int, end: int) -> int:
-    """Return -1 when the text of a stretch stands nearer to what is left of it in every record, 1 to the right, else 0."""
+def _side(records: Sequence[str], begin: int, end: int) -> int:
+    """Return -1 when in every record one blank parts the text of a stretch from what is left of it, 1 from the right, else 0."""
     sides = set()
     for line in records:
         text, before, after = line[begin:end], line[:begin], line[end:]
         if text.strip():
             left = len(before) - len(before.rstrip()) + len(text) - len(text.lstrip()) if before.strip() else len(line)
             right = len(after) - len(after.lstrip()) + len(text) - len(text.rstrip()) if after.strip() else len(line)
-            sides.add((left > right) - (left < right))
+            sides.add((right == 1) - (left == 1))
     return sides.pop() if len(sides) == 1 else 0
 
 

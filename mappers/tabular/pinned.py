@@ -12,7 +12,10 @@ from mappers.options import normal, text_encoding
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """How the document before was read. `delimiter` is empty for one column; `spans` are columns of fixed width."""
+    """How the document before was read. `delimiter` is empty for one column; `spans` are columns of fixed width.
+
+    Without `columns` nothing is known but encoding and quotes: a document cannot agree with the rest.
+    """
 
     delimiter: str
     quote: str | None
@@ -31,9 +34,9 @@ class Pinned:
 
 
 def read_pinned(dialect: Mapping[str, JsonValue]) -> Pinned | None:
-    """Read what `CsvMapper.dialect` once said, None when another mapper said it or it says too little."""
+    """Read what `CsvMapper.dialect` once said, None when another mapper said it."""
     columns = dialect.get("columns")
-    if dialect.get("format") != "csv" or not isinstance(columns, list) or not columns or "delimiter" not in dialect:
+    if dialect.get("format") != "csv":
         return None
     encoding = _text(dialect, "encoding")
     widths = _text(dialect, "columnWidths")
@@ -41,7 +44,7 @@ def read_pinned(dialect: Mapping[str, JsonValue]) -> Pinned | None:
         delimiter=_text(dialect, "delimiter") or "",
         quote=_text(dialect, "quote"),
         encoding=text_encoding(encoding) if encoding else None,
-        columns=tuple(map(str, columns)),
+        columns=tuple(map(str, columns)) if isinstance(columns, list) and "delimiter" in dialect else (),
         has_header=dialect.get("headerRow") is not None,
         quoting=_text(dialect, "quoting"),
         spans=_spans(widths) if widths else (),
