@@ -171,7 +171,7 @@ def refuse_moved(columns: Sequence[str], name: str, pinned: Pinned, document: st
     index = int(number) - 1
     if not 0 <= index < len(before) or before[index : index + 1] == now[index : index + 1]:
         return
-    renamed = before[index] not in now and now[index] not in before
+    renamed = before[index] not in now and index < len(now) and now[index] not in before
     if len(before) != len(now) or (pinned.has_header and not renamed):
         is_ = repr(now[index]) if index < len(now) else "not there"
         raise RefuseRun(

@@ -142,33 +142,35 @@ def _named(header: str, spans: Sequence[Span]) -> list[str]:
 
 
 def _named_columns(block: Sequence[str]) -> tuple[Span, ...]:
-    """Return the columns of a header and its records; a stretch without a name is joined to what it stands next to.
+    """Return the columns of a header and its records; a stretch without a name is joined to the text before it.
 
-    Words of a text may stand under each other by chance, and so may the thousands of a figure. Where records disagree the
-    stretch stays as it is, without a name.
+    Words of a text may stand under each other by chance. What is joined has to be one blank away from a text of several words
+    wherever it occurs; a mark behind a key, or the thousands of a figure, stay as they are, without a name.
     """
     columns: list[tuple[int, int]] = []
-    joined = False
     for named, group in groupby(_stretches(block), lambda stretch: bool(block[0][slice(*stretch)].strip())):
         stretches = list(group)
-        side = 0 if named else _side(block[1:], stretches[0][0], stretches[-1][1])
-        if columns and (joined or side < 0):
-            stretches[0] = (columns.pop()[0], stretches[0][1])
-        columns += stretches if not side else [(stretches[0][0], stretches[-1][1])]
-        joined = side > 0
+        if not named and columns and _continues(block[1:], columns[-1], (stretches[0][0], stretches[-1][1])):
+            columns[-1] = (columns[-1][0], stretches[-1][1])
+        else:
+            columns += stretches
     return _open_last(columns)
 
 
-def _side(records: Sequence[str], begin: int, end: int) -> int:
-    """Return -1 when in every record one blank parts the text of a stretch from what is left of it, 1 from the right, else 0."""
-    sides = set()
+def _continues(records: Sequence[str], column: tuple[int, int], stretch: tuple[int, int]) -> bool:
+    if not any(" " in line[slice(*column)].strip() for line in records):
+        return False
     for line in records:
-        text, before, after = line[begin:end], line[:begin], line[end:]
-        if text.strip():
-            left = len(before) - len(before.rstrip()) + len(text) - len(text.lstrip()) if before.strip() else len(line)
-            right = len(after) - len(after.lstrip()) + len(text) - len(text.rstrip()) if after.strip() else len(line)
-            sides.add((right == 1) - (left == 1))
-    return sides.pop() if len(sides) == 1 else 0
+        text, after = line[slice(*stretch)], line[stretch[1] :]
+        before = line[: stretch[0]] + text[: len(text) - len(text.lstrip())]
+        behind = text[len(text.rstrip()) :] + after
+        if text.strip() and (_blanks(before[::-1]) != 1 or (behind.strip() and _blanks(behind) == 1)):
+            return False
+    return True
+
+
+def _blanks(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
 
 
 def _shared_columns(lines: Sequence[str]) -> tuple[Span, ...]:
