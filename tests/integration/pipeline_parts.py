@@ -17,7 +17,7 @@ from engine.feed import build_feed
 from engine.flow.channel import Budget
 from engine.flow.pipeline import Job
 from engine.flow.transform import Recipe, preset_rows
-from engine.run import Counts, RunRecord
+from engine.run import Counts, RunRecord, RunStatus
 from engine.source import Source, parse_location
 
 ROWS: tuple[dict[str, object], ...] = (
@@ -205,7 +205,7 @@ class MemorySession:
 
     @property
     def dialect(self) -> Mapping[str, JsonValue]:
-        """Return what a test gave the sink."""
+        """Return how the last complete run read its source."""
         return self._sink.dialect
 
     @property
@@ -254,6 +254,8 @@ class MemorySession:
         """Keep the record."""
         self._sink.note("finish")
         self._sink.finished = record
+        if record.status is RunStatus.COMPLETE and not self._dry_run:
+            self._sink.dialect = record.dialect
 
     def _counts(self) -> Counts:
         known = self._sink.digests
