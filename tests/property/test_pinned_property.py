@@ -80,11 +80,11 @@ def catalogues(draw: st.DrawFn) -> tuple[Catalogue, Catalogue]:
         for number, prefix in enumerate(draw(st.lists(st.sampled_from(["00", "A-", "Ö", "x "]), min_size=1, max_size=6)))
     ]
     item = st.tuples(st.integers(0, 999), st.sampled_from(NAMES))
-    before = {key: draw(item) for key in keys}
-    after = {key: draw(st.one_of(st.just(value), item)) for key, value in before.items()} | {
-        f"new{number}": draw(item) for number in range(draw(st.integers(0, 2)))
-    }
-    return before, dict(draw(st.permutations(list(after.items()))))
+    before: Catalogue = {key: draw(item) for key in keys}
+    after: Catalogue = {key: draw(st.one_of(st.just(value), item)) for key, value in before.items()}
+    after |= {f"new{number}": draw(item) for number in range(draw(st.integers(0, 2)))}
+    order: list[str] = draw(st.permutations(list(after)))
+    return before, {key: after[key] for key in order}
 
 
 def recipe() -> Recipe:
