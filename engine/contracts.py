@@ -43,11 +43,14 @@ class MapperSettings:
 
     `fields` holds, for each mapped field, the names under which the source may carry it (a mapping row has one, a preset
     several). `attributes` are the feed's own settings by their API names (`delimiter`, `encoding`, ...): a mapper takes those
-    it knows.
+    it knows. `pinned` is what `Mapper.dialect` said at the end of the feed's last complete run, empty where there was none: a
+    mapper that guesses tries that first, and leaves it as soon as the bytes say otherwise. It may come from another mapper, and is
+    of the run's first document: later ones get it without `columns`.
     """
 
     fields: tuple[tuple[str, ...], ...] = ()
     attributes: Mapping[str, JsonValue] = field(default_factory=dict)
+    pinned: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,14 @@ class SinkSession(Protocol):
     @property
     def checkpoint(self) -> Checkpoint | None:
         """Return what the last complete run left, None where there was none, it left none, or the sink stores none."""
+        ...
+
+    @property
+    def dialect(self) -> Mapping[str, JsonValue]:
+        """Return how the last complete run that read anything read its first document, empty where there was none or none is stored.
+
+        A dry session gives it too, so that it reads as the real one would.
+        """
         ...
 
     @property

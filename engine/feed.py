@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -23,6 +24,7 @@ from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
 from engine.settings.resource import OptionalText, Quantity, Ratio, Resource, StoredNumber, Texts, blank_is_none, parse_object
 from engine.settings.transport import TRANSPORT_SECRETS, Pagination, Parameter, Transport
+from engine.settings.widths import read_widths
 from engine.source import MASK, mask_location
 
 Purpose = Literal[
@@ -165,6 +167,9 @@ class Feed(Resource):
         default=None, description="Row of the header, counted from 1; null to detect."
     )
     line_ending: Annotated[Literal["lf", "crlf", "cr", "mixed"] | None, BeforeValidator(blank_is_none)] = None
+    column_widths: Annotated[str | None, BeforeValidator(read_widths)] = Field(
+        default=None, description="Columns of fixed width: their widths or their positions; null to detect."
+    )
 
     mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
     xml_mapping: Literal["google", "custom"] = "google"
@@ -252,6 +257,13 @@ class Feed(Resource):
         if len(said) > 1:
             raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
         return rows
+
+    @field_validator("column_widths")
+    @classmethod
+    def _check_layout(cls, widths: str | None, settings: ValidationInfo) -> str | None:
+        if widths is not None and (settings.data.get("delimiter") or settings.data.get("quote")):
+            raise ValueError("text in columns of fixed width has neither delimiter nor quote: unset them, or columnWidths")
+        return widths
 
     def definition(self) -> FeedDefinition:
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""

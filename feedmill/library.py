@@ -15,6 +15,7 @@ from engine.source import Egress, Patience
 from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_recipe, open_sink, traceless
 
 if TYPE_CHECKING:
+    from engine.batch import JsonValue
     from engine.contracts import FeedDefinition
     from engine.events import RunEvent
     from engine.flow.tally import Progress
@@ -103,23 +104,30 @@ async def preview(
 ) -> Preview:
     """Show the first `limit` records of a source, raw beside mapped, with what is wrong with each. Writes nothing.
 
-    With `to`, the stored settings of `feed` apply under those given. Raises as `sync` does, and `Retry` or `RefuseRun` when the
-    source cannot be read.
+    With `to`, the stored settings of `feed` apply under those given, and it is read as its last complete run was. Raises as
+    `sync` does, and `Retry` or `RefuseRun` when the source cannot be read.
     """
     registry = registry or await load_plugins()
     request = Request(source, feed, settings or {}, _as_rows(fields), patience, egress)
-    built = request.build_feed(await _stored(registry, to, feed))
+    stored, pinned = await _stored(registry, to, feed)
+    built = request.build_feed(stored)
     located = request.locate(built)
     connector = await to_thread.run_sync(make_connector, registry, built, located)
-    found = await preview_source(make_recipe(registry, built), connector, located, limit=limit)
+    recipe = replace(make_recipe(registry, built), pinned=pinned)
+    found = await preview_source(recipe, connector, located, limit=limit)
     return replace(found, records=found.records[:limit])
 
 
-async def _stored(registry: Registry, to: str | None, feed: str) -> FeedDefinition | None:
+async def _stored(registry: Registry, to: str | None, feed: str) -> tuple[FeedDefinition | None, Mapping[str, JsonValue]]:
+    """Return a feed's stored definition, and how its last complete run read its source."""
     if to is None:
-        return None
+        return None, {}
     async with open_sink(registry, await to_thread.run_sync(traceless, as_sink_url(to))) as sink:
-        return await sink.feed(feed)
+        stored = await sink.feed(feed)
+        if stored is None:
+            return None, {}
+        async with sink.session(stored, dry_run=True) as session:
+            return stored, session.dialect
 
 
 def _as_rows(fields: Fields) -> Sequence[Mapping[str, object]]:

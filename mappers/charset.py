@@ -10,6 +10,7 @@ import codecs
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from mappers.options import text_encoding
@@ -25,6 +26,10 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _GUESS_BYTES: Final = 32 * 1024
+_HIGH_RUNS: Final = re.compile(rb"[\x80-\xff]+")
+_IN_LATIN_WORDS: Final = re.compile(rb"[A-Za-z][\x80-\xff]+|[\x80-\xff]+[A-Za-z]")
+PINNED: Final = "pinned to the feed (run before)"
+"""The reason of what is read as in the last complete run."""
 
 _XML_DECLARATION: Final = re.compile(r"""\s*<\?xml\s[^>]*?\bencoding\s*=\s*["']\s*([A-Za-z][\w.\-]*)\s*["']""", re.ASCII)
 _DECLARATION_BYTES: Final = 2048
@@ -91,12 +96,15 @@ def splits_as_bytes(encoding: str) -> bool:
         return False
 
 
-def find_charset(sample: bytes, *, complete: bool = True, option: str | None = None, declared: str | None = None) -> Charset:
+def find_charset(
+    sample: bytes, *, complete: bool = True, option: str | None = None, declared: str | None = None, pinned: str | None = None
+) -> Charset:
     """Choose the encoding of a document from its first bytes.
 
     In this order: a byte order mark, the feed's own setting, what an XML declaration says and what the transport declared,
-    each if the bytes agree, UTF-16 by its NULs, UTF-8, a guess among `LIKELY`. `complete` is False when the sample may end
-    inside a character.
+    each if the bytes agree, UTF-16 by its NULs, UTF-8, a guess among `LIKELY`. In place of that guess comes `pinned`, the
+    encoding of the last complete run, where the bytes make sense in it. `complete` is False when the sample may end inside a
+    character.
     """
     xml = xml_encoding(sample)
     declarations: _Declarations = (("the XML declaration", xml), ("the transport", declared))
@@ -106,14 +114,18 @@ def find_charset(sample: bytes, *, complete: bool = True, option: str | None = N
     if option is not None:
         found = _as_set(sample, option)
         return replace(found, reason=f"{found.reason}{_yielding(found.encoding, *declarations)}", xml=xml)
-    return replace(_as_said(sample, complete, declarations), xml=xml)
+    found = _as_said(sample, complete, declarations, pinned)
+    if found.assumed and pinned is not None and pinned != found.encoding and splits_as_bytes(pinned):
+        # Nothing is read by it yet; but a file that happens to be plain ASCII today is not written otherwise than before.
+        found = Charset(pinned, f"only ASCII so far; {PINNED}", assumed=True)
+    return replace(found, xml=xml)
 
 
-def settle(piece: bytes, charset: Charset, declared: str | None) -> Charset:
+def settle(piece: bytes, charset: Charset, declared: str | None, pinned: str | None = None) -> Charset:
     """Choose again when the first bytes beyond ASCII arrive; `piece` ends at a record's end."""
-    found = _as_said(piece, True, (("the XML declaration", charset.xml), ("the transport", declared)))
+    found = _as_said(piece, True, (("the XML declaration", charset.xml), ("the transport", declared)), pinned)
     if found.encoding == charset.encoding:
-        return Charset(found.encoding, found.reason)
+        return Charset(found.encoding, found.reason, guessed=found.guessed)
     return Charset(found.encoding, f"{found.reason}; the document began as plain ASCII", guessed=found.guessed)
 
 
@@ -126,7 +138,7 @@ def xml_encoding(sample: bytes) -> str | None:
     return match[1] if match else None
 
 
-def _as_said(sample: bytes, complete: bool, declarations: _Declarations) -> Charset:
+def _as_said(sample: bytes, complete: bool, declarations: _Declarations, pinned: str | None = None) -> Charset:
     """Follow the first declaration that the bytes agree with, else the bytes."""
     notes = ""
     for number, (who, name) in enumerate(declarations, 1):
@@ -139,7 +151,7 @@ def _as_said(sample: bytes, complete: bool, declarations: _Declarations) -> Char
             return replace(found, reason=f"{found.reason}{_yielding(found.encoding, *declarations[number:])}{notes}")
         else:
             notes += f"; {who} declared {name}, but the bytes are otherwise"
-    return _by_bytes(sample, complete, notes)
+    return _by_bytes(sample, complete, notes, pinned)
 
 
 def _yielding(encoding: str, *said: tuple[str, str | None]) -> str:
@@ -173,7 +185,7 @@ def _as_declared(sample: bytes, complete: bool, name: str, reason: str) -> Chars
     return Charset(name, reason) if _decodes(sample, name, complete) else None
 
 
-def _by_bytes(sample: bytes, complete: bool, note: str) -> Charset:
+def _by_bytes(sample: bytes, complete: bool, note: str, pinned: str | None) -> Charset:
     wide = _nul_pattern(sample)
     if wide is not None and _decodes(sample, wide, complete):
         return Charset(wide, f"every other byte is NUL{note}")
@@ -183,7 +195,10 @@ def _by_bytes(sample: bytes, complete: bool, note: str) -> Charset:
         return Charset("utf-8", f"valid UTF-8{note}")
     if wrong := _nearly_utf8(sample, complete):
         return Charset("utf-8", f"UTF-8 but for {wrong} bytes{note}")
-    return Charset(_guess(sample), f"not UTF-8; guessed from its letters: set encoding if names look wrong{note}", guessed=True)
+    telling = _telling(sample)
+    if pinned is not None and _decodes(sample, pinned, complete) and _makes_sense(telling, pinned):
+        return Charset(pinned, f"not UTF-8; {PINNED}{note}", guessed=True)
+    return Charset(_guess(telling), f"not UTF-8; guessed from its letters: set encoding if names look wrong{note}", guessed=True)
 
 
 def _decodes(sample: bytes, encoding: str, complete: bool) -> bool:
@@ -215,9 +230,36 @@ def _nearly_utf8(sample: bytes, complete: bool) -> int:
     return wrong if sum(character > "\x7f" for character in text) >= 2 * wrong else 0
 
 
-def _guess(sample: bytes) -> str:
+def _telling(sample: bytes) -> bytes:
     # Only lines with letters beyond ASCII tell anything.
-    telling = b"\n".join(line for line in sample.replace(b"\r", b"\n").split(b"\n") if not line.isascii())[:_GUESS_BYTES]
+    return b"\n".join(line for line in sample.replace(b"\r", b"\n").split(b"\n") if not line.isascii())[:_GUESS_BYTES]
+
+
+def _makes_sense(telling: bytes, pinned: str) -> bool:
+    """Tell whether text may well be written in the encoding that was right before.
+
+    It may not where another one makes better words of it, where whole words of high bytes are to be accents, and where
+    Cyrillic letters stand in Latin words. Between encodings that make words alike, the one of before is the better bet: with
+    another, every key beyond ASCII would be a new item.
+    """
+    # Text in UTF-16 was told by its NULs; almost any bytes would decode as it, and as the encodings of East Asia.
+    reading = _reading(telling, pinned) if splits_as_bytes(pinned) else None
+    if reading is None:
+        return False
+    fewest = min((_misspelt(text) for name in LIKELY if (text := _reading(telling, name)) is not None), default=0)
+    if _misspelt(reading) > fewest * 1.1 + 1:
+        return False
+    if any("\u0400" <= character <= "\u04ff" for character in reading):
+        return len(_IN_LATIN_WORDS.findall(telling)) * 2 <= len(_HIGH_RUNS.findall(telling))
+    return not _stands_in_runs(telling)
+
+
+def _misspelt(text: str) -> int:
+    humps = sum(before.islower() and character > "\x7f" and character.isupper() for before, character in pairwise(text))
+    return _odd_characters(text) + humps
+
+
+def _guess(telling: bytes) -> str:
     readings = {name: text for name in LIKELY if (text := _reading(telling, name)) is not None}
     odd = {name: _odd_characters(text) for name, text in readings.items()}
     fewest = min(odd.values())
@@ -237,7 +279,7 @@ def _guess(sample: bytes) -> str:
 
 def _stands_in_runs(data: bytes) -> bool:
     """Tell whether letters beyond ASCII mostly stand beside each other: whole words of them are Cyrillic, single ones accents."""
-    runs = re.findall(rb"[\x80-\xff]+", data)
+    runs = _HIGH_RUNS.findall(data)
     return sum(len(run) for run in runs if len(run) > 3) * 2 > sum(map(len, runs))
 
 

@@ -11,6 +11,7 @@ from typing import Final, Literal
 from engine.batch import Batch, Flaw, clip
 from mappers.options import normal
 from mappers.reader import Grammar, Sources, Table, count_lines, is_well_quoted
+from mappers.tabular.footer import find_notes, without_columns
 
 _TOTAL_WORDS: Final = (
     "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "totale", "razem", "celkem",
@@ -31,6 +32,13 @@ class _Fault:
     value: str | None = None
 
 
+_NOTE: Final = _Fault("note at the end", "skipped")
+_RULER: Final = _Fault("ruled line", "skipped")
+_RULES: Final = frozenset("-=+|: ")
+_END_OF_FILE: Final = "\x1a"
+_RULED: Final = frozenset(mark * times for mark in "-=" for times in range(2, 121))
+
+
 class Inspector:
     """Turn tables into batches of full-width rows and flaws.
 
@@ -44,22 +52,33 @@ class Inspector:
         self._grammar = grammar
         self._header = [normal(cell) for cell in header] if header is not None else None
         self._totals = TOTALS if totals else frozenset()
-        self._suspects = self._totals | {""} | ({self._header[0]} if self._header else set())
+        first = {self._header[0], f"\ufeff{self._header[0]}"} if self._header else set[str]()
+        self._suspects = self._totals | _RULED | first | {"", _END_OF_FILE}
 
-    def inspect(self, table: Table, text: str, line: int, *, encoding: str, valid: bool) -> Batch:
-        """Sort out a table. `text` and `line` are what it was read from; `valid` is False when bytes of it did not decode."""
+    def inspect(self, table: Table, text: str, line: int, *, encoding: str, valid: bool, final: bool = False) -> Batch:
+        """Sort out a table. `text` and `line` are what it was read from; `valid` is False when bytes of it did not decode.
+
+        `final` says that nothing comes after it, so that notes at its end are known for what they are.
+        """
         rows = table.rows
+        notes = self._find_notes(rows) if final else frozenset[int]()
         broken = not valid or "\0" in text
         # Lines that are counted one by one mean that some record spans several.
         spanning = not isinstance(table.lines, range)
-        if not broken and not spanning and set(map(len, rows)) <= {self._width} and self._suspects.isdisjoint(self._folded(rows)):
+        if (
+            not notes
+            and not broken
+            and not spanning
+            and set(map(len, rows)) <= {self._width}
+            and self._suspects.isdisjoint(self._folded(rows))
+        ):
             return Batch(self._columns, rows, table.lines)
         sources: Sources | None = None
         good: list[list[str]] = []
         lines: list[int] = []
         flaws: list[Flaw] = []
         for index, row in enumerate(rows):
-            fault = self._fault(row, encoding if broken else None)
+            fault = _NOTE if index in notes else self._fault(row, encoding if broken else None)
             if fault is None and spanning and any(map(count_lines, row)):
                 sources = sources or Sources(text, self._grammar, table, line)
                 fault = self._swallowing(row, sources.record(index))
@@ -71,24 +90,41 @@ class Inspector:
             flaws.append(Flaw(table.lines[index], fault.reason, clip(sources.record(index)), fault.column, fault.value, fault.fate))
         return Batch(self._columns, good, lines, tuple(flaws))
 
+    def _find_notes(self, rows: list[list[str]]) -> frozenset[int]:
+        fixed = self._grammar.fixed
+        if fixed is not None and rows and len(rows[-1]) > self._width:
+            # Of a line that does not fit its columns only the whole means anything.
+            return find_notes([without_columns(row[-1]) if len(row) > self._width else row for row in rows], self._width, self._is_no_item)
+        return find_notes(rows, self._width, self._is_no_item)
+
+    def _is_no_item(self, row: Sequence[str]) -> bool:
+        return self._is_suspect(row) and self._no_item(row) is not None
+
+    def _is_suspect(self, row: Sequence[str]) -> bool:
+        return bool(row) and row[0].strip().casefold() in self._suspects
+
     @staticmethod
     def _folded(rows: list[list[str]]) -> map[str]:
         return map(str.casefold, map(str.strip, map(_first_cell, rows)))
 
     def _fault(self, row: list[str], encoding: str | None) -> _Fault | None:
-        fault = self._no_item(row) if normal(row[0]) in self._suspects else None
+        fault = self._no_item(row) if self._is_suspect(row) else None
         if fault is None and encoding is not None:
             fault = self._broken(row, encoding)
         if fault is None and len(row) != self._width:
             fault = self._ragged(row)
         return fault
 
-    def _no_item(self, row: list[str]) -> _Fault | None:
+    def _no_item(self, row: Sequence[str]) -> _Fault | None:
         filled = [cell for cell in map(normal, row) if cell]
         if not filled:
             return _Fault("blank record", "skipped")
+        if filled == [_END_OF_FILE]:
+            return _Fault("end-of-file mark", "skipped")
         if self._header is not None and list(map(normal, row[: len(self._header)])) == self._header:
             return _Fault("header repeated", "skipped")
+        if all(map(_RULES.issuperset, filled)) and len(filled[0]) > 1:
+            return _RULER
         blank = len(row) - len(filled)
         sparse = len(filled) <= 2 or blank * 2 >= len(row) - 1
         # In a table of two columns a total looks just like an item, and an item must not be lost.
@@ -106,6 +142,10 @@ class Inspector:
     def _ragged(self, row: list[str]) -> _Fault | None:
         if len(row) > self._width and not any(map(str.strip, row[self._width :])):
             return None
+        if _RULES.issuperset("".join(row)) and len(row[0]) > 1:
+            return _RULER
+        if self._grammar.fixed is not None:
+            return _Fault(f"{self._grammar.fixed.explain(row[-1])}; check the setting columnWidths")
         spans = sum(map(count_lines, row)) + 1
         cure = "check the settings delimiter and quote, and that texts holding the delimiter are quoted"
         if spans > 1:

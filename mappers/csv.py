@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from engine.batch import Batch, JsonValue, RawRecords, clip
@@ -11,13 +12,14 @@ from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError, RefuseRun
 from mappers.charset import settle
 from mappers.checks import Inspector
-from mappers.grouping import ShopifyGrouping
-from mappers.header import locate_column, refuse_ambiguous
+from mappers.header import locate_column, refuse_ambiguous, refuse_moved
 from mappers.opening import Opening, open_document, undecodable
-from mappers.options import read_options
+from mappers.options import CsvOptions, read_options
 from mappers.presets import PRESETS
 from mappers.reader import RECORD_BYTES, Sources, find_record, read_table
 from mappers.splitter import PIECE_BYTES
+from mappers.tabular.grouping import ShopifyGrouping
+from mappers.tabular.pinned import read_pinned
 
 SAMPLE_BYTES: Final = 256 * 1024
 """How much of a document is looked at to detect its dialect."""
@@ -40,7 +42,7 @@ class CsvMapper:
         piece_bytes: int = PIECE_BYTES,
         record_bytes: int = RECORD_BYTES,
     ) -> None:
-        self._options = read_options(settings)
+        self._options = replace(read_options(settings), pinned=read_pinned(settings.pinned))
         self._facts = facts
         self._sample_bytes = sample_bytes
         self._piece_bytes = piece_bytes
@@ -99,7 +101,7 @@ class CsvMapper:
     def _begin(self, sample: bytes, *, complete: bool) -> bool:
         opening = open_document(sample, self._options, self._facts, complete=complete, record_bytes=self._record_bytes)
         if opening is not None:
-            self._body = _Body(opening, self._facts, self._options.grouped, self._piece_bytes, self._record_bytes)
+            self._body = _Body(opening, self._facts, self._options, self._piece_bytes, self._record_bytes)
         return opening is not None
 
     def _feed_head(self) -> list[RawRecords]:
@@ -110,8 +112,9 @@ class CsvMapper:
 class _Body:
     """A document whose dialect is known."""
 
-    def __init__(self, opening: Opening, facts: DocumentFacts, grouped: bool, piece_bytes: int, record_bytes: int) -> None:
-        header = opening.header
+    def __init__(self, opening: Opening, facts: DocumentFacts, options: CsvOptions, piece_bytes: int, record_bytes: int) -> None:
+        header, grouped = opening.header, options.grouped
+        self._pinned = options.pinned
         self._facts = facts
         self._opening = opening
         self._charset = opening.charset
@@ -129,10 +132,11 @@ class _Body:
     def dialect(self) -> dict[str, JsonValue]:
         reasons = {**self._opening.reasons, "encoding": self._charset.reason}
         dialect = {**self._opening.dialect, "encoding": self._charset.encoding, "reasons": reasons}
+        warnings = [*self._opening.warnings]
         if self._charset.guessed:
             guess = f"the encoding was guessed as {self._charset.encoding}; keys beyond ASCII depend on it: set encoding to make sure"
-            return {**dialect, "warnings": [guess]}
-        return dialect
+            warnings.append(guess)
+        return {**dialect, "warnings": warnings} if warnings else dialect
 
     @property
     def buffered_bytes(self) -> int:
@@ -141,6 +145,8 @@ class _Body:
     def locate(self, name: str) -> int | None:
         cells = self._opening.header.cells
         refuse_ambiguous(cells or (), name, self._facts.name)
+        if cells is not None and self._pinned is not None:
+            refuse_moved(self._opening.header.columns, name, self._pinned, self._facts.name)
         return locate_column(self.columns, name)
 
     def feed_first(self, head: bytes) -> list[RawRecords]:
@@ -176,13 +182,13 @@ class _Body:
             self._empty = self._empty and not piece.data.strip()
             if self._charset.assumed and not piece.data.isascii():
                 # Here and not in `parse`, which need not see every piece.
-                self._charset = settle(piece.data, self._charset, self._facts.charset)
+                self._charset = settle(piece.data, self._charset, self._facts.charset, self._opening.pinned_encoding)
         return pieces
 
     def parse(self, raw: RawRecords) -> Batch:
         text, valid = self._charset.decode(raw.data)
         table = read_table(text, self._opening.grammar, raw.line)
-        batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid)
+        batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid, final=raw.final)
         return batch if self._grouping is None else self._group(self._grouping, raw, batch)
 
     def _group(self, grouping: ShopifyGrouping, raw: RawRecords, batch: Batch) -> Batch:

@@ -5,32 +5,43 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
-from engine.errors import RefuseRun
+from engine.settings.widths import write_spans
+from mappers.charset import PINNED
 from mappers.options import CsvOptions, normal
 from mappers.reader import Grammar, Table, read_table
+from mappers.tabular.aligned import find_columns, refuse_aligned, set_columns
+
+if TYPE_CHECKING:
+    from mappers.tabular.fixed import Fixed
+    from mappers.tabular.pinned import Pinned
 
 SINGLE: Final = (",", ";", "\t", "|", "~", "^")
 MULTIPLE: Final = ("~|~", "\t|\t", "|~|", "||", ";;", "::", "~~", "^^", "|^|", "<|>")
+SPACED: Final = (",", ";", "|")
+_SEP: Final = re.compile(r'"?sep=([^"\r\n])"?[,;\t|]*(?=[\r\n])', re.IGNORECASE)
 _PREAMBLE_ROWS: Final = 30
 _SAMPLE_ROWS: Final = 1_000
 _FIELD_QUOTES: Final = {
     quote: re.compile(f"(?:^|[,;\t|~^]){quote}[^{quote}\r\n]*{quote}(?=[,;\t|~^\r\n]|$)", re.MULTILINE) for quote in "\"'"
 }
+_OPENED: Final = re.compile(r"(?:^|[,;\t|~^])'", re.MULTILINE)
 _NUMBER: Final = re.compile(r"[-+]?[€$£]?\s?\d[\d.,'\s]*\s?(?:[€$£%]|[A-Z]{3})?")
 _DATE: Final = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}(?:[ T].*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The grammar of a document, its sample read by it, and the reason of each guess."""
+    """The grammar of a document, its sample read by it, and the reason of each guess; `quoting` is `all` or `minimal`."""
 
     grammar: Grammar
     line_ending: str
     table: Table
     reasons: dict[str, str]
+    quoting: str = "minimal"
+    warnings: tuple[str, ...] = ()
 
 
 def is_figure(cell: str) -> bool:
@@ -43,19 +54,96 @@ def find_layout(text: str, options: CsvOptions, *, complete: bool, name: str) ->
     """Detect quote, delimiter and line ending of a sample; what the options set is taken as it is.
 
     `complete` is False when the sample may end inside a record, which is then left out. Raises `RefuseRun` for columns
-    aligned by blanks.
+    aligned by blanks whose borders are not certain.
     """
-    quote, quote_reason = _find_quote(text, options.quote)
+    if options.spans:
+        fixed = set_columns(text, options.spans, complete=complete)
+        return _fixed_layout(text, options, fixed, "set by the feed", complete=complete)
+    if (told := _SEP.match(text)) is not None and options.delimiter is None:
+        told_layout = find_layout(text, replace(options, delimiter=told[1]), complete=complete, name=name)
+        reasons = {**told_layout.reasons, "delimiter": "the first line says so (sep=), which is no record"}
+        return replace(told_layout, reasons=reasons)
+    quote, quote_reason = _find_quote(text, options)
     line_ending, line_reason = _find_line_ending(text, quote, options.line_ending)
-    base = Grammar("", quote, cr_ends=options.line_ending not in ("lf", "crlf"))
+    base = Grammar("", quote, cr_ends=_cr_ends(options))
     if options.delimiter is not None:
-        grammar = Grammar(options.delimiter, quote, base.cr_ends)
+        grammar = replace(base, delimiter=options.delimiter)
         table, reason = _sample_table(text, grammar, complete), "set by the feed"
     else:
-        grammar, table, reason = _find_delimiter(text, base, options.names, complete)
+        grammar, table, reason = _keep_pinned(text, base, options, complete) or _find_delimiter(text, base, options, complete)
         if not grammar.delimiter or (table.rows and len(table.rows[0]) == 1):
-            _refuse_fixed_width(text, name, least=2 if grammar.delimiter else 1)
-    return Layout(grammar, line_ending, table, {"delimiter": reason, "quote": quote_reason, "lineEnding": line_reason})
+            if aligned := find_columns(text, options, complete=complete):
+                return _fixed_layout(text, options, aligned.fixed, aligned.reason, complete=complete)
+            refuse_aligned(text, name, options, least=2 if grammar.delimiter else 1, complete=complete)
+    if _SEP.match(text):
+        table = Table(table.rows[1:], table.lines[1:])
+    reasons = {"delimiter": reason, "quote": quote_reason, "lineEnding": line_reason}
+    return Layout(grammar, line_ending, table, reasons, _find_quoting(text, quote, table, options.pinned))
+
+
+def _cr_ends(options: CsvOptions) -> bool:
+    return options.line_ending not in ("lf", "crlf")
+
+
+def _fixed_layout(text: str, options: CsvOptions, fixed: Fixed, reason: str, *, complete: bool) -> Layout:
+    line_ending, line_reason = _find_line_ending(text, "", options.line_ending)
+    grammar = Grammar("", "", _cr_ends(options), fixed)
+    sample = _sample_table(text, grammar, complete)
+    # A name may be longer than its column.
+    table = Table([row[: len(fixed.spans)] for row in sample.rows], sample.lines)
+    reasons = {"columnWidths": reason, "lineEnding": line_reason}
+    guess = f"the columns were told apart by their blanks, at {write_spans(fixed.spans)}: set columnWidths to make sure"
+    return Layout(grammar, line_ending, table, reasons, warnings=() if options.spans else (guess,))
+
+
+def _keep_pinned(text: str, base: Grammar, options: CsvOptions, complete: bool) -> tuple[Grammar, Table, str] | None:
+    """Return the delimiter of the document before where this one plainly has it too.
+
+    That it is a good cut proves nothing alone, since a decimal comma cuts as evenly. But where it uncovers the same header,
+    or where there was none and it makes as many fields, everything else would be a worse guess.
+    """
+    pinned = options.pinned
+    if pinned is None or not pinned.columns or pinned.spans or pinned.delimiter == base.quote:
+        return None
+    grammar = replace(base, delimiter=pinned.delimiter)
+    table = _sample_table(text, grammar, complete)
+    if pinned.has_header:
+        agrees = find_row(table, pinned) is not None
+    else:
+        width, share = modal_width(table.rows)
+        agrees = width > 1 and width == len(pinned.columns) and share >= 0.8 and not names_in(table, options.names)
+    return (grammar, table, PINNED) if agrees else None
+
+
+def find_row(table: Table, pinned: Pinned) -> int | None:
+    """Return the index of the row that names the columns of the document before, no more and no less.
+
+    None also where full rows come before it: they are no preamble, so it is one of them that only looks like a header.
+    """
+    wanted = [normal(name) for name in pinned.columns]
+    if not wanted:
+        return None
+    for index, row in enumerate(table.rows[:_PREAMBLE_ROWS]):
+        cells = row[: len(wanted)] if not any(map(str.strip, row[len(wanted) :])) else row
+        if [normal(name) for name in unique_names(cells)] == wanted:
+            return index
+        if len(row) >= len(wanted) and sum(bool(cell.strip()) for cell in row) * 2 >= len(row):
+            return None
+    return None
+
+
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Trim header names; a name that stood before gets ` (2)`, ` (3)` and so on."""
+    taken: set[str] = set()
+    unique: list[str] = []
+    for name in map(str.strip, names):
+        candidate, count = name, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{name} ({count})"
+        taken.add(candidate)
+        unique.append(candidate)
+    return tuple(unique)
 
 
 def modal_width(rows: Iterable[Sequence[str]]) -> tuple[int, float]:
@@ -73,13 +161,25 @@ def names_matched(row: Sequence[str], names: Iterable[frozenset[str]]) -> int:
     return sum(not aliases.isdisjoint(cells) for aliases in names)
 
 
-def _find_quote(text: str, option: str | None) -> tuple[str, str]:
-    if option is not None:
-        return option, "set by the feed"
+def _find_quote(text: str, options: CsvOptions) -> tuple[str, str]:
+    if options.quote is not None:
+        return options.quote, "set by the feed"
     double, single = (len(_FIELD_QUOTES[quote].findall(text)) for quote in "\"'")
     if single > 1 and not double and single * 2 >= text.count("\n"):
         return "'", f"{single} fields are enclosed in it, none in double quotes"
+    if options.pinned is not None and options.pinned.quote == "'" and not double and len(_OPENED.findall(text)) == single:
+        # Few fields or none need a quote today. One that opens and never closes is an apostrophe.
+        return "'", PINNED
     return '"', f"{double} fields are enclosed in it" if double else "the usual one; no field is enclosed in quotes"
+
+
+def _find_quoting(text: str, quote: str, table: Table, pinned: Pinned | None) -> str:
+    """Tell whether every field is quoted; in between, what it was before stays."""
+    filled = sum(bool(cell) for row in table.rows for cell in row)
+    share = len(_FIELD_QUOTES[quote].findall(text)) / filled if filled and quote in _FIELD_QUOTES else 0.0
+    if pinned is not None and pinned.quoting in ("all", "minimal") and 0.6 <= share < 0.9:
+        return pinned.quoting
+    return "all" if share >= 0.8 else "minimal"
 
 
 def _find_line_ending(text: str, quote: str, option: str | None) -> tuple[str, str]:
@@ -102,13 +202,14 @@ def _sample_table(text: str, grammar: Grammar, complete: bool) -> Table:
     return Table(table.rows[:stop], table.lines[:stop])
 
 
-def _find_delimiter(text: str, base: Grammar, names: tuple[frozenset[str], ...], complete: bool) -> tuple[Grammar, Table, str]:
-    single = Grammar("", base.quote, base.cr_ends)
-    best = (single, _sample_table(text, single, complete), "no delimiter cuts the lines evenly: one column")
-    # A cut that is even on fewer than half of the records is prose with commas in it, unless it uncovers mapped names.
-    best_score: tuple[float, ...] = (names_in(best[1], names), 1)
+def _find_delimiter(text: str, base: Grammar, options: CsvOptions, complete: bool) -> tuple[Grammar, Table, str]:
+    names, known = options.names, options.pinned.names if options.pinned is not None else ()
+    best = (base, _sample_table(text, base, complete), "no delimiter cuts the lines evenly: one column")
+    # A cut that is even on fewer than half of the records is prose with commas in it, unless it uncovers mapped names. The
+    # names that the document before had come second: the header of today may be one of more or fewer columns.
+    best_score: tuple[float, ...] = (names_in(best[1], names), names_in(best[1], known), 1)
     for delimiter in _candidates(text):
-        grammar = Grammar(delimiter, base.quote, base.cr_ends)
+        grammar = replace(base, delimiter=delimiter)
         table = _sample_table(text, grammar, complete)
         width, share = modal_width(table.rows)
         if width < 2:
@@ -116,7 +217,8 @@ def _find_delimiter(text: str, base: Grammar, names: tuple[frozenset[str], ...],
         first = next(index for index, row in enumerate(table.rows) if len(row) == width)
         # Rough classes of evenness, so that a note in the last line does not outweigh ten columns. The earliest even row
         # decides before the width: a decimal comma is as even as a delimiter, but not in the header.
-        score = (names_in(table, names), (share >= 0.5) + (share >= 0.8), -min(first, _PREAMBLE_ROWS), width, share)
+        evenness = (share >= 0.5) + (share >= 0.8), -min(first, _PREAMBLE_ROWS), width, share
+        score = (names_in(table, names), names_in(table, known), *evenness)
         if score > best_score:
             matched = sum(len(row) == width for row in table.rows)
             best = (grammar, table, f"cuts {matched} of {len(table.rows)} sampled records into {width} fields")
@@ -141,27 +243,12 @@ def _candidates(text: str) -> list[str]:
         if count and pairs and not explained & set(parts) and _pairs_from_the_first(text, candidate, parts):
             found.append(candidate)
             explained |= set(parts)
-    return found + [candidate for candidate in SINGLE if candidate in text and candidate not in explained]
+    # A blank behind the delimiter would hide that quotes enclose what follows.
+    spaced = [f"{mark} " for mark in SPACED if text.count(f'{mark} "') > 1 and mark not in explained]
+    return found + spaced + [candidate for candidate in SINGLE if candidate in text and candidate not in explained]
 
 
 def _pairs_from_the_first(text: str, candidate: str, parts: Counter[str]) -> bool:
     first = min(text.find(part) for part in parts)
     line = text[max(text.rfind("\n", 0, first), text.rfind("\r", 0, first)) + 1 :].replace("\r", "\n").partition("\n")[0]
     return all(line.count(candidate) * times == line.count(part) for part, times in parts.items())
-
-
-def _refuse_fixed_width(text: str, name: str, least: int) -> None:
-    lines = [line for line in text.replace("\r", "\n").split("\n")[:200] if line.strip()][:100]
-    if len(lines) < 3:
-        return
-    if len(text) > sum(map(len, lines)) + 200:
-        lines.pop()
-    shared = range(min(len(line.rstrip()) for line in lines))
-    blank = "".join(" " if all(line[column] == " " for line in lines) else "x" for column in shared)
-    double_gap = any("  " in line.strip() for line in lines)
-    gaps = re.findall(r"(?<=x) +(?=x)", blank)
-    if len(gaps) >= least and double_gap:
-        raise RefuseRun(
-            f"{name} is text in fixed-width columns aligned by blanks ({len(gaps) + 1} columns found), which has no delimiter: "
-            f"have the supplier send delimited text, or set delimiter if this is wrong; nothing was applied"
-        )

@@ -9,11 +9,12 @@ from typing import Final
 from engine.batch import JsonValue
 from engine.contracts import DocumentFacts
 from engine.errors import RefuseRun
+from engine.settings.widths import write_spans
 from mappers.charset import Charset, find_charset
 from mappers.checks import BROKEN, broken_reason
 from mappers.content import refuse_foreign
 from mappers.dialect import Layout, find_layout
-from mappers.header import Header, find_header
+from mappers.header import Header, find_header, refuse_other_width
 from mappers.options import CsvOptions
 from mappers.reader import Grammar, count_lines
 from mappers.splitter import Splitter
@@ -32,6 +33,8 @@ class Opening:
     line: int
     dialect: dict[str, JsonValue]
     reasons: dict[str, JsonValue] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    pinned_encoding: str | None = None
 
     def splitter(self, name: str, piece_bytes: int, record_bytes: int) -> Splitter:
         """Return the splitter for the bytes from the first data record on."""
@@ -44,7 +47,8 @@ def open_document(head: bytes, options: CsvOptions, facts: DocumentFacts, *, com
 
     `complete` says that `head` is the whole document. Raises `RefuseRun` for content of another kind.
     """
-    charset = find_charset(head, complete=complete, option=options.encoding, declared=facts.charset)
+    pinned = options.pinned.encoding if options.pinned is not None else None
+    charset = find_charset(head, complete=complete, option=options.encoding, declared=facts.charset, pinned=pinned)
     sample = _as_bytes(head, charset, facts.name, complete=complete)
     refuse_foreign(sample, wanted="csv", name=facts.name)
     text, _ = charset.decode(sample if complete or charset.transcoded else _without_cut_character(sample, charset))
@@ -55,12 +59,16 @@ def open_document(head: bytes, options: CsvOptions, facts: DocumentFacts, *, com
             _refuse_endless(sample, charset, layout, facts.name, record_bytes)
         return None
     header = find_header(layout.table, options, name=facts.name)
+    refuse_other_width(layout.table, header, options, name=facts.name)
     _refuse_broken_header(header, charset, facts.name)
+    warnings = layout.warnings
+    if header.doubtful and not any(options.names):
+        warnings += (f"line {header.line} was taken for the header, but may be a record: set csvHasHeader to make sure",)
     line = header.line + _lines_of(header, layout.grammar)
     skip = _offset_of(sample, line, layout.grammar)
     if skip == len(sample):
         _check_quotes(sample, charset, layout, facts.name, record_bytes)
-    return Opening(charset, layout.grammar, header, skip, line, *_describe(charset, layout, header))
+    return Opening(charset, layout.grammar, header, skip, line, *_describe(charset, layout, header), warnings, pinned)
 
 
 def _as_bytes(head: bytes, charset: Charset, name: str, *, complete: bool) -> bytes:
@@ -163,4 +171,8 @@ def _describe(charset: Charset, layout: Layout, header: Header) -> tuple[dict[st
         "headerRow": header.line if header.cells is not None else None,
         "columns": list(header.columns),
     }
+    if layout.grammar.fixed is not None:
+        dialect["columnWidths"] = write_spans(layout.grammar.fixed.spans)
+    if layout.grammar.quote:
+        dialect["quoting"] = layout.quoting
     return dialect, reasons

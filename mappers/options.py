@@ -5,14 +5,19 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.batch import JsonValue
 from engine.contracts import MapperSettings
 from engine.errors import ConfigError
+from engine.settings.widths import Span, column_spans
+
+if TYPE_CHECKING:
+    from mappers.tabular.pinned import Pinned
 
 LINE_ENDINGS: Final = ("lf", "crlf", "cr", "mixed")
 
+_AROUND: Final = "\ufeff\u200b\u2060"
 _DELIMITER_NAMES: Final = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
@@ -20,8 +25,8 @@ _DELIMITER_NAMES: Final = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": 
 class CsvOptions:
     """The settings of a CSV feed. None means detect; an empty `quote` means that nothing is quoted.
 
-    `names` are the header names under which each mapped field may stand, as `normal` has them;
-    `grouped` asks for the grouping of the Shopify preset.
+    `spans` are the columns of text in fixed width. `names` are the header names under which each mapped field may stand, as
+    `normal` has them; `grouped` asks for the grouping of the Shopify preset. `pinned` is how the document before was read.
     """
 
     delimiter: str | None = None
@@ -30,13 +35,15 @@ class CsvOptions:
     header_row: int | None = None
     encoding: str | None = None
     line_ending: str | None = None
+    spans: tuple[Span, ...] = ()
     names: tuple[frozenset[str], ...] = ()
     grouped: bool = False
+    pinned: Pinned | None = None
 
 
 def normal(name: str) -> str:
-    """Return a header name as names are compared: trimmed (NBSP too), whatever its case."""
-    return name.strip().casefold()
+    """Return a header name as names are compared: trimmed (NBSP too, and what a byte order mark left), whatever its case."""
+    return name.strip(_AROUND).strip().casefold()
 
 
 def read_options(settings: MapperSettings) -> CsvOptions:
@@ -51,11 +58,14 @@ def read_options(settings: MapperSettings) -> CsvOptions:
         header_row=_header_row(attributes, problems),
         encoding=_encoding(attributes, problems),
         line_ending=_line_ending(attributes, problems),
+        spans=_spans(attributes, problems),
         names=tuple(_comparable(aliases) for aliases in settings.fields),
         grouped=attributes.get("mapping") == "shopify",
     )
     if options.has_header is False and options.header_row is not None:
         problems.append("headerRow names a header, but csvHasHeader is false: set only one of them")
+    if options.spans and (options.delimiter or options.quote):
+        problems.append("columnWidths is for text without delimiters and quotes: set it, or delimiter and quote")
     if problems:
         raise ConfigError("the CSV settings cannot work:", problems=tuple(problems))
     return options
@@ -131,6 +141,15 @@ def text_encoding(name: str) -> str | None:
     except (LookupError, ValueError):
         return None
     return "utf-8" if found == "utf-8-sig" else found
+
+
+def _spans(attributes: Mapping[str, JsonValue], problems: list[str]) -> tuple[Span, ...]:
+    text = _text(attributes, "columnWidths", problems)
+    try:
+        return column_spans(text) if text else ()
+    except ValueError as fault:
+        problems.append(f"columnWidths is {text!r}: {fault}")
+        return ()
 
 
 def _line_ending(attributes: Mapping[str, JsonValue], problems: list[str]) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mappers.tabular.fixed import Fixed
+
 if TYPE_CHECKING:
     import _csv
 
@@ -29,12 +31,14 @@ class Grammar:
     """How records and fields are told apart.
 
     `delimiter` is one or more characters, empty for a document of one column; `quote` is one character, empty when nothing
-    is quoted. Lines end at LF and CRLF, and at a bare CR where `cr_ends` says so; else a bare CR is text.
+    is quoted. Lines end at LF and CRLF, and at a bare CR where `cr_ends` says so; else a bare CR is text. Where `fixed` says
+    where the columns are there is neither delimiter nor quote.
     """
 
     delimiter: str
     quote: str = '"'
     cr_ends: bool = True
+    fixed: Fixed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ def _read_plain(text: str, grammar: Grammar, line: int) -> Table:
     if "" in records:
         lines = [number for number, record in zip(lines, records, strict=True) if record]
         records = [record for record in records if record]
+    if grammar.fixed is not None:
+        return Table(list(map(grammar.fixed.cut, records)), lines)
     delimiter = grammar.delimiter
     return Table([record.split(delimiter) for record in records] if delimiter else [[record] for record in records], lines)
 

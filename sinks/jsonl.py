@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final
 
 from anyio import to_thread
 
-from engine.batch import ItemBatch, Reject, Value
+from engine.batch import ItemBatch, JsonValue, Reject, Value
 from engine.contracts import Checkpoint, FeedDefinition, SinkSession, StageSummary
 from engine.errors import ConfigError
 from engine.run import Counts, RunRecord
@@ -44,6 +44,11 @@ class JsonlSession:
     def checkpoint(self) -> Checkpoint | None:
         """Return None: no checkpoint is stored."""
         return None
+
+    @property
+    def dialect(self) -> Mapping[str, JsonValue]:
+        """Return nothing: no run is stored."""
+        return {}
 
     @property
     def asked_at(self) -> datetime | None:

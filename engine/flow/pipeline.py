@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from typing import Final, Literal
 import anyio
 from anyio import to_thread
 
+from engine.batch import JsonValue
 from engine.contracts import Connector, DocumentFacts, Sink, SinkSession
 from engine.decode import Ended, Opened, Part
 from engine.document import Document
@@ -18,6 +19,7 @@ from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled,
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.flow.checkpoint import confirm, fingerprint, known_versions, make_checkpoint, refuse_older, wait_left
+from engine.flow.drift import find_drift
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
@@ -65,6 +67,8 @@ async def run_feed(job: Job) -> RunRecord:
     async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
         _notify(job, RunStarted(feed.name, session.run, job.source.name))
         mark = fingerprint(job.recipe, job.source)
+        # A refetch reads the source as if for the first time, so a person can have everything guessed anew.
+        job = replace(job, recipe=replace(job.recipe, pinned={} if job.refetch else session.dialect))
         source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark), tell=_Told(tally, fetch))
         received: Channel[Part] = Channel(job.budget)
         chunks: Channel[Part] = Channel(job.budget)
@@ -77,7 +81,7 @@ async def run_feed(job: Job) -> RunRecord:
                 async with anyio.create_task_group() as stages:
                     stages.start_soon(_fetch, job, source, fetch, received, tally)
                     stages.start_soon(_decode, job, decode, received, chunks, tally)
-                    stages.start_soon(_map, job, map_, chunks, batches, tally)
+                    stages.start_soon(_map, job, map_, chunks, batches, tally, session.dialect)
                     stages.start_soon(_stage, job, stage, batches, session, tally)
                 watched.cancel_scope.cancel()
             if not job.refetch:
@@ -143,7 +147,9 @@ async def _decode(job: Job, clock: StageClock, source: Channel[Part], out: Chann
         out.close()
 
 
-async def _map(job: Job, clock: StageClock, source: Channel[Part], out: Channel[MappedBatch], tally: Tally) -> None:
+async def _map(
+    job: Job, clock: StageClock, source: Channel[Part], out: Channel[MappedBatch], tally: Tally, before: Mapping[str, JsonValue]
+) -> None:
     numbers = job.recipe.read_numbers()
     first: Transform | None = None
     transform: Transform | None = None
@@ -159,7 +165,11 @@ async def _map(job: Job, clock: StageClock, source: Channel[Part], out: Channel[
             elif transform is not None and first is not None:
                 try:
                     produced = await _in_lane(job, transform, part)
+                    if transform is first and isinstance(part, Ended):
+                        _note_drift(job.recipe, first, before, tally)
                 except RefuseRun as error:
+                    if transform is first:
+                        _note_drift(job.recipe, first, before, tally)
                     raise _of_document(error, transform.document, job.source.name) from None
                 finally:
                     # Also when the document is refused: how it was read is half of the explanation.
@@ -171,6 +181,11 @@ async def _map(job: Job, clock: StageClock, source: Channel[Part], out: Channel[
         if contradiction := numbers.contradiction():
             raise RefuseRun(contradiction)
         out.close()
+
+
+def _note_drift(recipe: Recipe, transform: Transform, before: Mapping[str, JsonValue], tally: Tally) -> None:
+    drift = find_drift(before, transform.dialect, [name for row in recipe.rows for name in row.names])
+    tally.note([drift] if drift is not None else [])
 
 
 def _of_document(error: RefuseRun, document: str, source: str) -> RefuseRun:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Reject
@@ -33,7 +33,8 @@ class MappedBatch:
 class Recipe:
     """Everything that turns documents of one feed into items.
 
-    `generation` names the versions of the programs that do so: after an upgrade the same bytes may make other items.
+    `generation` names the versions of the programs that do so: after an upgrade the same bytes may make other items. `pinned` is
+    how the last complete run read its first document, which a mapper that guesses tries first.
     """
 
     feed: Feed
@@ -41,6 +42,11 @@ class Recipe:
     create_mapper: MapperFactory
     rules: Mapping[str, Rule]
     generation: str = ""
+    pinned: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    def later(self) -> Recipe:
+        """Return the recipe for documents after the first: the columns that are pinned are the first one's."""
+        return replace(self, pinned={name: value for name, value in self.pinned.items() if name != "columns"})
 
     def read_numbers(self) -> NumberReader:
         """Return a reader of the feed's numbers; what it remembers is of one run."""
@@ -55,11 +61,11 @@ class Recipe:
     def settings(self) -> MapperSettings:
         """Return what the mapper is told of the feed."""
         attributes: dict[str, JsonValue] = self.feed.model_dump(mode="json", by_alias=True, include=_FORMAT_ATTRIBUTES)
-        return MapperSettings(tuple(row.names for row in self.rows), attributes)
+        return MapperSettings(tuple(row.names for row in self.rows), attributes, self.pinned)
 
 
 _FORMAT_ATTRIBUTES: Final = {
-    *("delimiter", "csv_has_header", "encoding", "quote", "header_row", "line_ending", "decimal_notation", "mapping"),
+    *("delimiter", "csv_has_header", "encoding", "quote", "header_row", "line_ending", "column_widths", "decimal_notation", "mapping"),
     *("xml_mapping", "xml_path", "xml_namespaces", "json_mapping", "json_root", "json_structure", "pagination"),
 }
 
@@ -84,7 +90,7 @@ class Transform:
         self._numbers = numbers
         self._records = records
         self._observe = observe
-        self._mapper: Mapper = recipe.create_mapper(recipe.settings, document)
+        self._mapper: Mapper = recipe.create_mapper(recipe.settings if records == 0 else recipe.later().settings, document)
         self._rules: Rules | None = None
 
     def feed(self, chunk: bytes) -> Iterable[MappedBatch]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
-from engine.batch import ItemBatch, Reject, Value
+from engine.batch import ItemBatch, JsonValue, Reject, Value
 from engine.contracts import Checkpoint, FeedDefinition, Sink, StageSummary
 from engine.run import Counts, RunRecord, RunStatus
 
@@ -220,6 +220,28 @@ async def keeps_the_checkpoint_of_the_last_complete_run(case: SinkCase) -> None:
         _require(after is None, f"a complete run that left no checkpoint left {after}")
 
 
+async def keeps_the_dialect_of_the_last_complete_run(case: SinkCase) -> None:
+    """A sink that stores runs gives back how the last complete one read its source, to dry sessions as well.
+
+    Runs that fail, are left, or read nothing because their source is unchanged leave it as it is. A sink that stores none gives
+    none every time.
+    """
+    first, other = {"format": "csv", "delimiter": ";", "columns": ["a", "b"]}, {"format": "csv", "delimiter": "|"}
+    async with case.open() as sink:
+        _require(await _dialect_known(sink) == {}, "a feed without a run has a dialect")
+        await _read_as(sink, RunStatus.COMPLETE, first)
+        known = await _dialect_known(sink)
+        _require(known in ({}, first), f"expected {first} or nothing, got {known}")
+        await _read_as(sink, RunStatus.ERROR, other)
+        await _abandon(sink, 1)
+        await _read_as(sink, RunStatus.COMPLETE, {})
+        _require(await _dialect_known(sink) == known, f"runs that failed or read nothing made {await _dialect_known(sink)} of {known}")
+        async with sink.session(FEED, dry_run=True) as session:
+            _require(dict(session.dialect) == known, f"a dry session has {session.dialect}, a real one {known}")
+        await _read_as(sink, RunStatus.COMPLETE, other)
+        _require(await _dialect_known(sink) == (other if known else {}), f"expected the newest dialect, got {await _dialect_known(sink)}")
+
+
 CHECKS: Final[tuple[SinkCheck, ...]] = (
     shows_nothing_before_it_applies,
     restores_by_discarding,
@@ -234,6 +256,7 @@ CHECKS: Final[tuple[SinkCheck, ...]] = (
     forgets_an_abandoned_session,
     accounts_for_every_row,
     keeps_the_checkpoint_of_the_last_complete_run,
+    keeps_the_dialect_of_the_last_complete_run,
 )
 """Every check; each wants a place of its own that is empty."""
 
@@ -262,6 +285,19 @@ async def _checkpoint_after(sink: Sink, status: RunStatus, left: Checkpoint | No
         await session.discard()
         await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
         return session.checkpoint
+
+
+async def _read_as(sink: Sink, status: RunStatus, dialect: Mapping[str, JsonValue]) -> None:
+    async with sink.session(FEED) as session:
+        await session.discard()
+        await session.finish(RunRecord(FEED.name, session.run, status, dialect=dialect))
+
+
+async def _dialect_known(sink: Sink) -> dict[str, JsonValue]:
+    async with sink.session(FEED) as session:
+        await session.discard()
+        await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
+        return dict(session.dialect)
 
 
 async def _expect_each(

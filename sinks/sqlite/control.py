@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 from anyio import CancelScope
-from sqlalchemy import Connection, NullPool, Select, Update, case, event, func, insert, select, update
+from sqlalchemy import Connection, NullPool, Select, Update, case, event, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -28,6 +28,11 @@ from sinks.sqlite.tables import FEEDS, RUNS
 
 FIRST_EPOCH: Final = 1
 
+LAST_DIALECT: Final = (
+    "SELECT dialect FROM main.data_imports WHERE feed_id = :feed AND status = 'complete' AND dialect <> '{}' ORDER BY id DESC LIMIT 1"
+)
+"""How the last complete run of a feed read it. One that found its source unchanged read nothing, and has no dialect."""
+
 _DIALECT: Final = dialect()
 
 
@@ -40,6 +45,7 @@ class Beginning:
     dead_load: int | None
     checkpoint: Checkpoint | None
     asked_at: datetime | None
+    dialect: Mapping[str, JsonValue]
 
 
 class Control:
@@ -72,8 +78,10 @@ class Control:
             left = select(FEEDS.c.loading_run_id, FEEDS.c.checkpoint).where(FEEDS.c.id == number)
             dead, checkpoint = (await connection.execute(left)).one()
             asked = (await connection.execute(_last_asked(number, before=run))).scalar_one()
+            read = (await connection.execute(text(LAST_DIALECT), {"feed": number})).scalar_one_or_none()
         fence = Fence(run, FIRST_EPOCH, number, feed.name)
-        return Beginning(fence, number, dead, _load_checkpoint(checkpoint), None if asked is None else clock.moment(asked))
+        moment = None if asked is None else clock.moment(asked)
+        return Beginning(fence, number, dead, _load_checkpoint(checkpoint), moment, load_dialect(read))
 
     async def define(self, feed: FeedDefinition) -> None:
         """Store the definition under which a run was complete."""
@@ -98,8 +106,8 @@ class Control:
             update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=left),
         )
         for statement in statements:
-            text = statement.compile(dialect=_DIALECT)
-            await writer.execute(str(text), *(text.params[name] for name in text.positiontup or ()))
+            compiled = statement.compile(dialect=_DIALECT)
+            await writer.execute(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -139,8 +147,13 @@ def _last_asked(feed: int, *, before: int) -> Select[int | None]:
     return select(func.max(moment)).where((RUNS.c.feed_id == feed) & (RUNS.c.id < before))
 
 
-def _load_checkpoint(text: str | None) -> Checkpoint | None:
-    return None if text is None else Checkpoint(**orjson.loads(text))
+def load_dialect(stored: object) -> Mapping[str, JsonValue]:
+    """Return a stored dialect, empty when there is none."""
+    return {} if stored is None else orjson.loads(str(stored))
+
+
+def _load_checkpoint(stored: str | None) -> Checkpoint | None:
+    return None if stored is None else Checkpoint(**orjson.loads(stored))
 
 
 async def _supersede(connection: AsyncConnection, feed: int, *, by: int, now: int) -> None:

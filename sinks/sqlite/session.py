@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final, Protocol
 
 from anyio import CancelScope
 
-from engine.batch import ItemBatch, Reject
+from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import Checkpoint, FeedDefinition, StageSummary
 from engine.errors import Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
-from sinks.sqlite.control import Beginning, Control
+from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
@@ -47,6 +47,7 @@ class SqliteSession:
         self._open = True
         self.checkpoint = beginning.checkpoint
         self.asked_at = beginning.asked_at
+        self.dialect = beginning.dialect
         self.kept = 0
         self.finished = False
 
@@ -131,8 +132,9 @@ class SqliteSession:
 class DrySession:
     """A run that leaves no trace: it stages into a table of its own connection and stores no run."""
 
-    def __init__(self, landing: StagedRun) -> None:
+    def __init__(self, landing: StagedRun, dialect: Mapping[str, JsonValue]) -> None:
         self._landing = landing
+        self.dialect = dialect
         self.checkpoint: Checkpoint | None = None
         self.asked_at: datetime | None = None
 
@@ -195,6 +197,7 @@ async def open_dry_session(database: Database, feed: str) -> AsyncIterator[DrySe
     async with database.connect() as connection:
         writer = Writer(connection, None, database.name)
         known = await writer.query("SELECT id FROM main.inventory_feeds WHERE name = ?", feed)
+        number = int(str(known[0][0])) if known else 0
+        read = await writer.query(LAST_DIALECT, number)
         await writer.execute(create_temporary_stage())
-        stage = StageTable("temp", int(str(known[0][0])) if known else 0, 0)
-        yield DrySession(StagedRun(writer, stage, dry=True))
+        yield DrySession(StagedRun(writer, StageTable("temp", number, 0), dry=True), load_dialect(read[0][0] if read else None))

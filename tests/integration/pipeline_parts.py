@@ -17,7 +17,7 @@ from engine.feed import build_feed
 from engine.flow.channel import Budget
 from engine.flow.pipeline import Job
 from engine.flow.transform import Recipe, preset_rows
-from engine.run import Counts, RunRecord
+from engine.run import Counts, RunRecord, RunStatus
 from engine.source import Source, parse_location
 
 ROWS: tuple[dict[str, object], ...] = (
@@ -154,6 +154,7 @@ class MemorySink:
     rejects: list[Reject] = field(default_factory=list)
     records: dict[str, int] = field(default_factory=dict)
     finished: RunRecord | None = None
+    dialect: Mapping[str, JsonValue] = field(default_factory=dict)
     is_open: bool = False
     gate: anyio.Event | None = None
     failures: Mapping[str, Exception] = field(default_factory=dict)
@@ -203,6 +204,11 @@ class MemorySession:
         return None
 
     @property
+    def dialect(self) -> Mapping[str, JsonValue]:
+        """Return how the last complete run read its source."""
+        return self._sink.dialect
+
+    @property
     def asked_at(self) -> datetime | None:
         """Return None: no run is stored."""
         return None
@@ -248,6 +254,8 @@ class MemorySession:
         """Keep the record."""
         self._sink.note("finish")
         self._sink.finished = record
+        if record.status is RunStatus.COMPLETE and not self._dry_run:
+            self._sink.dialect = record.dialect
 
     def _counts(self) -> Counts:
         known = self._sink.digests

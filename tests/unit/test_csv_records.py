@@ -206,3 +206,86 @@ def test_a_header_that_cannot_be_read_refuses_the_document(name: bytes) -> None:
     mapper.feed(b"sku,qty," + name + b"\n" + "A\u00d6,5,x\n\u00d6,6,y\n".encode())
     with pytest.raises(RefuseRun, match="line 1: the name of column 3 cannot be read"):
         mapper.finish()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "* prices without VAT\n",
+        "Generated 2026-07-01 by ERP\n",
+        "(2 rows)",
+        "\n\n-- end of list --\n",
+        "EOF\n",
+        "# 2\n",
+        "Prices exclude VAT.;\n",
+    ],
+)
+def test_a_note_behind_the_last_record_is_skipped(end: str) -> None:
+    """One text that fewer cells than the header hold, a sentence or a mark, with no record after it."""
+    batch = read(f"sku,name,qty\n1,a,5\n2,b,6\n{end}".replace(",", ";"))
+    assert [row[0] for row in batch.rows] == ["1", "2"]
+    assert [(fate, reason) for _, fate, reason in told(batch)] == [("skipped", "note at the end")]
+
+
+def test_several_notes_are_skipped_with_what_stands_between_them() -> None:
+    """Blank records and totals are no records either; each keeps its own reason and its text."""
+    batch = read("sku,name,qty\n1,a,5\n2,b,6\nTotal,,11\n,,\nPrices without VAT\n\nStock of Monday,,\n")
+    assert told(batch) == [
+        (4, "skipped", "totals row"),
+        (5, "skipped", "blank record"),
+        (6, "skipped", "note at the end"),
+        (8, "skipped", "note at the end"),
+    ]
+    assert [flaw.raw for flaw in batch.flaws][2:] == ["Prices without VAT", "Stock of Monday,,"]
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        ("1,a,5\nPrices without VAT\n2,b,6\n", ["1", "2"]),
+        ("1,a,5\nA17\n", ["1"]),
+        ("1,a,5\nA17,b\n", ["1"]),
+        ('1,a,5\n"A 17\nB 18"\n', ["1"]),
+        ("1,a,5\n" * 10 + "3;c;7 pcs\n" * 9, ["1"] * 10),
+        ("1,a,5\nx y\nz z\n", ["1"]),
+    ],
+    ids=["a record follows", "one word", "two cells", "a quote over lines", "half a file in another dialect", "more notes than records"],
+)
+def test_what_may_be_a_broken_record_is_rejected(body: str, keys: list[str]) -> None:
+    """Only a footer is passed over: whatever may have been an item counts against the feed."""
+    batch = read(f"sku,name,qty\n{body}", headerRow=1)
+    assert [row[0] for row in batch.rows] == keys
+    assert {fate for _, fate, _ in told(batch)} == {"rejected"}
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        ("Blue widget large,5\nRed widget huge,\n", 2),
+        ("a,5\nb,\nRed widget huge,\n", 3),
+        ("a,5\nb,6\nRed widget,\n", 3),
+        ("a,5\nb,6\nGenerated on Monday,\n", 2),
+    ],
+    ids=["keys of three words", "another record is a key alone", "two words", "a sentence under short keys"],
+)
+def test_a_full_row_is_a_note_only_where_no_key_looks_like_it(body: str, count: int) -> None:
+    """An item of which nothing is known but its key is an item, also in the last row."""
+    assert len(read(f"sku,qty\n{body}").rows) == count
+
+
+def test_ruled_lines_and_end_marks_are_skipped() -> None:
+    """Database clients draw a line under the header, and old exports end in Ctrl-Z, also in a list of one column."""
+    batch = read("sku|name|qty\n---|----|---\n-----+-----+-----\n|:--|---|--:|\n1|a|5\n2|--|6\n\x1a")
+    assert [list(row) for row in batch.rows] == [["1", "a", "5"], ["2", "--", "6"]]
+    assert [reason for _, _, reason in told(batch)] == ["ruled line", "ruled line", "ruled line", "end-of-file mark"]
+    assert [list(row) for row in read("sku\nA\n\x1a").rows] == [["A"]]
+
+
+@pytest.mark.parametrize("head", ["\ufeff\ufeff", "\ufeff\u200b"])
+def test_what_a_byte_order_mark_left_is_no_part_of_a_name(head: str) -> None:
+    """Files that were written one behind the other carry one mark a part; none of them hides a column or makes an item."""
+    mapper = CsvMapper(MapperSettings((("sku",), ("qty",))), DocumentFacts("t.csv"))
+    (piece,) = [*mapper.feed(f"{head}sku,qty\n1,5\n\ufeffsku,qty\n2,6\n".encode()), *mapper.finish()]
+    batch = mapper.parse(piece)
+    assert (mapper.locate("sku"), [list(row) for row in batch.rows]) == (0, [["1", "5"], ["2", "6"]])
+    assert told(batch) == [(3, "skipped", "header repeated")]

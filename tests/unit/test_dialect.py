@@ -203,3 +203,25 @@ def test_blank_columns_are_no_double_delimiter() -> None:
     mapper, rows, _ = read("sku;note;qty;x;price\n" + "A1;;5;;9.99\n" * 50)
     assert mapper.dialect["delimiter"] == ";"
     assert rows[0] == ["A1", "", "5", "", "9.99"]
+
+
+@pytest.mark.parametrize("line", ["sep={}", '"sep={}"', "SEP={}"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|", "#"])
+def test_a_first_line_may_tell_the_delimiter(line: str, mark: str) -> None:
+    """Spreadsheets write it for each other; it is neither header nor record."""
+    body = f"{line.format(mark)}\r\n1{mark}5\r\n2{mark}6\r\n"
+    mapper, rows, batch = read(body, fields=(("1",), ("2",)))
+    assert (mapper.dialect["delimiter"], mapper.dialect["headerRow"], rows) == (mark, None, [["1", "5"], ["2", "6"]])
+    assert list(batch.lines) == [2, 3]
+    assert reason(mapper, "delimiter") == "the first line says so (sep=), which is no record"
+    mapper, rows, _ = read(body.replace("\r\n1", f"\r\nsku{mark}stock\r\n1", 1))
+    assert (mapper.columns, rows) == (("sku", "stock"), [["1", "5"], ["2", "6"]])
+
+
+def test_a_blank_behind_the_delimiter_does_not_hide_a_quote() -> None:
+    """What people write by hand: the quote encloses the field all the same."""
+    mapper, rows, batch = read('sku, name, stock\n"1", "Nut, big", "5"\n"2", "Bolt", "6"\n')
+    assert (mapper.dialect["delimiter"], batch.flaws) == (", ", ())
+    assert rows == [["1", "Nut, big", "5"], ["2", "Bolt", "6"]]
+    mapper, rows, _ = read('sku,name,stock\n1,"x, ""y"", z",5\n2,a, 7\n')
+    assert (mapper.dialect["delimiter"], rows[0]) == (",", ["1", 'x, "y", z', "5"])

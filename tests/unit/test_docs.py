@@ -66,7 +66,7 @@ INNER: dict[str, type[Any]] = {"guard": GuardLimits, "transport": Transport, "pa
 
 def known_names() -> set[str]:
     """Return every camelCase name that a page may put in backticks."""
-    shown = {"availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
+    shown = {"dialectChanged", "availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
     models: list[type[Any]] = [Feed, FieldRow, *INNER.values()]
     names = {name for model in models for name in aliases(model)}
     return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown

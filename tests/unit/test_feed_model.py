@@ -114,7 +114,13 @@ def test_the_defaults_are_those_of_the_api() -> None:
     assert {name: shown[name] for name in FEED_DEFAULTS} == FEED_DEFAULTS
     assert shown["guard"] == GUARD_DEFAULTS
     mandatory, rows = {"name", "resourceType", "dropshipProviderId"}, {"fields", "jsonFields", "mappings", "parameters"}
-    assert set(shown) - set(FEED_DEFAULTS) - mandatory - rows - {"guard"} == {"quote", "headerRow", "lineEnding", "transport"}
+    assert set(shown) - set(FEED_DEFAULTS) - mandatory - rows - {"guard"} == {
+        "quote",
+        "headerRow",
+        "lineEnding",
+        "columnWidths",
+        "transport",
+    }
 
 
 @pytest.mark.parametrize("name", FEED_DEFAULTS)
