@@ -22,8 +22,13 @@ def fill_vendors(plan: Plan) -> None:
 
 
 def make_handles(plan: Plan) -> None:
-    """Make the handles that the source does not give, out of what `handleStrategy` names."""
+    """Make the handles that the source does not give, out of what `handleStrategy` names.
+
+    By default the group stands for the handle: none is stored, unless it is to get a prefix.
+    """
     strategy = plan.feed.handle_strategy
+    if strategy == "externalGroupId" and not plan.feed.prefix_handle:
+        return
     parts = {"externalGroupId": ("externalGroupId",), "externalGroupIdStart": ("externalGroupId", "name"), "name": ("name",)}[strategy]
     if not set(parts) <= plan.mapped:
         return
