@@ -55,14 +55,8 @@ class MappingRow:
         row = self.row
         if row.subfield_regex is None or row.subfield_purpose is None:
             return None
-        part = FieldRow(
-            name=row.name,
-            purpose=row.subfield_purpose,
-            option_name=row.option_name,
-            meta_fields_scope=row.meta_fields_scope,
-            seperator=row.seperator,
-            blank=row.blank,
-        )
+        kept = {"name": row.name, "optionName": row.option_name, "metaFieldsScope": row.meta_fields_scope}
+        part = FieldRow.model_validate({**kept, "purpose": row.subfield_purpose, "seperator": row.seperator, "blank": row.blank})
         return MappingRow(part, self.names, self.declared, row.subfield_regex)
 
     @property
