@@ -27,7 +27,7 @@ class RunStatus(Enum):
 class Counts:
     """What a store did for a run, in items; `removed` counts items that were missing and taken out of stock.
 
-    `skipped` counts new items that the feed's `restrictInventoryImport` keeps out, a part of the record's `skipped`.
+    `skipped` counts new items that the feed's `restrictInventoryImport` keeps out; a run's record counts them as its `skipped`.
     """
 
     created: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Final
@@ -124,7 +124,8 @@ class Tally:
             run=run,
             status=status,
             read=self.read,
-            counts=counts,
+            # Here they are one figure: whether a source's record or the store's rule, it made no item.
+            counts=replace(counts, skipped=0),
             skipped=self.skipped + counts.skipped if applied else self.read - self.rejected,
             rejected=self.rejected,
             bytes=self.bytes,
