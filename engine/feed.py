@@ -270,7 +270,7 @@ class Feed(Resource):
 
     fields: tuple[FieldRow, ...] = ()
     json_fields: tuple[JsonField, ...] = ()
-    mappings: tuple[Rewrite, ...] = ()
+    mappings: Annotated[tuple[Rewrite, ...], BeforeValidator(parse_object)] = ()
     parameters: Annotated[tuple[Parameter, ...], BeforeValidator(parse_object)] = ()
 
     @field_validator("fields")
@@ -431,6 +431,7 @@ def _explain(fault: ErrorDetails) -> str:
         "transport": Transport,
         "pagination": Pagination,
         "parameters": Parameter,
+        "mappings": Rewrite,
     }
     model = models.get(str(fault["loc"][0]), Feed)
     names = [field.alias or key for key, field in model.model_fields.items()]

@@ -176,11 +176,8 @@ def with_subfields(rows: Sequence[MappingRow]) -> list[MappingRow]:
 
 
 def _give_up_offered_key(feed: Feed, found: dict[str, list[tuple[MappingRow, int]]]) -> None:
-    """Take a preset's column of SKUs for no column of keys where keys are to be made of the options."""
-    if feed.external_id_strategy != "options":
-        return
-    skus = {index for _, index in found.get("vendorSku", ())}
-    if all(not row.declared and index in skus for row, index in found.get(KEY, ())):
+    """Let keys be made of the options where a preset alone offers a column for them; a person's own row is kept."""
+    if feed.external_id_strategy == "options" and not any(row.declared for row, _ in found.get(KEY, ())):
         found.pop(KEY, None)
 
 
