@@ -7,6 +7,7 @@ page is not what this would write.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import sys
 import tomllib
@@ -19,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from connectors.web import errors as http_errors
 from engine import errors, feed
 from engine.errors import FeedmillError
-from engine.feed import Feed, FieldRow, GuardLimits
+from engine.feed import Feed, FieldRow, GuardLimits, Rewrite
 from engine.schema import ATTRIBUTES
 from engine.settings import resource
 from engine.settings.transport import Pagination, Parameter, Transport
@@ -125,6 +126,42 @@ def _parts_of_the_source(model: type[resource.Resource], notes: str) -> str:
 def _mapping_rows() -> str:
     in_force = [name for name in NOTES["row"] if name not in map(to_camel, feed._IDLE_FIELD)]
     return _attributes(FieldRow, NOTES["row"], in_force, feed._IDLE_FIELD)
+
+
+def _rules_of_rows() -> str:
+    return _rules(FieldRow, {"row": NOTES["row"]})
+
+
+def _rules_of_feeds() -> str:
+    return _rules(Feed, NOTES["feed"])
+
+
+def _rules(model: type[resource.Resource], themes: Mapping[str, Mapping[str, str]]) -> str:
+    """Return every attribute that has an example: its values, its default, its meaning, and what becomes of a text."""
+    schema = model.model_json_schema(by_alias=True)
+    rows = []
+    for name, note in (pair for notes in themes.values() for pair in notes.items()):
+        examples = [each for each in NOTES["example"] if each["of"] == name]
+        if examples:
+            found = schema["properties"][name]
+            default = _default(found, required=name in schema.get("required", ()))
+            rows.append((f"`{name}`", _type(found), default, note, "<br>".join(map(_example, examples))))
+    return _table(("attribute", "values", "default", "meaning", "example: set, in → out"), rows)
+
+
+def _example(example: Mapping[str, Any]) -> str:
+    dropped = {"name", "purpose"}
+    said = [*example.get("settings", {}).items(), *(pair for row in example.get("rows", ()) for pair in row.items())]
+    given = ", ".join(f"`{name}` {_shown(value)}" for name, value in said if name not in dropped)
+    cells = ", ".join(f"{column} {_shown(text)}" for column, text in example["record"].items())
+    gives = [f"{name} {_shown(value)}" for name, value in example.get("item", {}).items()]
+    gives += [f"{name} is emptied" for name in example.get("clears", ())]
+    gives += ["skipped: it " + example["skipped"]] if "skipped" in example else []
+    return f"{given}: {cells} → {', '.join(gives)}"
+
+
+def _shown(value: object) -> str:
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def _items() -> str:
@@ -245,6 +282,9 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "pagination": lambda: _parts_of_the_source(Pagination, "pagination"),
     "parameters": lambda: _parts_of_the_source(Parameter, "parameter"),
     "mapping-rows": _mapping_rows,
+    "rules-of-rows": _rules_of_rows,
+    "rules-of-feeds": _rules_of_feeds,
+    "rewrites": lambda: _parts_of_the_source(Rewrite, "rewrite"),
     "items": _items,
     "http-statuses": _http_statuses,
     "http-transport": _http_transport,

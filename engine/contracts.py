@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
 
 from engine.batch import Batch, ItemBatch, JsonValue, RawRecords, Reject
 from engine.document import Document
@@ -121,6 +121,7 @@ class Mapper(Protocol):
 
 
 MapperFactory: TypeAlias = Callable[[MapperSettings, DocumentFacts], Mapper]
+DuplicateKeys: TypeAlias = Literal["last", "first", "error", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,32 @@ class FeedDefinition:
     attributes: Mapping[str, JsonValue] = field(default_factory=dict)
     fields: tuple[Mapping[str, JsonValue], ...] = ()
 
+    @property
+    def duplicate_keys(self) -> DuplicateKeys:
+        """Return which of several rows of one key in a run counts.
+
+        The last, the first, or none, so that the run is refused; or `sum`: their known `inventoryQuantity` is added up, and all
+        else is the last one's.
+        """
+        return cast("DuplicateKeys", self.attributes.get("duplicateKeys", "last"))
+
+    @property
+    def creates_above(self) -> int | None:
+        """Return the stock above which an item must lie for a run to create it, None where every item is created.
+
+        An item that is there already is updated whatever its stock: left alone, it would go on being sold.
+        """
+        if not self.attributes.get("restrictInventoryImport"):
+            return None
+        return int(str(self.attributes.get("inventoryRestrictionLevel", 0)))
+
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
-    """What applying the stage would do, in items. `known` items stood before the run; `seen` of them were in it."""
+    """What applying the stage would do, in items. `known` items stood before the run; `seen` of them were in it.
+
+    `skipped` new ones have no more stock than `FeedDefinition.creates_above`, and are not created.
+    """
 
     known: int
     seen: int
@@ -142,6 +165,7 @@ class StageSummary:
     updated: int
     unchanged: int
     duplicate: int
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +192,14 @@ class SinkSession(Protocol):
 
     The engine calls `stage` and `keep` any number of times from one task; then `summary` and `apply`, or `discard`; then
     `finish`. A run that finds its source unchanged is discarded and finished as complete: the state is what it was. The engine
-    calls none of the rest when one of them raised what it cannot record, and leaves the context. Until `apply`
-    nothing that a reader can see has changed, the feed's definition included. `apply` is all or nothing, and a store that has
-    transactions commits it only with a record of status `complete`. Every write checks the session's fencing token and
-    raises `Superseded` when a newer session of the feed holds it. The last row of a key wins; the others count as
-    duplicates. A row whose content equals the stored one is not written. A session that dies at any point leaves a state
-    from which the next complete run ends as if it had never been.
+    calls none of the rest when one of them raised what it cannot record, and leaves the context. Until `apply` nothing that a
+    reader can see has changed, the feed's definition included. `apply` is all or nothing, and a store that has transactions
+    commits it only with a record of status `complete`. Every write checks the session's fencing token and raises `Superseded`
+    when a newer session of the feed holds it. Of several rows of a key in a run, in whatever batches, the one that
+    `FeedDefinition.duplicate_keys` says counts and the others are duplicates; for `error`, `stage` or `summary` raises
+    `RefuseRun` naming the key and the rows. New items that `FeedDefinition.creates_above` keeps out are skipped. A row whose
+    content equals the stored one is not written. A session that dies at any point leaves a state from which the next complete
+    run ends as if it had never been.
     """
 
     @property

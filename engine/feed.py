@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from engine.batch import JsonValue
 from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
+from engine.mapping.pattern import compile_pattern
 from engine.settings.resource import OptionalText, Quantity, Ratio, Resource, StoredNumber, Texts, blank_is_none, parse_object
 from engine.settings.transport import TRANSPORT_SECRETS, Pagination, Parameter, Transport
 from engine.settings.widths import read_widths
@@ -85,7 +86,8 @@ class FieldRow(Resource):
     default: OptionalText = None
     lookup: Annotated[Mapping[str, str | int | StoredNumber], BeforeValidator(parse_object)] = Field(default_factory=dict)
     blank: Literal["skip", "clear"] = "skip"
-    locations: Literal["sum", "first"] = "sum"
+    locations: Literal["sum", "first", "single"] = "sum"
+    quantity_operator: Literal["addition", "subtract"] = "addition"
     rules: Texts = Field(default=(), description="Names of field rules that plugins registered, applied in order.")
 
     @model_validator(mode="after")
@@ -97,6 +99,18 @@ class FieldRow(Resource):
             raise ValueError(f"priceOperator is for prices, {self.purpose} is none")
         if (self.prefix is not None or self.slugify) and self.purpose in _NUMBERS:
             raise ValueError(f"prefix and slugify would change the number of {self.purpose}")
+        if self.quantity_operator != "addition" and self.purpose != "inventoryQuantity":
+            raise ValueError(f"quantityOperator is for inventoryQuantity, {self.purpose} is none")
+        return self
+
+    @model_validator(mode="after")
+    def _check_subfield(self) -> Self:
+        if (self.subfield_regex is None) != (self.subfield_purpose is None):
+            raise ValueError("subfieldRegex and subfieldPurpose need each other")
+        if self.subfield_purpose == self.purpose:
+            raise ValueError("subfieldPurpose is the purpose of the row itself: name another, or take out texts with strip")
+        if self.subfield_regex is not None:
+            compile_pattern(self.subfield_regex)
         return self
 
 
@@ -112,13 +126,26 @@ class JsonField(Resource):
 
 
 class Rewrite(Resource):
-    """One row of `inventory-feed-mappings`: rewrite option and meta field names and values."""
+    """One row of `inventory-feed-mappings`: rewrite option and meta field names and values.
+
+    A text matches when any text of `transform_from` is in it, begins it, ends it or is the whole of it, case and surrounding
+    blanks aside; `excludes` matches when none is in it. A text that matches becomes `transform_to`, where that is given, and
+    is then spelled as `transform_type` says. Rows work in order, each on what those before it made.
+    """
 
     field: Literal["optionName", "optionValue", "metaFieldName", "metaFieldValue"]
     match_type: Literal["includes", "excludes", "matches", "startsWith", "endsWith"]
     transform_from: Texts = ()
     transform_to: str = ""
     transform_type: Literal["none", "capitalize", "humanize"] = "none"
+
+    @model_validator(mode="after")
+    def _check_effect(self) -> Self:
+        if not self.transform_from and self.match_type != "excludes":
+            raise ValueError(f"{self.match_type} needs a text in transformFrom to look for")
+        if not self.transform_to and self.transform_type == "none":
+            raise ValueError("changes nothing: give transformTo, transformType or both")
+        return self
 
 
 class GuardLimits(Resource):
@@ -187,6 +214,7 @@ class Feed(Resource):
     sku_exempt: bool | None = None
     case_insensitive_skus: bool = False
     require_barcode: bool = False
+    duplicate_keys: Literal["last", "first", "error", "sum"] = "last"
 
     automatically_connect: bool = True
     automatically_connect_by_barcode: bool = False
@@ -247,15 +275,18 @@ class Feed(Resource):
 
     fields: tuple[FieldRow, ...] = ()
     json_fields: tuple[JsonField, ...] = ()
-    mappings: tuple[Rewrite, ...] = ()
+    mappings: Annotated[tuple[Rewrite, ...], BeforeValidator(parse_object)] = ()
     parameters: Annotated[tuple[Parameter, ...], BeforeValidator(parse_object)] = ()
 
     @field_validator("fields")
     @classmethod
     def _check_stock(cls, rows: tuple[FieldRow, ...]) -> tuple[FieldRow, ...]:
-        said = {_says_yes_or_no(row) for row in rows if row.enabled and row.purpose in {"inventoryQuantity", "inventoryQuantityBoolean"}}
+        said = {said for row in rows if row.enabled for said in _stock_said(row)}
         if len(said) > 1:
             raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
+        stock = [row for row in rows if row.enabled and row.purpose == "inventoryQuantity"]
+        if stock and all(row.quantity_operator == "subtract" for row in stock):
+            raise ValueError("quantityOperator=subtract takes off what another row of inventoryQuantity says: map that column too")
         return rows
 
     @field_validator("column_widths")
@@ -264,6 +295,22 @@ class Feed(Resource):
         if widths is not None and (settings.data.get("delimiter") or settings.data.get("quote")):
             raise ValueError("text in columns of fixed width has neither delimiter nor quote: unset them, or columnWidths")
         return widths
+
+    @model_validator(mode="after")
+    def _check_partners(self) -> Self:
+        needs = (
+            (self.prefix_sku and self.sku_prefix is None, "prefixSku needs skuPrefix"),
+            (self.override_vendor_name and self.vendor_name is None, "overrideVendorName needs vendorName"),
+            (self.strip_tags and not self.stripped_tags, "stripTags needs strippedTags"),
+            (self.overwrite_tags and self.tags is None and not self.import_tags, "overwriteTags needs tags to put in their place"),
+            (
+                self.retail_price_change_type == "percentage" and self.retail_price_change < -100,
+                "retailPriceChange takes off more than 100 percent",
+            ),
+        )
+        if missing := [text for fails, text in needs if fails]:
+            raise ValueError("; ".join(missing))
+        return self
 
     def definition(self) -> FeedDefinition:
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
@@ -279,8 +326,13 @@ class Feed(Resource):
         return FeedDefinition(self.name, settings, rows)
 
 
-def _says_yes_or_no(row: FieldRow) -> bool:
-    return row.purpose == "inventoryQuantityBoolean" or row.inventory_quantity_boolean
+def _stock_said(row: FieldRow) -> set[bool]:
+    """Return how a row tells stock, by yes and no (True) or as a figure (False); nothing where it tells none."""
+    said = {purpose == "inventoryQuantityBoolean" for purpose in (row.purpose, row.subfield_purpose) if purpose in _STOCK}
+    return {said_so or (row.purpose == "inventoryQuantity" and row.inventory_quantity_boolean) for said_so in said}
+
+
+_STOCK: Final = frozenset({"inventoryQuantity", "inventoryQuantityBoolean"})
 
 
 _SECRET: Final = frozenset(
@@ -316,37 +368,8 @@ COMPUTED = frozenset(
 )
 """Attributes of a feed that only the service sets."""
 
-_IDLE_FEED = frozenset(
-    {
-        "case_insensitive_skus",
-        "sku_prefix",
-        "prefix_sku",
-        "prefix_seperator",
-        "external_id_strategy",
-        "restrict_inventory_import",
-        "retail_price_change",
-        "zero_null_prices",
-        "vendor_name",
-        "override_vendor_name",
-        "prefix_name",
-        "prefix_handle",
-        "handle_prefix",
-        "handle_strategy",
-        "tags",
-        "exclude_tags",
-        "strip_tags",
-        "stripped_tags",
-        "transform_tags",
-        "overwrite_tags",
-        "review_changes",
-        "inventory_policy",
-        "sync_sale_prices",
-        "import_tags",
-        "json_fields",
-        "mappings",
-    }
-)
-_IDLE_FIELD = frozenset({"subfield_regex", "subfield_purpose", "meta_fields_scope"})
+_IDLE_FEED = frozenset({"review_changes", "sync_sale_prices", "json_fields"})
+_IDLE_FIELD: frozenset[str] = frozenset()
 
 
 def build_feed(
@@ -408,7 +431,8 @@ def _explain(fault: ErrorDetails) -> str:
     path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] != "extra_forbidden":
         shown = fault["input"] if isinstance(fault["input"], str | int | float | bool) else None
-        return f"{path}: {fault['msg'][0].lower()}{fault['msg'][1:]}" + (
+        where = f"{path}: " if path else ""
+        return f"{where}{fault['msg'][0].lower()}{fault['msg'][1:]}" + (
             f", got {shown!r}" if shown is not None and not _SECRET & {str(part) for part in fault["loc"]} else ""
         )
     if path in COMPUTED:
@@ -419,6 +443,7 @@ def _explain(fault: ErrorDetails) -> str:
         "transport": Transport,
         "pagination": Pagination,
         "parameters": Parameter,
+        "mappings": Rewrite,
     }
     model = models.get(str(fault["loc"][0]), Feed)
     names = [field.alias or key for key, field in model.model_fields.items()]

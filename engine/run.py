@@ -25,13 +25,17 @@ class RunStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a store did for a run, in items; `removed` counts items that were missing and taken out of stock."""
+    """What a store did for a run, in items; `removed` counts items that were missing and taken out of stock.
+
+    `skipped` counts new items that the feed's `restrictInventoryImport` keeps out; a run's record counts them as its `skipped`.
+    """
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     duplicate: int = 0
     removed: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

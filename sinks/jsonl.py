@@ -12,9 +12,12 @@ from anyio import to_thread
 
 from engine.batch import ItemBatch, JsonValue, Reject, Value
 from engine.contracts import Checkpoint, FeedDefinition, SinkSession, StageSummary
-from engine.errors import ConfigError
+from engine.errors import ConfigError, RefuseRun, RejectRecord
+from engine.mapping.several import add_up
 from engine.run import Counts, RunRecord
 from sinks.lines import DEFAULTS, Item, State, read_state, write_rejects, write_state
+
+_QUANTITY: Final = "inventoryQuantity"
 
 REJECTS_KEPT: Final = 100_000
 """Rejects kept of one run; the count goes on."""
@@ -26,12 +29,14 @@ class JsonlSession:
     No lock is taken: a file that changed since it was read belongs to somebody else, and `apply` refuses to overwrite it.
     """
 
-    def __init__(self, path: Path, state: State, *, dry: bool) -> None:
+    def __init__(self, path: Path, state: State, feed: FeedDefinition, *, dry: bool) -> None:
         self._path = path
+        self._feed = feed
         self._state = state
         self._dry = dry
-        # Of each key the last row with its layout; layouts are few and shared.
+        # Of each key the row that counts, with its layout, and where its first row stands; layouts are few and shared.
         self._staged: dict[str, tuple[tuple[str, ...], frozenset[str], tuple[Value, ...]]] = {}
+        self._places: dict[str, tuple[int, int]] = {}
         self._rows = 0
         self._rejects: list[Reject] = []
 
@@ -57,8 +62,16 @@ class JsonlSession:
 
     async def stage(self, batch: ItemBatch) -> None:
         self._rows += len(batch)
+        mode = self._feed.duplicate_keys
+        if mode == "error":
+            self._refuse_repeats(batch)
         for key, row in zip(batch.keys, batch.rows, strict=True):
-            self._staged[key] = (batch.columns, batch.clears, row)
+            staged = self._staged.get(key) if mode in ("first", "sum") else None
+            if staged is None:
+                self._staged[key] = (batch.columns, batch.clears, row)
+            elif mode == "sum":
+                columns, added = _added(key, staged, batch.columns, row)
+                self._staged[key] = (columns, batch.clears, added)
 
     async def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep rejects for the file beside the items, at most `REJECTS_KEPT`."""
@@ -67,7 +80,8 @@ class JsonlSession:
     async def summary(self) -> StageSummary:
         _, counts = await to_thread.run_sync(self._merged)
         seen = counts.updated + counts.unchanged
-        return StageSummary(len(self._state.items), seen, counts.created, counts.updated, counts.unchanged, counts.duplicate)
+        known = len(self._state.items)
+        return StageSummary(known, seen, counts.created, counts.updated, counts.unchanged, counts.duplicate, counts.skipped)
 
     async def apply(self) -> Counts:
         """Write the new state beside the old one and put it in its place; nothing is written when nothing differs."""
@@ -78,6 +92,7 @@ class JsonlSession:
 
     async def discard(self) -> None:
         self._staged.clear()
+        self._places.clear()
         self._rows = 0
 
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
@@ -86,15 +101,45 @@ class JsonlSession:
             await to_thread.run_sync(write_rejects, self._path, self._rejects)
 
     def _merged(self) -> tuple[dict[str, Item], Counts]:
-        items, created, updated = dict(self._state.items), 0, 0
+        items, created, updated, skipped = dict(self._state.items), 0, 0, 0
+        above = self._feed.creates_above
         for key, (columns, clears, row) in self._staged.items():
             old = items.get(key)
             new = _merge(DEFAULTS if old is None else old, columns, clears, row)
+            if old is None and above is not None and not _exceeds(new.get(_QUANTITY), above):
+                skipped += 1
+                continue
             created += old is None
             updated += old is not None and new != old
             items[key] = new
-        unchanged, duplicate = len(self._staged) - created - updated, self._rows - len(self._staged)
-        return items, Counts(created=created, updated=updated, unchanged=unchanged, duplicate=duplicate)
+        unchanged, duplicate = len(self._staged) - created - updated - skipped, self._rows - len(self._staged)
+        return items, Counts(created=created, updated=updated, unchanged=unchanged, duplicate=duplicate, skipped=skipped)
+
+    def _refuse_repeats(self, batch: ItemBatch) -> None:
+        for key, place in zip(batch.keys, zip(batch.records, batch.lines, strict=True), strict=True):
+            if (first := self._places.setdefault(key, place)) is not place:
+                raise RefuseRun(
+                    f"the key {key!r} stands in record {first[0]} (line {first[1]}) and in record {place[0]} (line {place[1]}), and the "
+                    "feed has duplicateKeys=error: correct the source, or set duplicateKeys to last, first or sum"
+                )
+
+
+def _exceeds(quantity: Value, level: int) -> bool:
+    return isinstance(quantity, int | float) and quantity > level
+
+
+def _added(
+    key: str, staged: tuple[tuple[str, ...], frozenset[str], tuple[Value, ...]], columns: tuple[str, ...], row: tuple[Value, ...]
+) -> tuple[tuple[str, ...], tuple[Value, ...]]:
+    """Return the later row of a key with the stock of both, and its columns."""
+    before, after = (dict(zip(names, values, strict=True)) for names, values in ((staged[0], staged[2]), (columns, row)))
+    if _QUANTITY not in before and _QUANTITY not in after:
+        return columns, row
+    try:
+        after[_QUANTITY] = add_up((before.get(_QUANTITY), after.get(_QUANTITY)))
+    except RejectRecord as fault:
+        raise RefuseRun(f"the stock of the rows with the key {key!r} cannot be added up: the sum {fault}; correct the source") from None
+    return tuple(after), tuple(after.values())
 
 
 def _merge(old: Item, columns: tuple[str, ...], clears: frozenset[str], row: tuple[Value, ...]) -> Item:
@@ -120,11 +165,11 @@ class JsonlSink:
         return None
 
     def session(self, feed: FeedDefinition, *, dry_run: bool = False) -> AbstractAsyncContextManager[SinkSession]:
-        return self._session(dry=dry_run)
+        return self._session(feed, dry=dry_run)
 
     @asynccontextmanager
-    async def _session(self, *, dry: bool) -> AsyncIterator[SinkSession]:
-        yield JsonlSession(self._path, await to_thread.run_sync(read_state, self._path), dry=dry)
+    async def _session(self, feed: FeedDefinition, *, dry: bool) -> AsyncIterator[SinkSession]:
+        yield JsonlSession(self._path, await to_thread.run_sync(read_state, self._path), feed, dry=dry)
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ async def run_feed(job: Job) -> RunRecord:
     """
     fetch, decode, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "decode", "map", "stage", "apply")))
     feed = job.recipe.feed
-    tally = Tally(feed.name, job.dry_run, clocks)
+    tally = Tally(feed.name, job.dry_run, clocks, feed.duplicate_keys)
     async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
         _notify(job, RunStarted(feed.name, session.run, job.source.name))
         mark = fingerprint(job.recipe, job.source)
@@ -218,7 +218,7 @@ async def _plan(session: SinkSession, tally: Tally) -> None:
     """Ask what applying would do, and prove that it adds up before anything is done."""
     summary = await session.summary()
     tally.note_outcome(summary)
-    planned = Counts(summary.created, summary.updated, summary.unchanged, summary.duplicate)
+    planned = Counts(summary.created, summary.updated, summary.unchanged, summary.duplicate, skipped=summary.skipped)
     tally.record(session.run, RunStatus.COMPLETE, planned).check_accounting()
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Final
 
 from engine.batch import JsonValue
-from engine.contracts import StageSummary
+from engine.contracts import DuplicateKeys, StageSummary
 from engine.document import Document
 from engine.flow.channel import StageClock
 from engine.flow.transform import MappedBatch
@@ -19,6 +19,12 @@ from engine.run import Counts, Problem, RunRecord, RunStatus
 _REJECTS_SHOWN: Final = 20
 _REASONS_COUNTED: Final = 1_000
 _NOTES_KEPT: Final = 20
+_KEPT_OF_DUPLICATES: Final[Mapping[DuplicateKeys, str]] = {
+    "last": "the last one won",
+    "first": "the first one won",
+    "sum": "their stock was added up, all else is the last one's",
+    "error": "which refuses the run",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Tally:
     feed: str
     dry_run: bool
     clocks: tuple[StageClock, ...]
+    duplicate_keys: DuplicateKeys = "last"
     bytes: int = 0
     total_bytes: int | None = None
     read: int = 0
@@ -93,7 +100,11 @@ class Tally:
     def note_outcome(self, summary: StageSummary) -> None:
         """Say what a person should know of the figures themselves."""
         if summary.duplicate:
-            self.note([Problem("duplicate", f"{summary.duplicate} records repeat the key of another record of this run; the last one won")])
+            of_them = _KEPT_OF_DUPLICATES[self.duplicate_keys]
+            self.note([Problem("duplicate", f"{summary.duplicate} records repeat the key of another record of this run; {of_them}")])
+        if summary.skipped:
+            above = "are not above inventoryRestrictionLevel in stock and were not imported"
+            self.note([Problem("restricted", f"{summary.skipped} new items {above}")])
         missing = summary.known - summary.seen
         if missing > 0:
             where = "not among the records that could be read" if self.rejected else "not in the source"
@@ -113,8 +124,9 @@ class Tally:
             run=run,
             status=status,
             read=self.read,
-            counts=counts,
-            skipped=self.skipped if applied else self.read - self.rejected,
+            # Here they are one figure: whether a source's record or the store's rule, it made no item.
+            counts=replace(counts, skipped=0),
+            skipped=self.skipped + counts.skipped if applied else self.read - self.rejected,
             rejected=self.rejected,
             bytes=self.bytes,
             seconds=perf_counter() - self._begun,

@@ -178,5 +178,5 @@ def preset_rows(feed: Feed, offered: Callable[[str], Sequence[MappingRow]]) -> t
     if feed.mapping == "custom":
         return tuple(declared)
     # A disabled row takes its purpose off the preset too: that is what disabling it says.
-    targets = {MappingRow(row, (row.name,)).target for row in feed.fields}
+    targets = {target for row in feed.fields for target in MappingRow(row, (row.name,)).targets}
     return (*declared, *(row for row in offered(feed.mapping) if row.target not in targets))

@@ -9,18 +9,21 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from xxhash import xxh3_64_intdigest
 
-from engine.batch import Batch, Flaw, ItemBatch, Value, clip
+from engine.batch import SEVERAL, Batch, Flaw, ItemBatch, Value, clip
 from engine.errors import RefuseRun
 from engine.feed import Feed
-from engine.mapping.convert import Bad, Read
+from engine.mapping.derive.steps import plan_steps
+from engine.mapping.derive.table import KEY, Step, Table
 from engine.mapping.fields import ESSENTIAL, TARGETS, Column, MappingRow, Rule, compile_column
 from engine.mapping.numbers import NumberReader
+from engine.mapping.readers import Bad, Read
 from engine.run import Problem
 
+_Cells: TypeAlias = "list[Sequence[str]]"
 _DIGEST_OFFSET: Final = 2**63
 _VALUE_SHOWN: Final = 200
 
@@ -36,18 +39,23 @@ class Mapped:
 
 @dataclass(slots=True)
 class Rules:
-    """A feed's rules for documents with these columns. Keeps memos, so it serves one thread at a time."""
+    """A feed's rules for documents with these columns. Keeps memos, so it serves one thread at a time.
+
+    `key` is None where the steps make the key. `names` are the attributes of the items, those of `columns` and those that the
+    steps make; `blamed` are attributes whose values the steps may make unusable.
+    """
 
     columns: tuple[Column, ...]
-    key: Column
+    key: Column | None
     require: Mapping[str, str]
     problems: tuple[Problem, ...]
     clears: frozenset[str]
-    names: tuple[str, ...] = field(init=False)
+    names: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+    blamed: frozenset[str] = frozenset()
     _seed: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.names = tuple(column.attribute for column in self.columns)
         # Whether blank clears is part of what a row means: a feed that begins to clear has to write the same cells again.
         meaning = [f"{name}\1" if name in self.clears else name for name in self.names]
         self._seed = xxh3_64_intdigest("\0".join(meaning).encode())
@@ -56,47 +64,73 @@ class Rules:
         """Map parsed rows to items; a record with an unreadable or missing value becomes a flaw."""
         if not batch.rows:
             return Mapped(ItemBatch(self.names, [], [], [], [], [], self.clears), (), {})
-        cells: list[Sequence[str]] = list(zip(*batch.rows, strict=True))
-        keys = self.key.read(cells)
-        values = [keys if column.sources is self.key.sources else column.read(cells) for column in self.columns]
-        flaws = self._find_flaws(batch, cells, keys, values)
+        cells: _Cells = list(zip(*batch.rows, strict=True))
+        keys = self.key.read(cells) if self.key is not None else []
+        values = [keys if self.key is not None and column.sources is self.key.sources else column.read(cells) for column in self.columns]
+        found: list[tuple[Column, list[Read]]] = [] if self.key is None else [(self.key, keys)]
+        flaws = self._find_flaws(batch, cells, [*found, *zip(self.columns, values, strict=True)])
         indices: Sequence[int] = range(len(batch.rows))
         if flaws:
             indices = [index for index in indices if index not in flaws]
-            keys = [keys[index] for index in indices]
-            values = [[column[index] for index in indices] for column in values]
+            keys, values = _picked(keys, indices) if keys else keys, [_picked(column, indices) for column in values]
+        if self.steps:
+            table = Table(len(indices), {KEY: keys, **dict(zip((column.attribute for column in self.columns), values, strict=True))})
+            indices = self._derive(batch, cells, table, indices, flaws)
+            keys, values = table.columns[KEY], [table.columns[name] for name in self.names]
         return Mapped(self._assemble(keys, values, [batch.lines[index] for index in indices]), indices, flaws)
 
+    def _derive(self, batch: Batch, cells: _Cells, table: Table, indices: Sequence[int], flaws: dict[int, Flaw]) -> Sequence[int]:
+        """Run the steps over readable items, take out what they find fault with, and return the indices of what is left."""
+        for step in self.steps:
+            step(table)
+        faults: dict[int, Flaw] = {}
+        for place, reason in table.skips.items():
+            faults[place] = Flaw(batch.lines[indices[place]], reason, "", fate="skipped")
+        for name in self.blamed:
+            column = next((column for column in self.columns if column.attribute == name), None)
+            for place, value in enumerate(table.columns[name]):
+                fault = value.reason if isinstance(value, Bad) else self.require.get(name) if value is None else None
+                if fault is not None and place not in faults:
+                    faults[place] = self._flaw(batch, cells, column, indices[place], f"{name} {fault}")
+        if not faults:
+            return indices
+        flaws.update((indices[place], flaw) for place, flaw in faults.items())
+        left = [place for place in range(table.rows) if place not in faults]
+        table.columns = {name: _picked(column, left) for name, column in table.columns.items()}
+        return [indices[place] for place in left]
+
     def _assemble(self, keys: list[Read], values: list[list[Read]], lines: list[int]) -> ItemBatch:
-        rows: list[tuple[Value, ...]] = list(zip(*values, strict=True)) if keys else []
+        rows: list[tuple[Value, ...]] = list(zip(*values, strict=True)) if values else [()] * len(keys)
         # marshal version 2 writes equal rows as equal bytes (later versions mark interned and shared objects) and is the
         # fastest way to bytes; a change of its format would cost one comparison by value, never a wrong answer.
         digests = [xxh3_64_intdigest(marshal.dumps(row, 2), self._seed) - _DIGEST_OFFSET for row in rows]
         return ItemBatch(self.names, cast("list[str]", keys), rows, digests, lines, [], self.clears)
 
-    def _find_flaws(self, batch: Batch, cells: list[Sequence[str]], keys: list[Read], values: list[list[Read]]) -> dict[int, Flaw]:
+    def _find_flaws(self, batch: Batch, cells: _Cells, read: list[tuple[Column, list[Read]]]) -> dict[int, Flaw]:
         flaws: dict[int, Flaw] = {}
-        for column, found in ((self.key, keys), *zip(self.columns, values, strict=True)):
+        for column, found in read:
+            name = column.attribute
             if column.may_be_bad:
                 for index, value in enumerate(found):
                     if type(value) is Bad and index not in flaws:
-                        flaws[index] = self._flaw(batch, cells, column, index, value.reason)
-            if column.attribute in self.require and None in found:
+                        flaws[index] = self._flaw(batch, cells, column, index, f"{name} {value.reason}")
+            if name in self.require and None in found:
                 for index, value in enumerate(found):
                     if value is None and index not in flaws:
-                        flaws[index] = self._flaw(batch, cells, column, index, self.require[column.attribute])
+                        flaws[index] = self._flaw(batch, cells, column, index, f"{name} {self.require[name]}")
         return flaws
 
     @staticmethod
-    def _flaw(batch: Batch, cells: list[Sequence[str]], column: Column, index: int, reason: str) -> Flaw:
+    def _flaw(batch: Batch, cells: _Cells, column: Column | None, index: int, reason: str) -> Flaw:
+        if column is None:
+            return Flaw(batch.lines[index], reason, "")
         source = column.blame(cells, index)
-        return Flaw(
-            line=batch.lines[index],
-            reason=f"{column.attribute} {reason}",
-            raw="",
-            column=batch.columns[source],
-            value=clip(cells[source][index], _VALUE_SHOWN),
-        )
+        value = clip(cells[source][index].replace(SEVERAL, " | "), _VALUE_SHOWN)
+        return Flaw(batch.lines[index], reason, "", column=batch.columns[source], value=value)
+
+
+def _picked(column: list[Read], indices: Sequence[int]) -> list[Read]:
+    return [column[index] for index in indices]
 
 
 def compile_rules(
@@ -115,7 +149,7 @@ def compile_rules(
     """
     found: dict[str, list[tuple[MappingRow, int]]] = {}
     problems: list[Problem] = []
-    for row in rows:
+    for row in with_subfields(rows):
         index = next((index for index in map(locate, row.names) if index is not None), None)
         if index is not None:
             _refuse_twice(row, index, found.get(row.target, ()))
@@ -128,11 +162,23 @@ def compile_rules(
         elif row.declared:
             message = f"the column {row.names[0]!r}, mapped to {row.row.purpose}, is not in the source; {_list_columns(columns)}"
             problems.append(Problem("column-missing", message, column=row.names[0]))
+    _give_up_offered_key(feed, found)
     _refuse_incomplete(feed, rows, found, columns)
     compiled = {
         target: compile_column(target, sources, feed, locate=locate, rules=rules, numbers=numbers) for target, sources in found.items()
     }
-    return _arrange(feed, compiled, tuple(problems))
+    return _arrange(feed, compiled, problems)
+
+
+def with_subfields(rows: Sequence[MappingRow]) -> list[MappingRow]:
+    """Return the rows, each followed by the one that reads a part of its cells, where it has such a part."""
+    return [each for row in rows for each in (row, row.subfield) if each is not None]
+
+
+def _give_up_offered_key(feed: Feed, found: dict[str, list[tuple[MappingRow, int]]]) -> None:
+    """Let keys be made of the options where a preset alone offers a column for them; a person's own row is kept."""
+    if feed.external_id_strategy == "options" and not any(row.declared for row, _ in found.get(KEY, ())):
+        found.pop(KEY, None)
 
 
 def _refuse_twice(row: MappingRow, index: int, others: Collection[tuple[MappingRow, int]]) -> None:
@@ -146,7 +192,9 @@ def _refuse_twice(row: MappingRow, index: int, others: Collection[tuple[MappingR
 
 
 def _refuse_incomplete(feed: Feed, rows: Sequence[MappingRow], found: Mapping[str, object], columns: Sequence[str]) -> None:
-    if "externalId" not in found and "vendorSku" not in found:
+    if feed.external_id_strategy == "options" and KEY not in found:
+        _refuse_without_options(feed, found, columns)
+    elif KEY not in found and "vendorSku" not in found:
         raise RefuseRun(f"no column is mapped to externalId or sku; name it with --field sku=COLUMN; {_list_columns(columns)}")
     if feed.require_barcode and "barcode" not in found:
         raise RefuseRun(
@@ -160,18 +208,42 @@ def _refuse_incomplete(feed: Feed, rows: Sequence[MappingRow], found: Mapping[st
         )
 
 
-def _arrange(feed: Feed, compiled: dict[str, Column], problems: tuple[Problem, ...]) -> Rules:
-    key = compiled.pop("externalId", None) or compiled["vendorSku"]
-    # A feed that knows only one identifier uses it as both: the key is the SKU, the SKU is the key.
-    compiled.setdefault("vendorSku", key.renamed("vendorSku"))
-    require = {"externalId": "is blank: nothing identifies the item"}
+def _refuse_without_options(feed: Feed, found: Mapping[str, object], columns: Sequence[str]) -> None:
+    missing = [name for name in ("externalGroupId", "options") if name not in found]
+    if missing:
+        raise RefuseRun(
+            f"externalIdStrategy=options makes keys of externalGroupId and options, but no column is mapped to {missing[0]}; "
+            f"{_list_columns(columns)}"
+        )
+    if "vendorSku" not in found and not feed.sku_exempt:
+        raise RefuseRun(f"no column is mapped to sku; name it with --field sku=COLUMN, or set skuExempt=true; {_list_columns(columns)}")
+
+
+def _arrange(feed: Feed, compiled: dict[str, Column], problems: list[Problem]) -> Rules:
+    made = feed.external_id_strategy == "options" and KEY not in compiled
+    key = None if made else compiled.pop(KEY, None) or compiled["vendorSku"]
+    if key is not None:
+        # A feed that knows only one identifier uses it as both: the key is the SKU, the SKU is the key.
+        compiled.setdefault("vendorSku", key.renamed("vendorSku"))
+    sku_is_key = key is not None and [source.index for source in key.sources] == [source.index for source in compiled["vendorSku"].sources]
+    plan = plan_steps(feed, {*compiled, *([KEY] if key is not None else [])}, sku_is_key=sku_is_key)
+    require = {KEY: "is blank: nothing identifies the item"}
     if not feed.sku_exempt:
         require["vendorSku"] = "is blank; map another column or set skuExempt=true"
     if feed.require_barcode:
         require["barcode"] = "is blank, and the feed has requireBarcode set"
     ordered = tuple(compiled[target] for target in TARGETS if target in compiled)
     clears = frozenset(column.attribute for column in ordered if column.clears)
-    return Rules(ordered, key.renamed("externalId"), require, problems, clears)
+    return Rules(
+        columns=ordered,
+        key=None if key is None else key.renamed(KEY),
+        require=require,
+        problems=(*problems, *plan.problems),
+        clears=clears,
+        names=tuple(name for name in TARGETS if name in plan.mapped and name != KEY),
+        steps=tuple(plan.steps),
+        blamed=frozenset(plan.blamed),
+    )
 
 
 def _list_columns(columns: Sequence[str]) -> str:

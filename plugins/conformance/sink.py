@@ -11,14 +11,16 @@ A check raises `AssertionError` that says what was seen instead.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
 from engine.batch import ItemBatch, JsonValue, Reject, Value
 from engine.contracts import Checkpoint, FeedDefinition, Sink, StageSummary
+from engine.errors import RefuseRun
 from engine.run import Counts, RunRecord, RunStatus
 
 FEED: Final = FeedDefinition("conformance")
@@ -52,15 +54,16 @@ def batch(columns: tuple[str, ...], *items: tuple[Value, ...], clears: tuple[str
     return ItemBatch(columns, [str(key) for key, *_ in items], rows, digests, numbers, numbers, frozenset(clears))
 
 
-async def import_items(sink: Sink, *batches: ItemBatch, dry_run: bool = False) -> tuple[StageSummary, Counts]:
+async def import_items(sink: Sink, *batches: ItemBatch, dry_run: bool = False, feed: FeedDefinition = FEED) -> tuple[StageSummary, Counts]:
     """Run one complete import of the batches and return what was foreseen and what was done."""
-    async with sink.session(FEED, dry_run=dry_run) as session:
+    async with sink.session(feed, dry_run=dry_run) as session:
         for each in batches:
             await session.stage(each)
         summary = await session.summary()
         counts = await session.apply()
         read = sum(len(each) for each in batches)
-        await session.finish(RunRecord(FEED.name, session.run, RunStatus.COMPLETE, read, counts, dry_run=dry_run))
+        record = RunRecord(FEED.name, session.run, RunStatus.COMPLETE, read, counts, counts.skipped, dry_run=dry_run)
+        await session.finish(record)
     return summary, counts
 
 
@@ -127,6 +130,82 @@ async def lets_the_last_of_a_key_win_across_batches(case: SinkCase) -> None:
         _, counts = await import_items(sink, batch(_BOTH, ("b", "x", 0), ("f", "y", 0)), batch(_BOTH, ("b", "Pear", 7), ("f", "Date", 8)))
         _require(counts == Counts(created=1, updated=1, duplicate=2), f"expected 1 created, 1 updated, 2 duplicates, got {counts}")
         await _expect(case, {**state, "b": ("Pear", 7), "f": ("Date", 8)}, "an earlier row of a key won")
+
+
+async def lets_the_first_of_a_key_win_where_told(case: SinkCase) -> None:
+    """With `duplicateKeys=first` the first row of a key in the run counts, in one batch or several, at first and later."""
+    feed = FeedDefinition(FEED.name, {"duplicateKeys": "first"})
+    apples = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("a", "Apricot", 5))
+    async with case.open() as sink:
+        _, counts = await import_items(sink, apples, batch(_BOTH, ("b", "Plum", 9), ("c", "Fig", 3)), feed=feed)
+        _require(counts == Counts(created=3, duplicate=2), f"expected 3 created and 2 duplicates, got {counts}")
+        await _expect(case, {"a": ("Apple", 1), "b": ("Pear", 2), "c": ("Fig", 3)}, "a later row of a key won")
+        changes = (
+            batch(_BOTH, ("a", "Apple", 7), ("b", "Pear", 2)),
+            batch(_BOTH, ("a", "x", 0), ("b", "x", 0), ("d", "Date", 4), ("d", "x", 0)),
+        )
+        foreseen, counts = await import_items(sink, *changes, feed=feed)
+        _require(counts == Counts(created=1, updated=1, unchanged=1, duplicate=3), f"expected 3 duplicates of 6 rows, got {counts}")
+        _require(foreseen.duplicate == 3, f"foreseen {foreseen}, done {counts}")
+    await _expect(case, {"a": ("Apple", 7), "b": ("Pear", 2), "c": ("Fig", 3), "d": ("Date", 4)}, "a later row of a key won")
+
+
+async def adds_up_the_stock_of_a_key_where_told(case: SinkCase) -> None:
+    """With `duplicateKeys=sum` the stock of all rows of a key in the run is added up, exactly; all else is the last row's.
+
+    The same rows again write nothing, in whatever order the figures came; a sum is never taken for unchanged because one of its
+    rows is.
+    """
+    feed = FeedDefinition(FEED.name, {"duplicateKeys": "sum"})
+    north = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 0.1), ("a", "Apricot", 5), ("c", "Plum", None))
+    south = batch(_BOTH, ("b", "Pear", 0.2), ("a", "Apple", None), ("d", "Date", None), ("d", "Fig", 0))
+    state = {"a": ("Apple", 6), "b": ("Pear", 0.3), "c": ("Plum", None), "d": ("Fig", 0)}
+    async with case.open() as sink:
+        _, counts = await import_items(sink, north, south, feed=feed)
+        _require(counts == Counts(created=4, duplicate=4), f"expected 4 created and 4 duplicates, got {counts}")
+        await _expect(case, state, "the stock of the rows of a key is not their sum")
+        before = {key: _lasting(item) for key, item in (await case.read()).items()}
+        _, counts = await import_items(sink, north, south, feed=feed)
+        _require(counts == Counts(unchanged=4, duplicate=4), f"expected 4 unchanged and 4 duplicates, got {counts}")
+        _require({key: _lasting(item) for key, item in (await case.read()).items()} == before, "the same rows again wrote something")
+        less = batch(_BOTH, ("a", "Apple", 0), ("b", "Pear", 0.1), ("a", "Apricot", 5), ("c", "Plum", None))
+        _, counts = await import_items(sink, less, south, feed=feed)
+        _require(counts == Counts(updated=1, unchanged=3, duplicate=4), f"expected 1 updated, got {counts}")
+        await _expect(case, {**state, "a": ("Apple", 5)}, "a change of an earlier row of a key is not in its sum")
+        _, counts = await import_items(sink, south, feed=feed)
+        await _expect(case, {**state, "a": ("Apple", 5), "b": ("Pear", 0.2)}, "a sum is of the rows of one run")
+
+
+async def refuses_a_repeated_key_where_told(case: SinkCase) -> None:
+    """With `duplicateKeys=error` a key that occurs again refuses the run, which names the key and both rows; nothing is applied."""
+    feed = FeedDefinition(FEED.name, {"duplicateKeys": "error"})
+    apart = (_SECOND, batch(_BOTH, ("x", "Fig", 1), ("d", "Fig", 9)))
+    twice = (apart, (batch(_BOTH, ("d", "x", 1), ("y", "y", 1), ("d", "x", 1)),))
+    async with case.open() as sink:
+        for state in ({}, _AFTER_FIRST):
+            for batches in twice:
+                message = await _refusal(sink, feed, batches)
+                _require("'d'" in message and "line 3" in message, f"expected the key 'd' and the lines of both rows, got {message!r}")
+                await _expect(case, state, "a run that was refused changed something")
+            _, counts = await import_items(sink, _FIRST, feed=feed)
+            _require(counts.created + counts.unchanged == 3, f"keys that differ were not imported: {counts}")
+    await _expect(case, _AFTER_FIRST, "keys that differ were not imported")
+
+
+async def creates_nothing_out_of_stock_where_told(case: SinkCase) -> None:
+    """With `restrictInventoryImport` no item is created at or below the level; one that is there follows its stock down to zero."""
+    feed = FeedDefinition(FEED.name, {"restrictInventoryImport": True, "inventoryRestrictionLevel": 1})
+    later = batch(_BOTH, ("b", "Pear", 0), ("c", "Plum", 3), ("x", "Fig", -5), ("y", "Lime", 1), ("z", "Date", None))
+    async with case.open() as sink:
+        for dry_run in (True, False):
+            summary, counts = await import_items(sink, _FIRST, feed=feed, dry_run=dry_run)
+            _require(counts == Counts(created=2, skipped=1), f"expected 2 created and 1 skipped, got {counts}")
+            _require((summary.created, summary.skipped) == (2, 1), f"foreseen {summary}, done {counts}")
+        await _expect(case, {"b": ("Pear", 2), "c": ("Plum", 3)}, "an item at the level was created")
+        _, counts = await import_items(sink, later, batch(_BOTH, ("y", "Lime", 0), ("q", "Kiwi", 2)), feed=feed)
+        expected = Counts(created=1, updated=1, unchanged=1, duplicate=1, skipped=3)
+        _require(counts == expected, f"expected {expected}, got {counts}")
+    await _expect(case, {"b": ("Pear", 0), "c": ("Plum", 3), "q": ("Kiwi", 2)}, "stock at the level was not told of a known item")
 
 
 async def forgets_a_change_that_is_taken_back(case: SinkCase) -> None:
@@ -248,6 +327,10 @@ CHECKS: Final[tuple[SinkCheck, ...]] = (
     writes_nothing_the_second_time,
     lets_the_last_of_a_key_win_in_a_batch,
     lets_the_last_of_a_key_win_across_batches,
+    lets_the_first_of_a_key_win_where_told,
+    adds_up_the_stock_of_a_key_where_told,
+    refuses_a_repeated_key_where_told,
+    creates_nothing_out_of_stock_where_told,
     forgets_a_change_that_is_taken_back,
     leaves_absent_columns_alone,
     leaves_blank_cells_alone,
@@ -273,6 +356,20 @@ async def _abandon(sink: Sink, steps: int) -> None:
             raise _LeftError
     except _LeftError:
         return
+
+
+async def _refusal(sink: Sink, feed: FeedDefinition, batches: Iterable[ItemBatch]) -> str:
+    """Stage batches, expecting to be refused, and end the run as the engine does; return what the refusal says."""
+    async with sink.session(feed) as session:
+        try:
+            for each in batches:
+                await session.stage(each)
+            await session.summary()
+        except RefuseRun as refusal:
+            await session.discard()
+            await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
+            return str(refusal)
+    raise AssertionError("a key that occurs twice was not refused")
 
 
 async def _checkpoint_after(sink: Sink, status: RunStatus, left: Checkpoint | None) -> Checkpoint | None:
@@ -310,8 +407,12 @@ async def _expect_each(
 
 
 async def _expect(case: SinkCase, state: Mapping[str, tuple[object, object]], what: str) -> None:
-    items = {key: (item.get("name"), item.get("inventoryQuantity")) for key, item in (await case.read()).items()}
+    items = {key: (item.get("name"), _figure(item.get("inventoryQuantity"))) for key, item in (await case.read()).items()}
     _require(items == state, f"{what}: expected {dict(state)}, got {items}")
+
+
+def _figure(quantity: object) -> object:
+    return float(quantity) if isinstance(quantity, Decimal) else quantity
 
 
 def _lasting(item: Mapping[str, object]) -> dict[str, object]:

@@ -165,7 +165,7 @@ async def _supersede(connection: AsyncConnection, feed: int, *, by: int, now: in
 
 def _counters(record: RunRecord) -> dict[str, Any]:
     own = {name: getattr(record, name) for name in ("read", "skipped", "rejected", "limited", "bytes")}
-    return {**own, **asdict(record.counts)}
+    return {**asdict(record.counts), **own}
 
 
 def _problem(problem: Problem) -> dict[str, JsonValue]:

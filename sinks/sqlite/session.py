@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from anyio import CancelScope
 
@@ -17,21 +17,13 @@ from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
+from sinks.sqlite.landing.repeats import Landing, heed_repeats
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.landing.statements import VARIANTS, StageTable, create_temporary_stage
 from sinks.sqlite.landing.straight import StraightLoad
 
 REJECTS_KEPT: Final = 100_000
 """Rejects stored for one run; the count goes on. A feed with more is broken, and the first ones tell how."""
-
-
-class Landing(Protocol):
-    """How a run's items reach the tables."""
-
-    async def stage(self, batch: ItemBatch) -> None: ...
-    async def summary(self) -> StageSummary: ...
-    async def apply(self) -> Counts: ...
-    async def discard(self) -> None: ...
 
 
 class SqliteSession:
@@ -43,7 +35,7 @@ class SqliteSession:
         self._applying: AsyncExitStack | None = None
         self._writer = writer
         self._fence = beginning.fence
-        self._landing = landing
+        self._landing = heed_repeats(landing, writer, feed.duplicate_keys)
         self._open = True
         self.checkpoint = beginning.checkpoint
         self.asked_at = beginning.asked_at
@@ -132,7 +124,7 @@ class SqliteSession:
 class DrySession:
     """A run that leaves no trace: it stages into a table of its own connection and stores no run."""
 
-    def __init__(self, landing: StagedRun, dialect: Mapping[str, JsonValue]) -> None:
+    def __init__(self, landing: Landing, dialect: Mapping[str, JsonValue]) -> None:
         self._landing = landing
         self.dialect = dialect
         self.checkpoint: Checkpoint | None = None
@@ -169,10 +161,11 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
     beginning = await control.begin(feed)
     async with database.connect() as connection:
         writer = Writer(connection, beginning.fence, database.name)
-        stage = StageTable("main", beginning.feed, beginning.fence.run)
+        stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above)
         session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, dry=False), feed)
         try:
-            if await _begin_empty(writer, beginning):
+            # A straight load creates what it is given; what is not to be created has to be judged at the end, in a stage.
+            if await _begin_empty(writer, beginning) and feed.creates_above is None:
                 load = StraightLoad(writer, beginning.fence)
                 session = SqliteSession(control, writer, beginning, load, feed)
                 await load.hide()
@@ -192,12 +185,13 @@ async def _begin_empty(writer: Writer, beginning: Beginning) -> bool:
 
 
 @asynccontextmanager
-async def open_dry_session(database: Database, feed: str) -> AsyncIterator[DrySession]:
+async def open_dry_session(database: Database, feed: FeedDefinition) -> AsyncIterator[DrySession]:
     """Begin a run that leaves no trace; the feed need not exist."""
     async with database.connect() as connection:
         writer = Writer(connection, None, database.name)
-        known = await writer.query("SELECT id FROM main.inventory_feeds WHERE name = ?", feed)
+        known = await writer.query("SELECT id FROM main.inventory_feeds WHERE name = ?", feed.name)
         number = int(str(known[0][0])) if known else 0
         read = await writer.query(LAST_DIALECT, number)
         await writer.execute(create_temporary_stage())
-        yield DrySession(StagedRun(writer, StageTable("temp", number, 0), dry=True), load_dialect(read[0][0] if read else None))
+        landing = heed_repeats(StagedRun(writer, StageTable("temp", number, 0, feed.creates_above), dry=True), writer, feed.duplicate_keys)
+        yield DrySession(landing, load_dialect(read[0][0] if read else None))

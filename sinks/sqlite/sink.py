@@ -27,7 +27,7 @@ class SqliteSink:
 
     def session(self, feed: FeedDefinition, *, dry_run: bool = False) -> AbstractAsyncContextManager[SinkSession]:
         if dry_run:
-            return open_dry_session(self._database, feed.name)
+            return open_dry_session(self._database, feed)
         return open_session(self._database, self._control, feed)
 
 

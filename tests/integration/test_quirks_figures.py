@@ -212,6 +212,35 @@ async def test_stock_is_what_is_surely_there(quirk: Quirk, tmp_path: Path) -> No
         noted=("duplicate",),
     ),
     Quirk(
+        "q13-warehouses-as-rows-added-up",
+        "where the feed says so, a record is a warehouse: stock is added up over the run, all else is the last record's",
+        b"sku;place;stock\na;north;1\nb;north;3\na;south;2\nc;north;\nc;south;\nd;north;1,5\nd;south;0,25\n",
+        {"a": 3, "b": 3, "c": None, "d": _sold(1.75, 1)},
+        fields=STOCK,
+        settings={"duplicateKeys": "sum"},
+        duplicate=3,
+        noted=("duplicate",),
+    ),
+    Quirk(
+        "q13-warehouses-as-rows-added-up-again",
+        "the same sums are no change, another part of one is",
+        b"sku;place;stock\na;north;1\nb;north;3\nb;south;4\na;south;3\n",
+        {"a": 4, "b": 7},
+        fields=STOCK,
+        settings={"duplicateKeys": "sum"},
+        before=b"sku;place;stock\na;north;1\na;south;2\nb;south;4\nb;north;3\n",
+        counts=Counts(updated=1, unchanged=1, duplicate=2),
+        noted=("duplicate",),
+    ),
+    Quirk(
+        "q13-reserved",
+        "what is reserved is taken off; blank takes off nothing, and alone says nothing",
+        b"sku;stock;reserved\na;10;3\nb;2;5\nc;4;\nd;;3\ne;1,5;0,25\nf;4;some\n",
+        {"a": _sold(7, 7), "b": _sold(-3, 0), "c": _sold(4, 4), "d": None, "e": _sold(1.25, 1)},
+        (Kept(6, 7, NO_NUMBER, "f;4;some", "reserved", "some"),),
+        fields=[*_words(), {"purpose": "inventoryQuantity", "name": "reserved", "quantityOperator": "subtract"}],
+    ),
+    Quirk(
         "q13-warehouses-as-rows-of-their-own",
         "with the place in the key every place is an item; the same place twice counts once",
         b"sku;place;stock\na;north;1\na;south;2\nb;north;3\na;south;4\n",
@@ -231,6 +260,21 @@ async def test_stock_is_what_is_surely_there(quirk: Quirk, tmp_path: Path) -> No
 async def test_several_places_are_one_stock(quirk: Quirk, tmp_path: Path) -> None:
     """Places are added as decimals, each counts once, and an item is never given a part of its stock without a word."""
     await check(quirk, tmp_path)
+
+
+async def test_only_what_is_in_stock_becomes_an_item(tmp_path: Path) -> None:
+    """What is new and out of stock is skipped and said so; what is known falls to zero all the same."""
+    path = anyio.Path(tmp_path / "stock.csv")
+    settings = {"restrictInventoryImport": True, "inventoryRestrictionLevel": 1}
+    await path.write_bytes(b"sku;stock\na;5\n")
+    await sync(str(path), tmp_path / "shop.db", fields=STOCK, settings=settings)
+    body = b"sku;stock\na;0\nb;0\nc;1\nd;2\ne;\nd;3\n"
+    for counts, end in ((Counts(created=1, updated=1, duplicate=1), b""), (Counts(unchanged=2, duplicate=1), b"\n")):
+        await path.write_bytes(body + end)
+        outcome = await sync(str(path), tmp_path / "shop.db", fields=STOCK, settings=settings)
+        assert (outcome.record.counts, outcome.record.skipped) == (counts, 3)
+        assert "3 new items" in next(problem.message for problem in outcome.record.problems if problem.code == "restricted")
+        assert {item["externalId"]: item["inventoryQuantity"] for item in outcome.items} == {"a": 0, "d": 3}
 
 
 class _Negate:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import anyio
-import pytest
-
-from engine.errors import ConfigError
 from engine.run import Counts
-from tests.integration.quirk_feeds import Kept, Quirk, check, check_refused, each, sync
+from tests.integration.quirk_feeds import Kept, Quirk, check, check_refused, each
 
 KEYED: Final = {"sku": "sku", "inventoryQuantity": "stock"}
 DAMAGED: Final = "is a number in scientific notation: a spreadsheet destroyed the identifier; export it as text"
@@ -158,6 +154,50 @@ def _composite(*columns: str, **rules: str) -> list[dict[str, object]]:
         fields=_composite("id"),
     ),
     Quirk(
+        "q12-case-insensitive",
+        "where the feed says so, SKUs that differ in case alone are one item, and the SKU keeps its spelling",
+        b"sku;stock\nAb-1;1\nAB-1;2\n\xc3\xa4-1;3\n",
+        {"ab-1": {"inventoryQuantity": 2, "vendorSku": "AB-1"}, "\u00e4-1": {"inventoryQuantity": 3, "vendorSku": "\u00e4-1"}},
+        fields=KEYED,
+        settings={"caseInsensitiveSkus": True},
+        duplicate=1,
+        noted=("duplicate",),
+    ),
+    Quirk(
+        "q12-case-insensitive-tomorrow",
+        "an item whose SKU comes in another case is the same item",
+        b"sku;stock\nAB-1;1\n",
+        {"ab-1": {"inventoryQuantity": 1, "vendorSku": "AB-1"}},
+        before=b"sku;stock\nab-1;1\n",
+        counts=Counts(updated=1),
+        fields=KEYED,
+        settings={"caseInsensitiveSkus": True},
+    ),
+    Quirk(
+        "q12-one-sku-for-all-sizes-by-options",
+        "the group and the option values make a key where no column does",
+        b"style;sku;colour;size;stock\n7;s;red;L;1\n7;s;red;M;2\n7;s;;L;3\n8;t;;;4\n;t;red;L;5\n",
+        {"7|red|L": 1, "7|red|M": 2, "7||L": 3, "8": 4},
+        (Kept(5, 6, NAMELESS, ";t;red;L;5"),),
+        fields=[
+            *_composite("style")[1:],
+            {"purpose": "externalGroupId", "name": "style"},
+            {"purpose": "option", "name": "colour"},
+            {"purpose": "option", "name": "size"},
+        ],
+        settings={"externalIdStrategy": "options"},
+    ),
+    Quirk(
+        "q12-repeats-refused-or-first",
+        "the first record of a key counts where the feed says so",
+        b"sku;stock\na;1\na;2\nb;3\n",
+        {"a": 1, "b": 3},
+        fields=KEYED,
+        settings={"duplicateKeys": "first"},
+        duplicate=1,
+        noted=("duplicate",),
+    ),
+    Quirk(
         "q12-blank-sku-exempt",
         "an exempt feed has items without a SKU",
         b"id;sku;stock\n1;;5\n2;b;6\n",
@@ -180,6 +220,13 @@ async def test_a_key_is_text_and_identifies_one_item(quirk: Quirk, tmp_path: Pat
         refused=("no valid record among 2 read", "nothing was applied", "export it as text (2 times)"),
     ),
     Quirk(
+        "q12-key-twice",
+        "the feed must not repeat a key, and does",
+        b"sku;stock;name\na;1;A\nb;2;B\na;1;A\n",
+        refused=("the key 'a' stands in record 1 (line 2) and in record 3 (line 4)", "set duplicateKeys to last, first or sum"),
+        settings={"duplicateKeys": "error"},
+    ),
+    Quirk(
         "q12-key-column-gone",
         "the column that identifies the items is not there",
         b"article;stock;name\nold-1;1;A\n",
@@ -189,14 +236,6 @@ async def test_a_key_is_text_and_identifies_one_item(quirk: Quirk, tmp_path: Pat
 async def test_a_feed_without_keys_changes_nothing(quirk: Quirk, tmp_path: Path) -> None:
     """Where nothing identifies the items the last good state stays."""
     await check_refused(quirk, tmp_path)
-
-
-async def test_keys_without_regard_to_case_are_refused_by_name_until_they_are_built(tmp_path: Path) -> None:
-    """A setting that would merge keys is never taken in silence while no code acts on it (q12-case-insensitive)."""
-    path = tmp_path / "stock.csv"
-    await anyio.Path(path).write_bytes(b"sku;stock\nAb;1\nAB;2\n")
-    with pytest.raises(ConfigError, match="caseInsensitiveSkus: leave it unset"):
-        await sync(str(path), tmp_path / "shop.db", fields=KEYED, settings={"caseInsensitiveSkus": True})
 
 
 WORDS: Final = ("NA", "null", "N/A", "0", "false", "None", "nan", "#N/A", "-")

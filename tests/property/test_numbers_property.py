@@ -9,8 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import RejectRecord
-from engine.mapping.convert import Bad, Prices, clean_image_url, read_flag, read_key, read_weight, slug
+from engine.mapping.convert import read_flag, read_key, read_weight, slug
+from engine.mapping.lists import clean_image_url
 from engine.mapping.numbers import NumberReader
+from engine.mapping.readers import Bad, Prices
 from engine.schema import MONEY_SCALE, money_to_decimal
 
 NOTATIONS = st.sampled_from(["decimal", "comma"])

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from engine.batch import Value
 from engine.errors import RejectRecord
-from engine.mapping import convert
-from engine.mapping.convert import Bad, FreeText, Identifiers, Memo, Read, read_key, trim_text
+from engine.mapping import readers
+from engine.mapping.convert import read_key, trim_text
 from engine.mapping.numbers import NumberReader
+from engine.mapping.readers import Bad, FreeText, Identifiers, Memo, Read
+from engine.mapping.several import first_known, read_several
 from tests.unit.rules_parts import SKU, apply, compiled
 
 TEXTS = st.text(max_size=8) | st.text(alphabet="'=+-@ \u00a0\u202f019.,eE", max_size=8)
@@ -47,21 +49,23 @@ def singly(convert_text: Callable[[str], Value], cells: list[str]) -> list[Value
 @example(["1.2E+3\u00a0", "x"])
 def test_a_column_of_identifiers_is_read_as_its_cells_are(cells: list[str]) -> None:
     """The fast look over a whole column never lets damage, a guard or a strange blank through."""
-    assert [shown(read) for read in Identifiers().column(cells)] == singly(read_key, cells)
+    assert [shown(read) for read in Identifiers().column(cells)] == singly(read_several(read_key, first_known), cells)
 
 
 @given(st.lists(TEXTS, max_size=8))
 def test_a_column_of_free_text_is_read_as_its_cells_are(cells: list[str]) -> None:
     """One apostrophe somewhere changes how the column is read, not what it says."""
-    assert [shown(read) for read in FreeText().column(cells)] == singly(lambda cell: trim_text(cell) or None, cells)
+    assert [shown(read) for read in FreeText().column(cells)] == singly(
+        read_several(lambda cell: trim_text(cell) or None, first_known), cells
+    )
 
 
 @given(st.lists(st.one_of(FIGURES, TEXTS), max_size=20), st.integers(1, 3), st.integers(0, 8))
 def test_a_memo_changes_nothing(cells: list[str], entries: int, longest: int) -> None:
     """Remembered, forgotten in between, or too long to be remembered: each cell has the value that it has alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convert, "MEMO_ENTRIES", entries)
-        patch.setattr(convert, "MEMO_TEXT", longest)
+        patch.setattr(readers, "MEMO_ENTRIES", entries)
+        patch.setattr(readers, "MEMO_TEXT", longest)
         memo = Memo(NumberReader("decimal").quantity)
         found = [shown(read) for read in memo.column(cells)]
         again = [shown(read) for read in memo.column(cells)]

@@ -20,6 +20,11 @@ def mapped_feed(*rows: Mapping[str, object], stored: FeedDefinition | None = Non
     return build_feed("shop", changes, rows, stored=stored)
 
 
+def presets(*pairs: tuple[str, tuple[str, ...]]) -> list[MappingRow]:
+    """Make rows as a preset offers them."""
+    return [MappingRow(mapped_feed({"name": names[0], "purpose": purpose}).fields[0], names, declared=False) for purpose, names in pairs]
+
+
 def compiled(
     header: Sequence[str],
     *rows: Mapping[str, object],

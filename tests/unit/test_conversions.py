@@ -5,20 +5,10 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import RejectRecord
-from engine.mapping import convert
-from engine.mapping.convert import (
-    Bad,
-    FreeText,
-    Identifiers,
-    Memo,
-    clean_image_url,
-    prepare,
-    read_key,
-    slug,
-    split_list,
-    trim,
-    trim_text,
-)
+from engine.mapping import readers
+from engine.mapping.convert import prepare, read_key, slug, trim, trim_text
+from engine.mapping.lists import clean_image_url, split_list
+from engine.mapping.readers import Bad, FreeText, Identifiers, Memo
 from tests.unit.rules_parts import apply, compiled, read_cells
 
 
@@ -177,7 +167,7 @@ def test_a_memo_remembers_values_and_faults_but_no_long_texts() -> None:
     memo = Memo(convert_text)
     assert memo.column(["1", "1", "2"]) == [1, 1, 2]
     clean = memo.met_bad
-    long = "x" * (convert.MEMO_TEXT + 1)
+    long = "x" * (readers.MEMO_TEXT + 1)
     reads = memo.column(["x", "x", long, long])
     assert [type(read) for read in reads] == [Bad] * 4
     assert (clean, memo.met_bad) == (False, True)
@@ -186,7 +176,7 @@ def test_a_memo_remembers_values_and_faults_but_no_long_texts() -> None:
 
 def test_a_full_memo_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of a column is bounded whatever a supplier sends."""
-    monkeypatch.setattr(convert, "MEMO_ENTRIES", 3)
+    monkeypatch.setattr(readers, "MEMO_ENTRIES", 3)
     memo = Memo(int)
     assert memo.column([str(number) for number in range(10)]) == list(range(10))
     assert len(memo) <= 3

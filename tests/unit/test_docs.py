@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 
 from engine.batch import Reject
-from engine.feed import COMPUTED, Feed, FieldRow, GuardLimits, Purpose, build_feed
+from engine.feed import COMPUTED, Feed, FieldRow, GuardLimits, Purpose, Rewrite, build_feed
 from engine.mapping.numbers import NumberReader
 from engine.quantity import available_quantity
 from engine.run import RunRecord, RunStatus
@@ -67,7 +67,7 @@ INNER: dict[str, type[Any]] = {"guard": GuardLimits, "transport": Transport, "pa
 def known_names() -> set[str]:
     """Return every camelCase name that a page may put in backticks."""
     shown = {"dialectChanged", "availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
-    models: list[type[Any]] = [Feed, FieldRow, *INNER.values()]
+    models: list[type[Any]] = [Feed, FieldRow, Rewrite, *INNER.values()]
     names = {name for model in models for name in aliases(model)}
     return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
 
@@ -174,6 +174,7 @@ def test_every_attribute_has_its_note_and_no_note_is_left_over() -> None:
     assert sorted(notes["transport"]) == sorted(aliases(Transport))
     assert sorted(notes["pagination"]) == sorted(aliases(Pagination))
     assert sorted(notes["parameter"]) == sorted(aliases(Parameter))
+    assert sorted(notes["rewrite"]) == sorted(aliases(Rewrite))
     assert list(notes["item"]) == list(ATTRIBUTES)
 
 

@@ -85,7 +85,7 @@ ROW_ATTRIBUTES: Mapping[str, object] = {
     "slugify": False, "parseNumber": True, "normalizeImageUrl": False, "priceOperator": "multiply", "priceOperatorValue": "1.19",
     "priceOperatorField": None, "subfieldRegex": "a(b)", "subfieldPurpose": "name", "inventoryQuantityBoolean": False,
     "inventoryQuantityDefault": 5, "metaFieldsScope": "custom", "default": "0", "lookup": {"in stock": 5, "ask": "0", "tba": 1.25},
-    "blank": "clear", "locations": "first",
+    "blank": "clear", "locations": "first", "quantityOperator": "addition",
 }  # fmt: skip
 PURPOSES = (
     *("barcode", "compareAtPrice", "costPrice", "description", "externalGroupId", "externalId", "grams", "handle", "images"),
@@ -120,6 +120,7 @@ def test_the_defaults_are_those_of_the_api() -> None:
         "lineEnding",
         "columnWidths",
         "transport",
+        "duplicateKeys",
     }
 
 
@@ -320,15 +321,8 @@ def test_broken_json_is_a_fault_and_no_crash(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("skuPrefix", "A"),
-        ("restrictInventoryImport", True),
-        ("retailPriceChange", "10"),
-        ("caseInsensitiveSkus", True),
-        ("inventoryPolicy", "track"),
-        ("importTags", True),
         ("reviewChanges", True),
-        ("vendorName", "X"),
-        ("vendorName", "Y"),
+        ("syncSalePrices", False),
     ],
 )
 def test_what_nothing_acts_on_yet_is_refused(name: str, value: object) -> None:
@@ -336,9 +330,53 @@ def test_what_nothing_acts_on_yet_is_refused(name: str, value: object) -> None:
     assert faults({name: value}) == (f"{name}: leave it unset",)
 
 
-def test_a_row_that_nothing_acts_on_yet_is_refused() -> None:
-    """By its place and name."""
-    assert faults({}, ROWS[0], {**ROWS[1], "subfieldRegex": "a"}) == ("fields.1.subfieldRegex: leave it unset",)
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"prefixSku": True}, "prefixSku needs skuPrefix"),
+        ({"overrideVendorName": True}, "overrideVendorName needs vendorName"),
+        ({"stripTags": True}, "stripTags needs strippedTags"),
+        ({"overwriteTags": True}, "overwriteTags needs tags"),
+        ({"retailPriceChange": "-100.01"}, "more than 100 percent"),
+        ({"retailPriceChange": "NaN"}, "finite number"),
+        ({"duplicateKeys": "all"}, "'last', 'first', 'error' or 'sum'"),
+        ({"mappings": [{"field": "optionName", "matchType": "includes", "transformTo": "x"}]}, "needs a text in transformFrom"),
+        ({"mappings": [{"field": "optionName", "matchType": "matches", "transformFrom": ["a"]}]}, "changes nothing"),
+    ],
+)
+def test_half_a_setting_is_refused(changes: dict[str, object], why: str) -> None:
+    """What cannot do what it is set for is a fault, and the fault names what is missing."""
+    assert why in faults(changes)[0]
+
+
+def test_faults_of_several_settings_together_are_told_at_once() -> None:
+    """Two halves are two faults in one line."""
+    assert "prefixSku needs skuPrefix; stripTags needs strippedTags" in faults({"prefixSku": True, "stripTags": True})[0]
+    build_feed("shop", {"prefixSku": True, "skuPrefix": "A", "overwriteTags": True, "importTags": True, "retailPriceChange": "-100"})
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"subfieldRegex": "a"}, "need each other"),
+        ({"subfieldPurpose": "name"}, "need each other"),
+        ({"subfieldRegex": "a", "subfieldPurpose": "inventoryQuantity"}, "is the purpose of the row itself"),
+        ({"subfieldRegex": "(a", "subfieldPurpose": "name"}, "'(a' is no regular expression that RE2 knows: missing ): (a"),
+        ({"subfieldRegex": "(?=a)", "subfieldPurpose": "name"}, "invalid perl operator: (?="),
+        ({"subfieldRegex": "(a)\\1", "subfieldPurpose": "name"}, "invalid escape sequence"),
+    ],
+)
+def test_a_subfield_that_cannot_be_read_is_refused(row: dict[str, object], why: str) -> None:
+    """A pattern that RE2 does not know is a fault of the configuration, with the reason."""
+    assert why in faults({}, ROWS[0], {**ROWS[1], **row})[0]
+
+
+def test_what_is_taken_off_needs_what_it_is_taken_off_from() -> None:
+    """A column of reservations alone is no stock, and nothing but stock is taken off."""
+    taken = {"name": "r", "purpose": "inventoryQuantity", "quantityOperator": "subtract"}
+    assert "map that column too" in faults({}, ROWS[0], taken)[0]
+    assert "quantityOperator is for inventoryQuantity" in faults({}, {**taken, "purpose": "costPrice"})[0]
+    build_feed("shop", {}, [*ROWS, taken])
 
 
 def test_naming_rows_means_a_custom_mapping() -> None:

@@ -9,17 +9,11 @@ import pytest
 
 from engine.batch import Batch
 from engine.errors import ConfigError, RefuseRun, RejectRecord
-from engine.mapping.fields import MappingRow
 from engine.mapping.rules import Mapped
-from tests.unit.rules_parts import SKU, apply, compiled, mapped_feed, read_cells, values
+from tests.unit.rules_parts import SKU, apply, compiled, presets, read_cells, values
 
 QTY: dict[str, object] = {"name": "qty", "purpose": "inventoryQuantity"}
 PRICE: dict[str, object] = {"name": "price", "purpose": "retailPrice"}
-
-
-def presets(*pairs: tuple[str, tuple[str, ...]]) -> list[MappingRow]:
-    """Make rows as a preset offers them."""
-    return [MappingRow(mapped_feed({"name": names[0], "purpose": purpose}).fields[0], names, declared=False) for purpose, names in pairs]
 
 
 def test_strip_takes_texts_out_of_a_cell() -> None:

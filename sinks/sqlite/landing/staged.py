@@ -66,24 +66,26 @@ class StagedRun:
             updated = 0
             for layout, number in self._layouts.items():
                 updated += await self._writer.number(self._stage.count_updated(number, layout))
-            counts = self._counts(created, updated)
-            self._summary = StageSummary(known, self._seen.size, created, updated, counts.unchanged, counts.duplicate)
+            skipped = await self._writer.number(self._stage.count_new()) - created
+            counts = self._counts(created, updated, skipped)
+            self._summary = StageSummary(known, self._seen.size, created, updated, counts.unchanged, counts.duplicate, skipped)
         return self._summary
 
-    def _counts(self, created: int, updated: int) -> Counts:
+    def _counts(self, created: int, updated: int, skipped: int) -> Counts:
         seen = self._seen.size
-        return Counts(created=created, updated=updated, unchanged=seen - updated, duplicate=self._rows - seen - created)
+        duplicate = self._rows - seen - created - skipped
+        return Counts(created=created, updated=updated, unchanged=seen - updated, duplicate=duplicate, skipped=skipped)
 
     async def apply(self) -> Counts:
         """Apply the stage inside the caller's transaction, in the order of the keys, chunk by chunk."""
+        summary = await self.summary()
         if self._dry:
-            summary = await self.summary()
-            return self._counts(summary.created, summary.updated)
+            return self._counts(summary.created, summary.updated, summary.skipped)
         now, created, updated = clock.now(), 0, 0
         while (end := (await self._writer.query(self._stage.chunk_end(CHUNK_ROWS)))[0][0]) is not None:
             more_created, more_updated = await self._apply_to(str(end), now)
             created, updated = created + more_created, updated + more_updated
-        return self._counts(created, updated)
+        return self._counts(created, updated, summary.skipped)
 
     async def _apply_to(self, end: str, now: int) -> tuple[int, int]:
         writer, stage, created, updated = self._writer, self._stage, 0, 0

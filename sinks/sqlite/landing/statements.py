@@ -113,11 +113,20 @@ def straight_insert(columns: tuple[str, ...], *, feed: int, run: int, now: int, 
 
 @dataclass(frozen=True, slots=True)
 class StageTable:
-    """The statements over the stage, which lies in schema `main`, or in `temp` for a run that must leave no trace."""
+    """The statements over the stage, which lies in schema `main`, or in `temp` for a run that must leave no trace.
+
+    Items that are new are created only with more stock than `creates_above`, where that is given.
+    """
 
     schema: str
     feed: int
     run: int
+    creates_above: int | None = None
+
+    @property
+    def _wanted(self) -> str:
+        """Return the condition under which a new item is created."""
+        return "" if self.creates_above is None else f" AND inventory_quantity > {self.creates_above}"
 
     @property
     def table(self) -> str:
@@ -154,6 +163,10 @@ class StageTable:
         return f"DELETE FROM {self.table} WHERE run_id = {self.run} AND external_id IN (SELECT value FROM json_each(?))"
 
     def count_created(self) -> str:
+        """Count the staged items that are not stored yet and will be."""
+        return f"{self.count_new()}{self._wanted}"
+
+    def count_new(self) -> str:
         """Count the staged items that are not stored yet."""
         return f"SELECT count(*) FROM {self.table} WHERE run_id = {self.run} AND item_id IS NULL"
 
@@ -207,7 +220,7 @@ class StageTable:
         return (
             f"INSERT INTO {VARIANTS} ({', '.join([*names, *(each.column for each in attributes)])})"
             f" SELECT {', '.join(cells)} FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.external_id <= ?"
-            f" AND s.layout = {layout} AND s.item_id IS NULL ORDER BY s.external_id"
+            f" AND s.layout = {layout} AND s.item_id IS NULL{self._wanted} ORDER BY s.external_id"
             f" ON CONFLICT (inventory_feed_id, external_id) DO UPDATE SET {', '.join(sets)}"
         )
 

@@ -1,0 +1,173 @@
+"""Keys that occur again in a run, where the feed wants something else than the last row of each (`duplicateKeys`).
+
+A landing lets the last row win. What stands here goes before one and hands it only the rows that this is right for. What it has
+to remember of the keys met lies in a table of this connection, on disk: a run takes no more memory the longer it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import orjson
+from xxhash import xxh3_64_intdigest
+
+from engine.batch import ItemBatch, Value
+from engine.contracts import DuplicateKeys, StageSummary
+from engine.errors import RefuseRun, RejectRecord
+from engine.mapping.several import add_up
+from engine.run import Counts
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.landing.rows import json_text
+
+_QUANTITY = "inventoryQuantity"
+
+
+class Landing(Protocol):
+    """How a run's items reach the tables."""
+
+    async def stage(self, batch: ItemBatch) -> None:
+        """Take a batch; of the rows of a key the last one counts."""
+        ...
+
+    async def summary(self) -> StageSummary:
+        """Count what applying would do."""
+        ...
+
+    async def apply(self) -> Counts:
+        """Make what was staged the state of the feed."""
+        ...
+
+    async def discard(self) -> None:
+        """Drop what was staged."""
+        ...
+
+
+class _Before:
+    """A landing behind which another one stands; `_dropped` rows never came to that."""
+
+    def __init__(self, landing: Landing, writer: Writer) -> None:
+        self._landing = landing
+        self._writer = writer
+        self._dropped = 0
+        self._made = False
+
+    async def summary(self) -> StageSummary:
+        found = await self._landing.summary()
+        return replace(found, duplicate=found.duplicate + self._dropped)
+
+    async def apply(self) -> Counts:
+        done = await self._landing.apply()
+        return replace(done, duplicate=done.duplicate + self._dropped)
+
+    async def discard(self) -> None:
+        await self._landing.discard()
+
+    async def _make_table(self, columns: str) -> None:
+        if not self._made:
+            await self._writer.execute(f"CREATE TEMP TABLE keys_met (external_id TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
+            self._made = True
+
+    async def _meet(self, batch: ItemBatch) -> list[int]:
+        """Note the keys of a batch and return the indices of the rows that are the first of their key in the run."""
+        await self._make_table("record INTEGER NOT NULL, line INTEGER NOT NULL")
+        rows = zip(batch.keys, batch.records, batch.lines, strict=True)
+        cells = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(3))
+        fresh = await self._writer.query(
+            f"INSERT OR IGNORE INTO temp.keys_met SELECT {cells} FROM json_each(?) RETURNING record",
+            orjson.dumps([list(row) for row in rows]).decode(),
+        )
+        first = {record for (record,) in fresh}
+        return [index for index, record in enumerate(batch.records) if record in first]
+
+
+class FirstOfKey(_Before):
+    """The first row of a key counts, the others are duplicates."""
+
+    async def stage(self, batch: ItemBatch) -> None:
+        first = await self._meet(batch)
+        self._dropped += len(batch) - len(first)
+        await self._landing.stage(pick(batch, first))
+
+
+class NoRepeats(_Before):
+    """A key that occurs again refuses the run."""
+
+    async def stage(self, batch: ItemBatch) -> None:
+        first = await self._meet(batch)
+        if len(first) != len(batch):
+            await self._refuse(batch, next(index for index in range(len(batch)) if index >= len(first) or first[index] != index))
+        await self._landing.stage(batch)
+
+    async def _refuse(self, batch: ItemBatch, index: int) -> None:
+        key = batch.keys[index]
+        ((record, line),) = await self._writer.query("SELECT record, line FROM temp.keys_met WHERE external_id = ?", key)
+        raise RefuseRun(
+            f"the key {key!r} stands in record {record} (line {line}) and in record {batch.records[index]} (line {batch.lines[index]}), "
+            "and the feed has duplicateKeys=error: correct the source, or set duplicateKeys to last, first or sum"
+        )
+
+
+class AddUp(_Before):
+    """The stock of the rows of a key is added up, as of one row a warehouse; all else is the last row's."""
+
+    async def stage(self, batch: ItemBatch) -> None:
+        await self._make_table("quantity NUMERIC")
+        if _QUANTITY not in batch.columns:
+            rows: list[tuple[Value, ...]] = [(*row, None) for row in batch.rows]
+            batch = replace(batch, columns=(*batch.columns, _QUANTITY), rows=rows)
+        place = batch.columns.index(_QUANTITY)
+        known = await self._writer.query(
+            "SELECT external_id, quantity FROM temp.keys_met WHERE external_id IN (SELECT value FROM json_each(?))", json_text(batch.keys)
+        )
+        totals: dict[str, Value] = {str(key): quantity for key, quantity in known if isinstance(quantity, int | float)}
+        for key, row in zip(batch.keys, batch.rows, strict=True):
+            totals[key] = _added(key, totals.get(key), row[place])
+        await self._writer.execute(
+            "INSERT OR REPLACE INTO temp.keys_met SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)",
+            orjson.dumps(list(totals.items())).decode(),
+        )
+        last = sorted({key: index for index, key in enumerate(batch.keys)}.values())
+        self._dropped += len(batch) - len(last)
+        await self._landing.stage(_with_totals(pick(batch, last), place, totals))
+
+
+def _added(key: str, total: Value, quantity: Value) -> Value:
+    try:
+        return add_up((total, quantity))
+    except RejectRecord as fault:
+        raise RefuseRun(f"the stock of the rows with the key {key!r} cannot be added up: the sum {fault}; correct the source") from None
+
+
+def _with_totals(batch: ItemBatch, place: int, totals: dict[str, Value]) -> ItemBatch:
+    """Put the sums in the place of the last rows' own figures, under digests of their own.
+
+    The last row says nothing of the sum: by its own digest, a stored sum of other parts would pass for unchanged.
+    """
+    rows = [(*row[:place], totals[key], *row[place + 1 :]) for key, row in zip(batch.keys, batch.rows, strict=True)]
+    texts = (f"sum of {digest} {totals[key]!r}" for key, digest in zip(batch.keys, batch.digests, strict=True))
+    digests = [xxh3_64_intdigest(text.encode()) - (1 << 63) for text in texts]
+    return replace(batch, rows=rows, digests=digests)
+
+
+def pick(batch: ItemBatch, indices: Sequence[int]) -> ItemBatch:
+    """Return some rows of a batch."""
+    if len(indices) == len(batch):
+        return batch
+    return replace(
+        batch,
+        keys=[batch.keys[index] for index in indices],
+        rows=[batch.rows[index] for index in indices],
+        digests=[batch.digests[index] for index in indices],
+        lines=[batch.lines[index] for index in indices],
+        records=[batch.records[index] for index in indices],
+    )
+
+
+def heed_repeats(landing: Landing, writer: Writer, mode: DuplicateKeys) -> Landing:
+    """Return the landing as a feed with these `duplicateKeys` needs it."""
+    if mode == "last":
+        return landing
+    modes: dict[DuplicateKeys, Callable[[Landing, Writer], Landing]] = {"first": FirstOfKey, "error": NoRepeats, "sum": AddUp}
+    return modes[mode](landing, writer)
