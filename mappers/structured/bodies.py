@@ -11,7 +11,7 @@ from engine.batch import Batch, RawRecords, clip
 from engine.errors import InternalError
 from mappers.splitter import PIECE_BYTES
 from mappers.structured.fields.columns import Columns
-from mappers.structured.reading import BatchMaker, QuickReader, Reading, read_exactly
+from mappers.structured.reading import BatchMaker, QuickReader, Reading, read_exactly, uncollected
 from mappers.structured.records import Found, excerpt_of
 from mappers.structured.settings import JsonOptions
 from mappers.structured.stream import SAMPLE_BYTES, Stream
@@ -82,8 +82,8 @@ class Body(ABC):
 
     def parse(self, raw: RawRecords) -> Batch:
         """Read a piece."""
-        reading = self._reading(raw)
-        batch = self._batches.make(reading) or self._batches.make(self._read_exactly(raw))
+        with uncollected():
+            batch = self._batches.make(self._reading(raw)) or self._batches.make(self._read_exactly(raw))
         if batch is None:
             raise InternalError("records that were read exactly were asked to be read so")
         return batch

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.errors import RefuseRun
 from mappers.structured.cursor import BrokenJson, Cursor, Place, refuse_broken
+from mappers.structured.reading import QuickReader, uncollected
 
 if TYPE_CHECKING:
-    from mappers.structured.reading import QuickReader
     from mappers.structured.stream import Stream
     from mappers.structured.values import Json
 
@@ -100,7 +100,8 @@ class ListCutter:
         while not self.ended and (final or len(self._buffer) >= self._window):
             whole = final and len(self._buffer) <= self._window
             window = bytes(self._buffer[: self._window])
-            piece = self._guess(window, whole=whole) or self._walk(window, whole=whole)
+            with uncollected():
+                piece = self._guess(window, whole=whole) or self._walk(window, whole=whole)
             if piece is None:
                 self._window = min(2 * self._window, self._element_bytes)
                 continue
@@ -110,10 +111,9 @@ class ListCutter:
 
     def _guess(self, window: bytes, *, whole: bool) -> Piece | None:
         """Cut where it is likely, if that is proven right."""
-        places = [_likely_end(window)] if whole else [_likely_cut(window, _LOOK_BACK), _likely_cut(window, len(window))]
-        for end, following in dict.fromkeys(place for place in places if place is not None):
-            start = len(window) - len(window.lstrip(_BLANKS))
-            data = window[start:end]
+        start = len(window) - len(window.lstrip(_BLANKS))
+        for end, following in [_likely_end(window)] if whole else _likely_cuts(window):
+            data = window[start : max(start, end)]
             self._stream.settle(data)
             if values := self._quick.elements(self._stream.as_utf8(data)):
                 return self._take(window, start, end, following, values=values, ended=whole)
@@ -178,10 +178,20 @@ _TORN: Final = 12
 """An escape that the window cuts in two is complained of this far before its end."""
 
 
-def _likely_end(window: bytes) -> tuple[int, int] | None:
+def _likely_end(window: bytes) -> tuple[int, int]:
     """Return where the elements end and where it goes on behind the bracket, in a window that the document ends in."""
     end = window.rfind(b"]")
-    return (end, end + 1) if end > 0 else None
+    return end, end + 1
+
+
+def _likely_cuts(window: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the likely cuts of a window in which the document does not end: by the last bytes of it, then by all."""
+    for back in (_LOOK_BACK, len(window)):
+        place = _likely_cut(window, back)
+        if place is not None:
+            yield place
+        if len(window) <= _LOOK_BACK:
+            return
 
 
 def _likely_cut(window: bytes, back: int) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor, Place, refuse_broken
 from mappers.structured.cutter import ListCutter, Piece
 from mappers.structured.outline import Outline
-from mappers.structured.reading import Reading, is_exact, read_quickly
+from mappers.structured.reading import Reading, is_exact, read_quickly, uncollected
 from mappers.structured.records import Found, find_records, spread
 from mappers.structured.settings import DEFAULT_ROOT, JsonOptions
 from mappers.structured.stream import Stream
@@ -95,9 +95,10 @@ class DocumentBody(Body):
         if cutter is None:
             return
         for piece in cutter.pieces(final=final):
-            reading = self._read(piece)
+            with uncollected():
+                reading = self._read(piece)
+                self._learn(reading)
             raw = RawRecords(piece.data, piece.offset, self._line)
-            self._learn(reading)
             self._kept = (piece.offset, reading)
             self._line += reading.count
             yield raw

@@ -101,7 +101,7 @@ def spread(values: Sequence[Json], nesting: Nesting) -> Spread | None:
     products: list[dict[str, Json] | None] = [None] * len(own)
     owners: list[int] | None = None
     for way in nesting.ways:
-        if nesting.optional and not any(way[0] in record for record in own if isinstance(record, dict)):
+        if nesting.optional and way[0] not in set().union(*cast("list[dict[str, Json]]", own)):
             continue
         opened = _open_all(own, owners or range(len(own)), way, nesting)
         if opened is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import orjson
 
@@ -90,19 +90,18 @@ def cell_of(value: Json) -> str:
     `Several` become their texts with `engine.batch.SEVERAL` between them, those that say nothing left out. Raises
     `UnreadableCell` for what is `Unusable`, or holds it.
     """
+    kind = type(value)
+    if kind is list or kind is dict:
+        return _write(cast("list[Json] | dict[str, Json]", value))
     if value is None:
         return ""
     if value is True:
         return "true"
     if value is False:
         return "false"
-    if isinstance(value, str | int):
-        return str(value)
     if isinstance(value, Unusable):
         raise UnreadableCell(value.reason)
-    if isinstance(value, Several):
-        return _join(value)
-    return _write(value)
+    return _join(value) if isinstance(value, Several) else str(value)
 
 
 def _join(values: Several) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
-from typing import Final
+from typing import Final, cast
 
 from engine.errors import RefuseRun
 from mappers.options import normal
@@ -159,13 +159,26 @@ class Columns:
     def _texts(self, values: Sequence[Json], index: int) -> Sequence[str]:
         # By the kinds of a whole column, for a decision a cell would double the time.
         kinds = set(map(type, values))
+        if kinds == {str}:
+            return cast("Sequence[str]", values)
         if kinds <= _PLAIN:
             return list(map(str, values))
         if kinds == {_NONE}:
             return [""] * len(values)
         if kinds <= _NULLABLE:
             return ["" if value is None else str(value) for value in values]
-        return [value if type(value) is str else self._cell(value, index) for value in values]
+        return self._written(values, index)
+
+    def _written(self, values: Sequence[Json], index: int) -> list[str]:
+        texts: list[str] = []
+        before: Json = ""
+        text = ""
+        for value in values:
+            # What variants take from their product comes once for each of them.
+            if value is not before:
+                before, text = value, self._cell(value, index)
+            texts.append(text)
+        return texts
 
     def _cell(self, value: Json, index: int) -> str:
         try:
@@ -242,5 +255,8 @@ def _unmet(name: str) -> Column:
 def _dig_all(records: Sequence[Object | None], path: Path) -> list[Json]:
     if len(path) == 1:
         key = path[0]
-        return [None if record is None else record.get(key) for record in records]
+        try:
+            return list(map(itemgetter(key), cast("Sequence[Object]", records)))
+        except (KeyError, TypeError):
+            return [None if record is None else record.get(key) for record in records]
     return [dig(record, path) for record in records]

@@ -34,7 +34,6 @@ class Names:
         self._document = document
         self._names = {name: normal(name) for name in names}
         self._wanted = frozenset(self._names.values())
-        self._ways = tuple(f"{wanted}." for wanted in self._wanted)
         self._met: dict[str, dict[str, dict[Whose, Path]]] = {}
         self._seen: dict[tuple[Whose, Path], tuple[set[str], set[str]]] = {}
         self._spelled: dict[str, str] = {}
@@ -89,7 +88,7 @@ class Names:
     def _note(self, whose: Whose, path: Path, leading: set[str]) -> None:
         title = self.title(path, whose)
         folded = normal(title)
-        if any(way.startswith(f"{folded}.") for way in self._ways):
+        if any(wanted.startswith(f"{folded}.") for wanted in self._wanted):
             leading.add(path[-1])
         if folded not in self._wanted:
             return
