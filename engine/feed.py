@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -102,11 +103,18 @@ class JsonField(Resource):
     """One row of `inventory-feed-json-fields`: a path in a JSON document and what it is for."""
 
     object: Literal["product", "variant"] = "variant"
-    path: str = Field(min_length=1)
+    path: str = Field(
+        min_length=1, description="Keys with dots between them, steps as in `stock[0].qty` and `stock[*].qty`, or JSONPath from `$` on."
+    )
     purpose: Purpose
     parse_number: bool = False
     inventory_quantity_boolean: bool = False
     inventory_quantity_default: Quantity | None = None
+
+    def as_row(self) -> FieldRow:
+        """Return the mapping row it stands for: of a product the path is told apart by `product.` before it."""
+        name = f"product.{self.path}" if self.object == "product" else self.path
+        return FieldRow.model_validate({**self.model_dump(by_alias=True, exclude={"object", "path"}), "name": name})
 
 
 class Rewrite(Resource):
@@ -241,16 +249,21 @@ class Feed(Resource):
     webhook_endpoint: OptionalText = Field(default=None, repr=False)
 
     fields: tuple[FieldRow, ...] = ()
-    json_fields: tuple[JsonField, ...] = ()
+    json_fields: Annotated[tuple[JsonField, ...], BeforeValidator(parse_object)] = ()
     mappings: tuple[Rewrite, ...] = ()
     parameters: Annotated[tuple[Parameter, ...], BeforeValidator(parse_object)] = ()
 
     @field_validator("fields")
     @classmethod
     def _check_stock(cls, rows: tuple[FieldRow, ...]) -> tuple[FieldRow, ...]:
-        said = {_says_yes_or_no(row) for row in rows if row.enabled and row.purpose in {"inventoryQuantity", "inventoryQuantityBoolean"}}
-        if len(said) > 1:
-            raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
+        return _refuse_mixed_stock(rows)
+
+    @field_validator("json_fields")
+    @classmethod
+    def _check_json(cls, rows: tuple[JsonField, ...], info: ValidationInfo) -> tuple[JsonField, ...]:
+        if rows and info.data.get("json_mapping") == "default":
+            raise ValueError("these rows are read with jsonMapping=custom only: set it, or leave them out")
+        _refuse_mixed_stock((*info.data.get("fields", ()), *(row.as_row() for row in rows)))
         return rows
 
     def definition(self) -> FeedDefinition:
@@ -265,6 +278,13 @@ class Feed(Resource):
             settings["parameters"] = [{**row.model_dump(by_alias=True), "value": MASK} for row in self.parameters]
         rows = tuple(row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in self.fields)
         return FeedDefinition(self.name, settings, rows)
+
+
+def _refuse_mixed_stock(rows: tuple[FieldRow, ...]) -> tuple[FieldRow, ...]:
+    said = {_says_yes_or_no(row) for row in rows if row.enabled and row.purpose in {"inventoryQuantity", "inventoryQuantityBoolean"}}
+    if len(said) > 1:
+        raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
+    return rows
 
 
 def _says_yes_or_no(row: FieldRow) -> bool:
@@ -330,7 +350,6 @@ _IDLE_FEED = frozenset(
         "inventory_policy",
         "sync_sale_prices",
         "import_tags",
-        "json_fields",
         "mappings",
     }
 )
@@ -347,7 +366,8 @@ def build_feed(
     """Make a feed from what is stored and what is asked for; both by API names.
 
     `changes` may hold dotted names (`guard.minItems`). Mapping rows in `fields` replace the stored rows of their purposes;
-    naming rows without a `mapping` means `custom`. Raises `ConfigError` listing every fault at once.
+    naming rows without a `mapping` means `custom`, as naming `jsonFields` without a `jsonMapping` does. Raises `ConfigError`
+    listing every fault at once.
     """
     settings: dict[str, object] = dict(stored.attributes) if stored else {}
     _refuse_misplaced(name, changes)
@@ -356,7 +376,11 @@ def build_feed(
     # A stored feed without a mapping has the preset that is the default: one more row must not take its other columns away.
     if fields and "mapping" not in settings and stored is None:
         settings["mapping"] = "custom"
+    if "jsonFields" in changes and "jsonMapping" not in settings:
+        settings["jsonMapping"] = "custom"
     purposes = {row.get("purpose") for row in fields}
+    if stored and "jsonFields" not in changes and isinstance(rows := settings.get("jsonFields"), list):
+        settings["jsonFields"] = [row for row in rows if row.get("purpose") not in purposes]
     kept = [row for row in (stored.fields if stored else ()) if row.get("purpose") not in purposes]
     settings["fields"] = [*kept, *fields]
     settings["name"] = name
@@ -403,6 +427,7 @@ def _explain(fault: ErrorDetails) -> str:
         return f"{path}: is set by Feedmill itself"
     models: dict[str, type[Resource]] = {
         "fields": FieldRow,
+        "jsonFields": JsonField,
         "guard": GuardLimits,
         "transport": Transport,
         "pagination": Pagination,

@@ -11,7 +11,7 @@ from typing import Final, cast
 from engine.errors import RefuseRun
 from mappers.options import normal
 from mappers.structured.fields.names import Names, Object, Shown
-from mappers.structured.fields.paths import PRODUCT, Locator, Path, compile_path, dig, is_plain, one_value
+from mappers.structured.fields.paths import PRODUCT, BadPath, Locator, Path, compile_path, dig, is_plain, one_value
 from mappers.structured.values import Json, Number, UnreadableCell, Unusable, cell_of
 
 SHOWN_RECORDS: Final = 100
@@ -248,7 +248,10 @@ def _unmet(name: str) -> Column:
     rest = name.removeprefix(PRODUCT)
     if rest == name:
         return Column(name, True, locator=compile_path(name), met=False)
-    whole = None if rest.startswith("$") else compile_path(name)
+    try:
+        whole = compile_path(name)
+    except BadPath:
+        whole = None
     return Column(name, True, locator=compile_path(rest), whole=whole, of_product=True, met=False)
 
 
