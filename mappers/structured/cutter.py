@@ -166,7 +166,8 @@ class ListCutter:
         """Refuse the element at the window's begin, unless more of it may come."""
         if not whole and self._window < self._element_bytes:
             return
-        if whole or fault.position < len(text) - _TORN:
+        torn = fault.position >= len(text) - _TORN or str(fault).startswith("unterminated")
+        if whole or not torn:
             raise refuse_broken(fault, text, self._place, self._name) from None
         raise RefuseRun(
             f"{self._name}, line {self._place.line + 1}, column {self._place.column + 1}: the element that begins here does not end within "

@@ -144,11 +144,12 @@ class DocumentBody(Body):
 
     def _too_long(self) -> RefuseRun:
         keys = self._outline.keys if self._outline is not None else {}
+        # The last one is where the walk came to the end of what is held: the biggest.
         lists = [key for key, is_list in keys.items() if is_list]
         shown = ", ".join(map(repr, list(keys)[:_KEYS_SHOWN]))
         return RefuseRun(
             f"{self._name}: no list begins under {self._options.root or DEFAULT_ROOT!r} within {self._sizes.page:,} bytes; it has "
-            f"{shown or 'no key'}: {f'set jsonRoot={lists[0]}' if lists else 'set jsonRoot to the names on the way to the list'}; "
+            f"{shown or 'no key'}: {f'set jsonRoot={lists[-1]}' if lists else 'set jsonRoot to the names on the way to the list'}; "
             f"nothing was applied"
         )
 
