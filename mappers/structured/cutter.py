@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mappers.structured.stream import Stream
     from mappers.structured.values import Json
 
-_BETWEEN: Final = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+_BETWEEN: Final = re.compile(rb'\}[ \t\r\n]*,[ \t\r\n]*(?=\{[ \t\r\n]*"[^"\\]*"[ \t\r\n]*:)')
+"""Two objects, by the first key of the second: no text holds that, for its quotes would be escaped."""
 _BLANKS: Final = b" \t\r\n"
 _HIGH: Final = bytes(range(0x80, 0x100))
 _LOOK_BACK: Final = 64 * 1024

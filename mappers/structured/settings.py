@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import ConfigError
 from mappers.options import text_encoding
-from mappers.structured.fields.paths import PRODUCT, BadPath, Path, compile_path, is_plain, read_steps
+from mappers.structured.fields.paths import BadPath, Path, behind_product, compile_path, is_plain, read_steps
 from mappers.structured.fields.presets import INHERITED, PRESETS
 from mappers.structured.records import VARIANTS, Nesting
 
@@ -99,7 +99,7 @@ def _faults(names: tuple[str, ...]) -> list[str]:
     for name in names:
         try:
             if not is_plain(name):
-                compile_path(name.removeprefix(PRODUCT))
+                compile_path(behind_product(name) or name)
         except BadPath as fault:
             faults.append(f"the path {name!r} {fault}")
     return faults

@@ -11,7 +11,7 @@ from typing import Final, cast
 from engine.errors import RefuseRun
 from mappers.options import normal
 from mappers.structured.fields.names import Names, Object, Shown
-from mappers.structured.fields.paths import PRODUCT, BadPath, Locator, Path, compile_path, dig, is_plain, one_value
+from mappers.structured.fields.paths import BadPath, Locator, Path, behind_product, compile_path, dig, is_plain, one_value
 from mappers.structured.values import Json, Number, UnreadableCell, Unusable, cell_of
 
 SHOWN_RECORDS: Final = 100
@@ -245,8 +245,8 @@ def _distinct(products: Sequence[Object | None]) -> list[Object]:
 def _unmet(name: str) -> Column:
     if is_plain(name):
         return Column(name, True, met=False)
-    rest = name.removeprefix(PRODUCT)
-    if rest == name:
+    rest = behind_product(name)
+    if rest is None:
         return Column(name, True, locator=compile_path(name), met=False)
     try:
         whole = compile_path(name)

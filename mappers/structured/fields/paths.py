@@ -44,6 +44,14 @@ def is_plain(name: str) -> bool:
     return not (text.startswith(("$", "[", '"', "'")) or _STEP.search(text) or _BEGUN.search(text))
 
 
+def behind_product(name: str) -> str | None:
+    """Return what of a path begins at the product, None where it does not; `product['a key']` does too."""
+    if name.startswith(PRODUCT):
+        return name.removeprefix(PRODUCT)
+    begins = f"{PRODUCT[:-1]}["
+    return name[len(begins) - 1 :] if name.startswith(begins) else None
+
+
 def compile_path(text: str) -> Locator:
     """Compile a path that is not plain. Raises `BadPath`.
 
