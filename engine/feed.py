@@ -118,11 +118,18 @@ class JsonField(Resource):
     """One row of `inventory-feed-json-fields`: a path in a JSON document and what it is for."""
 
     object: Literal["product", "variant"] = "variant"
-    path: str = Field(min_length=1)
+    path: str = Field(
+        min_length=1, description="Keys with dots between them, steps as in `stock[0].qty` and `stock[*].qty`, or JSONPath from `$` on."
+    )
     purpose: Purpose
     parse_number: bool = False
     inventory_quantity_boolean: bool = False
     inventory_quantity_default: Quantity | None = None
+
+    def as_row(self) -> FieldRow:
+        """Return the mapping row it stands for: of a product the path is told apart by `product.` before it."""
+        name = f"product.{self.path}" if self.object == "product" else self.path
+        return FieldRow.model_validate({**self.model_dump(by_alias=True, exclude={"object", "path"}), "name": name})
 
 
 class Rewrite(Resource):
@@ -274,19 +281,21 @@ class Feed(Resource):
     webhook_endpoint: OptionalText = Field(default=None, repr=False)
 
     fields: tuple[FieldRow, ...] = ()
-    json_fields: tuple[JsonField, ...] = ()
+    json_fields: Annotated[tuple[JsonField, ...], BeforeValidator(parse_object)] = ()
     mappings: Annotated[tuple[Rewrite, ...], BeforeValidator(parse_object)] = ()
     parameters: Annotated[tuple[Parameter, ...], BeforeValidator(parse_object)] = ()
 
     @field_validator("fields")
     @classmethod
     def _check_stock(cls, rows: tuple[FieldRow, ...]) -> tuple[FieldRow, ...]:
-        said = {said for row in rows if row.enabled for said in _stock_said(row)}
-        if len(said) > 1:
-            raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
-        stock = [row for row in rows if row.enabled and row.purpose == "inventoryQuantity"]
-        if stock and all(row.quantity_operator == "subtract" for row in stock):
-            raise ValueError("quantityOperator=subtract takes off what another row of inventoryQuantity says: map that column too")
+        return _refuse_mixed_stock(rows)
+
+    @field_validator("json_fields")
+    @classmethod
+    def _check_json(cls, rows: tuple[JsonField, ...], info: ValidationInfo) -> tuple[JsonField, ...]:
+        if rows and info.data.get("json_mapping") == "default":
+            raise ValueError("these rows are read with jsonMapping=custom only: set it, or leave them out")
+        _refuse_mixed_stock((*info.data.get("fields", ()), *(row.as_row() for row in rows)))
         return rows
 
     @field_validator("column_widths")
@@ -324,6 +333,16 @@ class Feed(Resource):
             settings["parameters"] = [{**row.model_dump(by_alias=True), "value": MASK} for row in self.parameters]
         rows = tuple(row.model_dump(mode="json", by_alias=True, exclude_defaults=True) for row in self.fields)
         return FeedDefinition(self.name, settings, rows)
+
+
+def _refuse_mixed_stock(rows: tuple[FieldRow, ...]) -> tuple[FieldRow, ...]:
+    said = {said for row in rows if row.enabled for said in _stock_said(row)}
+    if len(said) > 1:
+        raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
+    stock = [row for row in rows if row.enabled and row.purpose == "inventoryQuantity"]
+    if stock and all(row.quantity_operator == "subtract" for row in stock):
+        raise ValueError("quantityOperator=subtract takes off what another row of inventoryQuantity says: map that column too")
+    return rows
 
 
 def _stock_said(row: FieldRow) -> set[bool]:
@@ -368,7 +387,7 @@ COMPUTED = frozenset(
 )
 """Attributes of a feed that only the service sets."""
 
-_IDLE_FEED = frozenset({"review_changes", "sync_sale_prices", "json_fields"})
+_IDLE_FEED = frozenset({"review_changes", "sync_sale_prices"})
 _IDLE_FIELD: frozenset[str] = frozenset()
 
 
@@ -382,7 +401,8 @@ def build_feed(
     """Make a feed from what is stored and what is asked for; both by API names.
 
     `changes` may hold dotted names (`guard.minItems`). Mapping rows in `fields` replace the stored rows of their purposes;
-    naming rows without a `mapping` means `custom`. Raises `ConfigError` listing every fault at once.
+    naming rows without a `mapping` means `custom`, as naming `jsonFields` without a `jsonMapping` does. Raises `ConfigError`
+    listing every fault at once.
     """
     settings: dict[str, object] = dict(stored.attributes) if stored else {}
     _refuse_misplaced(name, changes)
@@ -391,7 +411,11 @@ def build_feed(
     # A stored feed without a mapping has the preset that is the default: one more row must not take its other columns away.
     if fields and "mapping" not in settings and stored is None:
         settings["mapping"] = "custom"
+    if "jsonFields" in changes and "jsonMapping" not in settings:
+        settings["jsonMapping"] = "custom"
     purposes = {row.get("purpose") for row in fields}
+    if stored and "jsonFields" not in changes and isinstance(rows := settings.get("jsonFields"), list):
+        settings["jsonFields"] = [row for row in rows if row.get("purpose") not in purposes]
     kept = [row for row in (stored.fields if stored else ()) if row.get("purpose") not in purposes]
     settings["fields"] = [*kept, *fields]
     settings["name"] = name
@@ -439,6 +463,7 @@ def _explain(fault: ErrorDetails) -> str:
         return f"{path}: is set by Feedmill itself"
     models: dict[str, type[Resource]] = {
         "fields": FieldRow,
+        "jsonFields": JsonField,
         "guard": GuardLimits,
         "transport": Transport,
         "pagination": Pagination,

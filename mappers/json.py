@@ -9,9 +9,10 @@ from typing import Final
 from engine.batch import Batch, JsonValue, RawRecords
 from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError
-from mappers.structured.bodies import Body, DocumentBody, LinesBody, Sizes
-from mappers.structured.lines import is_lines
-from mappers.structured.presets import PRESETS
+from mappers.structured.bodies import Body, Sizes
+from mappers.structured.document import DocumentBody
+from mappers.structured.fields.presets import PRESETS
+from mappers.structured.lines import LinesBody, is_lines
 from mappers.structured.settings import read_options
 from mappers.structured.stream import Stream
 
@@ -20,9 +21,10 @@ class JsonMapper:
     """Read one JSON document (RFC 8259) or JSON Lines; see `engine.contracts.Mapper`.
 
     A column is a key of an item, or the way to an inner one with dots between the names. A cell is the text of a value:
-    numbers keep their digits, null is blank, lists and objects are JSON. Raises `ConfigError` when made with settings that cannot
-    work; `RefuseRun` for content that is no JSON or breaks off, for an answer that says it failed, for a document without
-    the list, and for one too big to be held. An empty list is no record, and no fault: it may be the last of several pages.
+    numbers keep their digits, null is blank, lists and objects are JSON. Every mapped path is a column, blank where a record has
+    nothing there. Raises `ConfigError` when made with settings that cannot work; `RefuseRun` for content that is no JSON or breaks
+    off, for an answer that says it failed, for a document without the list, and for an element too big to be held. An empty list is
+    no record, and no fault: it may be the last of several pages.
     """
 
     def __init__(self, settings: MapperSettings, facts: DocumentFacts, *, sizes: Sizes | None = None) -> None:
@@ -34,8 +36,9 @@ class JsonMapper:
         self._stream: Stream | None = None
         self._body: Body | None = None
         self._line_ended = False
+        self._searched = 0
 
-    def feed(self, chunk: bytes) -> list[RawRecords]:
+    def feed(self, chunk: bytes) -> Iterable[RawRecords]:
         if self._stream is None:
             self._head += chunk
             if len(self._head) < self._sizes.sample:
@@ -54,19 +57,18 @@ class JsonMapper:
         return self._begun.parse(raw)
 
     def locate(self, name: str) -> int | None:
-        columns = self._begun.columns
-        return columns.locate(name) if columns is not None else None
+        return self._begun.columns.locate(name)
 
     def excerpt(self, raw: RawRecords, line: int) -> str:
         return self._begun.excerpt(raw, line)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self._body.columns.names if self._body is not None and self._body.columns is not None else ()
+        return self._body.columns.names if self._body is not None else ()
 
     @property
     def missing(self) -> frozenset[str]:
-        return frozenset()
+        return self._body.columns.missing if self._body is not None else frozenset()
 
     @property
     def dialect(self) -> Mapping[str, JsonValue]:
@@ -98,18 +100,28 @@ class JsonMapper:
             raise InternalError("records of a JSON document were parsed before any was cut out of it")
         return self._body
 
-    def _take(self, stream: Stream, data: bytes, *, complete: bool = False) -> list[RawRecords]:
+    def _take(self, stream: Stream, data: bytes, *, complete: bool = False) -> Iterable[RawRecords]:
         if self._body is not None:
             return self._body.feed(data)
         self._decoded += data
-        self._line_ended = self._line_ended or b"\n" in data
-        lines = is_lines(self._decoded, complete=complete) if complete or self._line_ended else None
-        if lines is None and len(self._decoded) <= self._sizes.page:
+        lines = self._is_lines(complete=complete)
+        if lines is None:
             return []
         kind = LinesBody if lines else DocumentBody
         self._body = kind(stream, self._options, self._facts.name, self._sizes)
         data, self._decoded = bytes(self._decoded), bytearray()
         return self._body.feed(data)
+
+    def _is_lines(self, *, complete: bool) -> bool | None:
+        """Tell the layout from the first line, and from no more than a line may have; None when that is not there yet."""
+        held = len(self._decoded)
+        # Looked for in the new bytes alone: the first line of many a document is all of it.
+        self._line_ended = self._line_ended or self._decoded.find(b"\n", self._searched) >= 0
+        self._searched = held
+        if not (complete or self._line_ended or held > self._sizes.line or bytes(self._decoded[:64]).lstrip()[:1] == b"["):
+            return None
+        lines = is_lines(self._decoded[: self._sizes.line + 1], complete=complete and held <= self._sizes.line)
+        return False if lines is None and held > self._sizes.line else lines
 
 
 _LAYOUTS: Final = {

@@ -175,6 +175,8 @@ def _number_records(batch: Batch, first: int) -> _Ordinals:
 def preset_rows(feed: Feed, offered: Callable[[str], Sequence[MappingRow]]) -> tuple[MappingRow, ...]:
     """Return the feed's mapping: its own rows, and for purposes it does not name, those its preset offers."""
     declared = [MappingRow(row, (row.name,)) for row in feed.fields if row.enabled]
+    if feed.resource_type == "json" and feed.json_mapping == "custom":
+        return (*declared, *(MappingRow(row, (row.name,)) for row in (field.as_row() for field in feed.json_fields)))
     if feed.mapping == "custom":
         return tuple(declared)
     # A disabled row takes its purpose off the preset too: that is what disabling it says.

@@ -181,7 +181,13 @@ def _paging(feed: Feed) -> Paging | None:
         return None
     paging = Paging(**feed.pagination.model_dump())
     # The items that are counted have to be those that are read.
-    return paging if paging.items_path is not None else replace(paging, items_path=feed.json_root)
+    return paging if paging.items_path is not None else replace(paging, items_path=_outer_list(feed.json_root))
+
+
+def _outer_list(root: str | None) -> str | None:
+    """Return the names on the way to the first list of a root; None where it is the page, or is not written in plain names."""
+    names = (root or "").partition("[*]")[0].removeprefix("$").removeprefix(".")
+    return names if names and "[" not in names and '"' not in names and "'" not in names else None
 
 
 def _secret(text: str | None) -> Secret | None:

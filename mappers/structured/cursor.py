@@ -1,4 +1,7 @@
-"""A walk through the text of one JSON document: into objects and lists on the way to the records, over everything else."""
+"""A walk through the text of one JSON document: into objects and lists on the way to the records, over everything else.
+
+And where in the document a fault stands, for people, also when only a part of its text is left.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, cast
+
+from engine.batch import clip
+from engine.errors import RefuseRun
 
 if TYPE_CHECKING:
     from mappers.structured.values import Json
@@ -95,3 +101,45 @@ class Cursor:
         """Move over white space and a comma between values; tell whether anything follows."""
         self.at = cast("re.Match[str]", _NEXT.match(self.text, self.at)).end()
         return self.at < len(self.text)
+
+
+class Place:
+    """A place in the text of a document, moved on by what was read. All from 0."""
+
+    def __init__(self) -> None:
+        self.line = 0
+        self.column = 0
+        self.character = 0
+
+    def move(self, text: str) -> None:
+        """Go to the end of some text that begins here."""
+        self.character += len(text)
+        last = text.rfind("\n")
+        if last < 0:
+            self.column += len(text)
+            return
+        self.line += text.count("\n")
+        self.column = len(text) - last - 1
+
+    def behind(self, text: str) -> Place:
+        """Return the place at the end of some text that begins here."""
+        place = Place()
+        place.line, place.column, place.character = self.line, self.column, self.character
+        place.move(text)
+        return place
+
+
+def refuse_broken(fault: BrokenJson, text: str, begin: Place, name: str) -> RefuseRun:
+    """Return the refusal of text that is no JSON, with line, column and what stands there. `begin` is where the text begins."""
+    at = min(fault.position, len(text))
+    place = begin.behind(text[:at])
+    line, column = place.line + 1, place.column + 1
+    if not text[at:].strip(" \t\r\n"):
+        return RefuseRun(
+            f"{name} ends at line {line}, column {column} before its JSON does ({fault}): it is cut short; fetch it again, or ask the "
+            f"supplier whether the export ran through; nothing was applied"
+        )
+    return RefuseRun(
+        f"{name}, line {line}, column {column} (character {place.character + 1:,}) is no JSON: {fault}, near "
+        f"{clip(text[at : at + 40], 60)!r}; have the supplier write valid JSON; nothing was applied"
+    )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from engine.batch import RawRecords
 from engine.errors import RefuseRun
-from mappers.structured.columns import Misfit
+from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor
-from mappers.structured.records import Found, find_records
+from mappers.structured.line_splitter import LineSplitter
+from mappers.structured.reading import Reading, is_exact, read_quickly
+from mappers.structured.records import Found, Misfit, Nesting, find_records, spread
+from mappers.structured.settings import JsonOptions
+from mappers.structured.stream import Stream
 from mappers.structured.values import Json, make_decoder
-
-LINE_BYTES: Final = 8 * 1024 * 1024
-"""The longest line that is read: a product with some ten thousand variants."""
 
 _FILLED: Final = re.compile(rb"[^ \t\r\n]")
 
@@ -34,7 +36,7 @@ def is_lines(buffer: bytes | bytearray, *, complete: bool) -> bool | None:
 
 def _is_whole(line: bytes) -> bool:
     try:
-        LineReader(make_decoder(), nested=False).value(line.decode("utf-8", "replace"))
+        LineReader(make_decoder(), Nesting()).value(line.decode("utf-8", "replace"))
     except BrokenJson:
         return False
     return True
@@ -43,9 +45,9 @@ def _is_whole(line: bytes) -> bool:
 class LineReader:
     """Read lines as elements of the list."""
 
-    def __init__(self, decoder: json.JSONDecoder, *, nested: bool) -> None:
+    def __init__(self, decoder: json.JSONDecoder, nesting: Nesting) -> None:
         self._decoder = decoder
-        self._nested = nested
+        self._nesting = nesting
 
     def read(self, text: str, line: int) -> Found:
         """Read a line; what is no JSON becomes a record that is no item."""
@@ -53,7 +55,7 @@ class LineReader:
             value = self.value(text)
         except BrokenJson as fault:
             return Found(text, 0, len(text), line, (Misfit(broken_line(fault)),))
-        return find_records(text, 0, len(text), line, value, nested=self._nested)
+        return find_records(text, 0, len(text), line, value, self._nesting)
 
     def value(self, text: str) -> Json:
         """Read the value of a line. Raises `BrokenJson`."""
@@ -70,56 +72,84 @@ def broken_line(fault: BrokenJson) -> str:
     return f"is no JSON: {fault} (character {fault.position + 1} of the line)"
 
 
-class LineSplitter:
-    """Cut bytes into pieces of whole lines.
+class LinesBody(Body):
+    """JSON Lines, read as they come; `line` is the line."""
 
-    Where the cuts fall depends on the bytes alone, not on the chunks they came in. Raises `RefuseRun` for a line over `line_bytes`.
-    """
+    layout = "lines"
+    numbered = False
 
-    def __init__(self, *, name: str, offset: int, piece_bytes: int, line_bytes: int) -> None:
-        self._name = name
-        self._offset = offset
-        self._line = 1
-        self._piece_bytes = min(piece_bytes, line_bytes)
-        self._line_bytes = line_bytes
-        self._buffer = bytearray()
+    def __init__(self, stream: Stream, options: JsonOptions, name: str, sizes: Sizes) -> None:
+        super().__init__(stream, options, name, sizes)
+        if options.way:
+            raise RefuseRun(f"{name} is JSON Lines, in which jsonRoot={options.root} leads nowhere: unset it; nothing was applied")
+        self._splitter = LineSplitter(name=name, offset=stream.offset, piece_bytes=sizes.piece, line_bytes=sizes.line)
+        self._lines = LineReader(self._decoder, options.nesting)
+
+    def feed(self, data: bytes) -> list[RawRecords]:
+        pieces = self._splitter.feed(data)
+        for piece in pieces:
+            self._stream.settle(piece.data)
+        return pieces
+
+    def finish(self) -> Iterator[RawRecords]:
+        piece, torn = self._splitter.finish()
+        self._stream.settle(piece.data)
+        if torn:
+            self._refuse_torn(piece)
+        yield piece
+
+    @property
+    def root(self) -> str:
+        return "each line"
 
     @property
     def buffered_bytes(self) -> int:
-        """Return how many bytes wait for their line's end."""
-        return len(self._buffer)
+        return self._splitter.buffered_bytes
 
-    def feed(self, data: bytes) -> list[RawRecords]:
-        """Take the next bytes; return the pieces that are complete."""
-        self._buffer += data
-        pieces = []
-        start = 0
-        while len(self._buffer) - start >= self._piece_bytes:
-            end = self._buffer.rfind(b"\n", start, start + self._piece_bytes)
-            if end < 0:
-                end = self._buffer.find(b"\n", start + self._piece_bytes)
-                self._refuse_long((end if end >= 0 else len(self._buffer)) - start)
-            if end < 0:
-                break
-            pieces.append(self._piece(start, end + 1))
-            start = end + 1
-        del self._buffer[:start]
-        return pieces
+    def _reading(self, raw: RawRecords) -> Reading:
+        reading = super()._reading(raw)
+        self._learn(reading)
+        return reading
 
-    def finish(self) -> tuple[RawRecords, bool]:
-        """Return the rest of the document as its final piece, and whether its last line has no line end."""
-        piece = self._piece(0, len(self._buffer), final=True)
-        return piece, bool(piece.data) and not piece.data.endswith(b"\n")
+    def _read_quickly(self, raw: RawRecords) -> Reading | None:
+        data = self._stream.as_utf8(raw.data)
+        if data is None:
+            return None
+        lines, numbers = _filled_lines(data, raw.line)
+        values = self._quick.lines(lines)
+        if not values or not is_exact(data, values):
+            return None
+        records = spread(values, self._options.nesting)
+        return read_quickly(records, numbers, numbered=False) if records is not None else None
 
-    def _piece(self, start: int, end: int, *, final: bool = False) -> RawRecords:
-        piece = RawRecords(bytes(self._buffer[start:end]), self._offset, self._line, final)
-        self._offset += len(piece.data)
-        self._line += piece.data.count(b"\n")
-        return piece
-
-    def _refuse_long(self, length: int) -> None:
-        if length > self._line_bytes:
+    def _refuse_torn(self, piece: RawRecords) -> None:
+        text, _ = self._stream.charset.decode(piece.data)
+        last = text[text.rfind("\n") + 1 :]
+        try:
+            self._lines.value(last.strip(" \t\r") or "null")
+        except BrokenJson as fault:
+            line = piece.line + piece.data.count(b"\n")
             raise RefuseRun(
-                f"{self._name}, line {self._line}: the line does not end within {self._line_bytes:,} bytes; this is not the expected JSON "
-                f"Lines: check the source; nothing was applied"
-            )
+                f"{self._name} ends inside line {line} ({broken_line(fault)}): it is cut short; fetch it again, or ask the supplier "
+                f"whether the export ran through; nothing was applied"
+            ) from None
+
+    def _elements(self, text: str, line: int) -> Iterator[Found]:
+        for number, record in enumerate(text.split("\n"), line):
+            if stripped := record.strip(" \t\r"):
+                yield self._lines.read(stripped, number)
+
+
+def _filled_lines(data: bytes, first: int) -> tuple[list[bytes], Sequence[int]]:
+    """Return the lines that are not blank, and their numbers."""
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    if min(map(len, lines), default=0) >= _SHORTEST:
+        return lines, range(first, first + len(lines))
+    filled = [(line, number) for number, line in enumerate(lines, first) if line.strip(b" \t\r")]
+    return [line for line, _ in filled], [number for _, number in filled]
+
+
+_SHORTEST: Final = 2
+"""An object has no fewer characters; where a line has, some may be blank."""

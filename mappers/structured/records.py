@@ -1,27 +1,46 @@
-"""From the text of whole records to a batch: rows, and a flaw for each record that makes none."""
+"""The records that the elements of a list stand for: themselves, or each of their variants."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, cast
 
-from engine.batch import Batch, Flaw, clip
-from mappers.checks import BROKEN, broken_reason
-from mappers.structured.columns import VARIANTS, Columns, Entry, Misfit, expand
+from engine.batch import clip
 from mappers.structured.cursor import BrokenJson, Cursor
-from mappers.structured.values import DEPTH_LIMIT, Json, UnreadableCell, is_too_deep, make_decoder
+from mappers.structured.fields.paths import Path, dig
+from mappers.structured.values import DEPTH_LIMIT, Json, Unusable, describe, is_too_deep, make_decoder
 
-_ESCAPED: Final = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
-_VALUE_SHOWN: Final = 200
+VARIANTS: Final = "variants"
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """Where the records stand within an element: `ways` lead from list to list, none when it is one itself.
+
+    `optional`: an element without the list is a record itself.
+    """
+
+    ways: tuple[Path, ...] = ()
+    optional: bool = False
+
+
+class Entry(NamedTuple):
+    """A record: an item's own object, and the product that it is a variant of."""
+
+    own: dict[str, Json]
+    product: dict[str, Json] | None = None
+
+
+class Misfit(NamedTuple):
+    """A record that is no item; `skipped` when it does not claim to be one."""
+
+    reason: str
+    skipped: bool = False
 
 
 class Found(NamedTuple):
-    """An element of the list: where it stands in a text, the number of its first record, and its records, one at least.
-
-    A tuple, for one is made of every element, twice.
-    """
+    """An element of the list: where it stands in a text, the line of its first record, and its records, one at least."""
 
     source: str
     start: int
@@ -35,74 +54,111 @@ class Found(NamedTuple):
         return self.source[self.start : self.end]
 
 
-def find_records(source: str, start: int, end: int, line: int, value: Json, *, nested: bool) -> Found:
+class Spread(NamedTuple):
+    """The records of many elements: parallel lists of their own objects, their products, and the elements they are of.
+
+    `owners` is None when each element is a record itself.
+    """
+
+    own: Sequence[dict[str, Json]]
+    products: Sequence[dict[str, Json] | None]
+    owners: Sequence[int] | None
+
+
+def find_records(source: str, start: int, end: int, line: int, value: Json, nesting: Nesting) -> Found:
     """Return what an element of the list stands for."""
     if is_too_deep(source, start, end):
         return Found(source, start, end, line, (Misfit(f"nested deeper than {DEPTH_LIMIT} levels"),))
-    return Found(source, start, end, line, expand(value, nested=nested))
+    return Found(source, start, end, line, expand(value, nesting))
 
 
-@dataclass(slots=True)
-class _Parts:
-    rows: list[list[str]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    flaws: list[Flaw] = field(default_factory=list)
+def expand(value: Json, nesting: Nesting) -> Sequence[Entry | Misfit]:
+    """Return the records that an element stands for, what is none of them as `Misfit`."""
+    if not isinstance(value, dict):
+        return (Misfit(f"{describe(value)} stands where an object should"),)
+    level: list[Entry | Misfit] = [Entry(value)]
+    for way in nesting.ways:
+        level = [inner for record in level for inner in (_open(record, way, nesting) if isinstance(record, Entry) else (record,))]
+    return level
 
 
-class RecordReader:
-    """Make rows of found elements. `numbered` says that each record has a line of its own, which is its number."""
+def _open(record: Entry, way: Path, nesting: Nesting) -> Sequence[Entry | Misfit]:
+    inner, name = dig(record.own, way), ".".join(way)
+    if inner is None and nesting.optional:
+        return (record,)
+    if inner is None or inner == []:
+        return (Misfit(f"a product without {name}", skipped=True),)
+    if not isinstance(inner, list):
+        return (Misfit(f"{name} {inner.reason}" if isinstance(inner, Unusable) else f"{name} is {describe(inner)}, not a list"),)
+    return [Entry(own, record.own) if isinstance(own, dict) else Misfit(f"{describe(own)} stands where a variant should") for own in inner]
 
-    def __init__(self, columns: Columns, *, numbered: bool) -> None:
-        self._columns = columns
-        self._numbered = numbered
 
-    def read(self, elements: Iterable[Found], text: str, *, encoding: str, valid: bool) -> Batch:
-        """Read elements. `text` is what they were cut from; `valid` is False when bytes of it did not decode."""
-        broken = encoding if not valid or "\0" in text or _ESCAPED.search(text) else None
-        parts = _Parts()
-        for found in elements:
-            for index, record in enumerate(found.records):
-                self._add(parts, record, found, index, broken)
-        return Batch(self._columns.names, parts.rows, parts.lines, tuple(parts.flaws))
-
-    def _add(self, parts: _Parts, record: Entry | Misfit, found: Found, index: int, broken: str | None) -> None:
-        line = found.line + index if self._numbered else found.line
-        if isinstance(record, Misfit):
-            parts.flaws.append(Flaw(line, record.reason, excerpt_of(found, index), fate="skipped" if record.skipped else "rejected"))
-            return
-        try:
-            row = self._columns.row(record)
-        except UnreadableCell as fault:
-            name = self._columns.names[fault.column]
-            parts.flaws.append(Flaw(line, f"{name!r} {fault.reason}", excerpt_of(found, index), name))
-            return
-        if broken is not None and (flaw := self._broken(row, line, found, index, broken)):
-            parts.flaws.append(flaw)
-            return
-        parts.rows.append(row)
-        parts.lines.append(line)
-
-    def _broken(self, row: Sequence[str], line: int, found: Found, index: int, encoding: str) -> Flaw | None:
-        for name, cell in zip(self._columns.names, row, strict=True):
-            if match := BROKEN.search(cell):
-                return Flaw(line, broken_reason(match[0], encoding), excerpt_of(found, index), name, clip(cell, _VALUE_SHOWN))
+def spread(values: Sequence[Json], nesting: Nesting) -> Spread | None:
+    """Return the records of elements in which nothing is amiss; None when one of them, or of its variants, is none."""
+    if set(map(type, values)) != {dict}:
         return None
+    own: list[Json] = list(values)
+    products: list[dict[str, Json] | None] = [None] * len(own)
+    owners: list[int] | None = None
+    for way in nesting.ways:
+        if nesting.optional and way[0] not in set().union(*cast("list[dict[str, Json]]", own)):
+            continue
+        opened = _open_all(own, owners or range(len(own)), way, nesting)
+        if opened is None:
+            return None
+        own, products, owners = opened
+    return Spread(cast("list[dict[str, Json]]", own), products, owners)
 
 
-def excerpt_of(found: Found, index: int) -> str:
+def _open_all(
+    records: Sequence[Json], owners: Sequence[int], way: Path, nesting: Nesting
+) -> tuple[list[Json], list[dict[str, Json] | None], list[int]] | None:
+    own: list[Json] = []
+    products: list[dict[str, Json] | None] = []
+    above: list[int] = []
+    for record, owner in zip(records, owners, strict=True):
+        inner = dig(record, way)
+        if inner is None and nesting.optional:
+            own.append(record)
+            products.append(None)
+            above.append(owner)
+        elif isinstance(inner, list) and inner and isinstance(record, dict):
+            own += inner
+            products += [record] * len(inner)
+            above += [owner] * len(inner)
+        else:
+            return None
+    return (own, products, above) if set(map(type, own)) == {dict} else None
+
+
+def excerpt_of(found: Found, index: int, nesting: Nesting) -> str:
     """Return the text of an element's record `index` as the source wrote it, clipped: a variant's own, else the element's."""
-    if not any(isinstance(record, Entry) and record.product is not None for record in found.records):
-        return clip(found.text)
-    cursor = Cursor(found.text, make_decoder())
-    try:
-        for key in cursor.members():
-            if key != VARIANTS:
-                cursor.value()
-                continue
-            for number, start in enumerate(cursor.elements()):
-                cursor.value()
+    if any(isinstance(record, Entry) and record.product is not None for record in found.records):
+        cursor = Cursor(found.text, make_decoder())
+        try:
+            for number, (start, end) in enumerate(_variants(cursor, nesting.ways)):
                 if number == index:
-                    return clip(found.text[start : cursor.at])
-    except BrokenJson:
-        pass
+                    return clip(found.text[start:end])
+        except BrokenJson:
+            # A list that stands twice, or none where one should: then the element tells more.
+            pass
     return clip(found.text)
+
+
+def _variants(cursor: Cursor, ways: Sequence[Path]) -> Iterator[tuple[int, int]]:
+    """Walk over the innermost records of the element that begins here."""
+    if not ways:
+        cursor.peek()
+        start = cursor.at
+        cursor.value()
+        yield start, cursor.at
+        return
+    (key, *rest), *below = ways
+    for member in cursor.members():
+        if member != key:
+            cursor.value()
+        elif rest:
+            yield from _variants(cursor, [tuple(rest), *below])
+        else:
+            for _ in cursor.elements():
+                yield from _variants(cursor, below)

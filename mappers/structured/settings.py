@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import ConfigError
 from mappers.options import text_encoding
+from mappers.structured.fields.paths import BadPath, Path, behind_product, compile_path, is_plain, read_steps
+from mappers.structured.fields.presets import INHERITED, PRESETS
+from mappers.structured.records import VARIANTS, Nesting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,19 +19,28 @@ if TYPE_CHECKING:
 
 DEFAULT_ROOT: Final = "products"
 
+_VARIANTS: Final = Nesting(((VARIANTS,),), optional=True)
+_IDENTIFIERS: Final = frozenset(field.names[0] for field in PRESETS["inventory"] if field.purpose in ("externalId", "sku"))
+
 
 @dataclass(frozen=True, slots=True)
 class JsonOptions:
-    """The settings of a JSON feed. `root` and `encoding` are None where the document decides; `names` are the mapped ones.
+    """The settings of a JSON feed.
 
-    `paged`: the document is one of the pages that the feed reads.
+    `root` is where the list stands, as it was set, and `way` the keys on the way there; both and `encoding` are None where the
+    document decides. `nesting` leads from an element of the list to its records. `names` are the mapped ones, `alternatives` those
+    of which a document need not have all, `inherited` what a variant takes from its product. `paged`: the document is one of the
+    pages that the feed reads.
     """
 
     root: str | None = None
-    nested: bool = True
+    way: Path | None = None
+    nesting: Nesting = _VARIANTS
     comma: bool = False
     encoding: str | None = None
     names: tuple[str, ...] = ()
+    alternatives: frozenset[str] = frozenset()
+    inherited: frozenset[str] = INHERITED
     paged: bool = False
 
 
@@ -36,22 +48,61 @@ def read_options(settings: MapperSettings) -> JsonOptions:
     """Read the attributes this mapper knows. Raises `ConfigError` with every fault."""
     problems: list[str] = []
     attributes = settings.attributes
-    if _choice(attributes, "jsonMapping", ("default", "custom"), problems) == "custom":
-        problems.append("jsonMapping is 'custom', which this version cannot do yet: leave it at default, and name keys with --field")
+    custom = _choice(attributes, "jsonMapping", ("default", "custom"), problems) == "custom"
+    nested = _choice(attributes, "jsonStructure", ("nested", "flat"), problems) == "nested"
     root = _text(attributes, "jsonRoot", problems)
-    if root is not None and not all(root.split(".")):
-        problems.append(f"jsonRoot is {root!r}: give the names on the way to the list, joined by single dots")
+    way, inner = _root(root, problems) if root is not None else (None, ())
+    names = tuple(dict.fromkeys(name.strip() for names in settings.fields for name in names))
+    problems += _faults(names)
     options = JsonOptions(
         root=root,
-        nested=_choice(attributes, "jsonStructure", ("nested", "flat"), problems) == "nested",
+        way=way,
+        nesting=Nesting(inner) if inner else _VARIANTS if nested else Nesting(),
         comma=_choice(attributes, "decimalNotation", ("decimal", "comma"), problems) == "comma",
         encoding=_encoding(attributes, problems),
+        names=names,
+        # A feed that knows only one identifier uses it as both, so an offered one that is not there must not pass for blank.
+        alternatives=_IDENTIFIERS if not custom and attributes.get("mapping") in PRESETS else frozenset(),
+        inherited=frozenset() if custom else INHERITED,
         paged=attributes.get("pagination") is not None,
-        names=tuple(dict.fromkeys(name.strip() for names in settings.fields for name in names)),
     )
     if problems:
         raise ConfigError("the JSON settings cannot work:", problems=tuple(problems))
     return options
+
+
+def _root(root: str, problems: list[str]) -> tuple[Path, tuple[Path, ...]]:
+    """Return the keys on the way to the list, and those from each of its elements to the records in it."""
+    try:
+        steps = read_steps(root.removeprefix("$").removeprefix(".")) if not is_plain(root) else tuple(root.split("."))
+    except BadPath as fault:
+        problems.append(f"jsonRoot is {root!r}, which {fault}")
+        return (), ()
+    ways: list[list[str]] = [[]]
+    for step in steps:
+        if step is None:
+            ways.append([])
+        elif isinstance(step, int) or not step:
+            problems.append(f"jsonRoot is {root!r}: give the names on the way to the list, joined by single dots, with [*] behind lists")
+            return (), ()
+        else:
+            ways[-1].append(step)
+    way, *inner = ways if ways[-1] or len(ways) == 1 else ways[:-1]
+    if not all(inner):
+        problems.append(f"jsonRoot is {root!r}: a list of lists is not read; give the names between one [*] and the next")
+    return tuple(way), tuple(map(tuple, inner))
+
+
+def _faults(names: tuple[str, ...]) -> list[str]:
+    """Try every path that has to be compiled, and say which cannot be."""
+    faults = []
+    for name in names:
+        try:
+            if not is_plain(name):
+                compile_path(behind_product(name) or name)
+        except BadPath as fault:
+            faults.append(f"the path {name!r} {fault}")
+    return faults
 
 
 def _text(attributes: Mapping[str, JsonValue], name: str, problems: list[str]) -> str | None:

@@ -52,6 +52,13 @@ class Stream:
             return text.encode("utf-8", "surrogatepass")
         return text.encode(self.charset.encoding, "surrogateescape")
 
+    def as_utf8(self, data: bytes) -> bytes | None:
+        """Return whole records in UTF-8, None where some byte of them does not decode."""
+        if self.charset.transcoded or self.charset.encoding == "utf-8" or data.isascii():
+            return data
+        text, valid = self.charset.decode(data)
+        return text.encode() if valid else None
+
     def warnings(self) -> list[str]:
         """Return what a person should look at."""
         if not self.charset.guessed:

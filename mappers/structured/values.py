@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import orjson
 
-Json: TypeAlias = "str | bool | Unusable | list[Json] | dict[str, Json] | None"
-"""A parsed value. A number is a `Number`, which is a text."""
+from engine.batch import SEVERAL
+
+Json: TypeAlias = "str | int | Unusable | list[Json] | dict[str, Json] | None"
+"""A parsed value. A number is a `Number`, which is a text, or where nothing is lost by it an integer; a float is none of them."""
 
 DEPTH_LIMIT: Final = 200
 """How deep a record may be nested. No item needs ten levels; the parser underneath would stop at about a thousand."""
@@ -33,6 +35,10 @@ class Unusable:
     def __init__(self, reason: str, shown: str) -> None:
         self.reason = reason
         self.shown = shown
+
+
+class Several(list["Json"]):
+    """The values of a path that leads to more than one."""
 
 
 class UnreadableCell(Exception):
@@ -61,16 +67,16 @@ def _constant(text: str) -> Unusable:
     return Unusable(f"is {text}, which is no JSON number: have the supplier send null", text)
 
 
-def _unmistakable(text: str) -> Number:
-    # The point of a JSON number is never a thousands mark, but rules for `comma` would take it for one: 1.234 and 1.2340 are
-    # one number, of which only the second has a single reading.
+def unmistakable(text: str) -> Number:
+    """Return the text of a fraction so that the rules for `decimalNotation=comma` cannot take its point for a thousands mark."""
+    # 1.234 and 1.2340 are one number, of which only the second has a single reading.
     return Number(text + "0" if _THOUSANDS.fullmatch(text) else text)
 
 
 def make_decoder(*, comma: bool = False) -> json.JSONDecoder:
     """Return a decoder that keeps the text of every number. Control characters inside texts are taken as they are."""
     return json.JSONDecoder(
-        parse_float=_unmistakable if comma else Number,
+        parse_float=unmistakable if comma else Number,
         parse_int=Number,
         parse_constant=_constant,
         object_pairs_hook=make_object,
@@ -81,27 +87,48 @@ def make_decoder(*, comma: bool = False) -> json.JSONDecoder:
 def cell_of(value: Json) -> str:
     """Return a value as a cell: a text and a number as they are, null as blank, a list or an object as JSON text.
 
-    Raises `UnreadableCell` for what is `Unusable`, or holds it.
+    `Several` become their texts with `engine.batch.SEVERAL` between them, those that say nothing left out. Raises
+    `UnreadableCell` for what is `Unusable`, or holds it.
     """
+    kind = type(value)
+    if kind is list or kind is dict:
+        return _write(cast("list[Json] | dict[str, Json]", value))
     if value is None:
         return ""
     if value is True:
         return "true"
     if value is False:
         return "false"
-    if isinstance(value, str):
-        return str(value)
     if isinstance(value, Unusable):
         raise UnreadableCell(value.reason)
-    return _write(value)
+    return _join(value) if isinstance(value, Several) else str(value)
+
+
+def _join(values: Several) -> str:
+    texts = [text for text in map(cell_of, values) if text]
+    if any(SEVERAL in text for text in texts):
+        # It would pass for a boundary between two values.
+        raise UnreadableCell("holds a NUL character, which no store takes: have the supplier remove it")
+    return SEVERAL.join(texts)
 
 
 def _write(value: list[Json] | dict[str, Json]) -> str:
     try:
         return orjson.dumps(value, default=_as_written, option=orjson.OPT_PASSTHROUGH_SUBCLASS).decode()
     except orjson.JSONEncodeError as fault:
+        if fault.__cause__ is None and isinstance(spelled := _spell(value), dict | list) and spelled != value:
+            return _write(spelled)
         cause = fault.__cause__
         raise UnreadableCell(f"holds a value that {cause}" if isinstance(cause, UnreadableCell) else f"cannot be kept: {fault}") from None
+
+
+def _spell(value: Json) -> Json:
+    """Return a value with every integer as its text, for the writer underneath takes none of more than 64 bits."""
+    if isinstance(value, dict):
+        return {key: _spell(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_spell(inner) for inner in value]
+    return Number(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _as_written(value: object) -> orjson.Fragment:
@@ -133,6 +160,6 @@ def describe(value: Json) -> str:
         return str(value).lower()
     if value is None:
         return "null"
-    if isinstance(value, Number | Unusable):
+    if isinstance(value, int | Number | Unusable):
         return "a number"
     return "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"

@@ -70,6 +70,11 @@ LINES = (
     '\r\n{"externalId": "1", "inventoryQuantity": 5, "a key": "größer"}\r\n\n{"externalId": "2", broken}\n[]\n'
     '{"externalId": "3", "name": "no line end"}'
 )
+GROUPS = ",".join(
+    f'{{"title": "{n}: [größer", "sizes": [{{"sku": "{n}-1", "stock": [{{"qty": 1.0}}]}}, {{"sku": "{n}-2", "stock": []}}]}}'
+    for n in range(5_000)
+)
+GROUP_PATHS = MapperSettings((("sku",), ("stock[*].qty",), ("product.title",)), {"jsonMapping": "custom", "jsonRoot": "a b[*].sizes[*]"})
 MANY_JSON = ",\n".join(f'{{"externalId": "{n:06d}", "inventoryQuantity": {n % 90}, "name": "item {n}, größer"}}' for n in range(20_000))
 NO_JSON = (*(body for body in FOREIGN if not body.startswith(b"{")), b"sku;qty\n1;2\n", b"<feed/>", b'{"error": {"message": "no"}}', b"[1")
 
@@ -84,11 +89,12 @@ def _json_cases() -> dict[str, MapperCase]:
         "json, UTF-16": replace(nested, sample=NESTED.encode("utf-16")),
         "json, lines": replace(nested, sample=LINES.encode(), records=4),
         "json, many pieces": replace(many, sample=f"[{MANY_JSON}]".encode()),
+        "json, groups": replace(many, sample=f'{{"a b": [{GROUPS}], "next": null}}'.encode(), records=10_000, settings=GROUP_PATHS),
         "json, many lines": replace(many, sample=MANY_JSON.replace(",\n", "\n").encode()),
     }
 
 
-@pytest.mark.parametrize("name", ["json, nested", "json, UTF-16", "json, lines", "json, many pieces", "json, many lines"])
+@pytest.mark.parametrize("name", ["json, nested", "json, UTF-16", "json, lines", "json, many pieces", "json, groups", "json, many lines"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_json_mapper_keeps_the_contract(check: MapperCheck, name: str) -> None:
     """Every rule of the kit holds for one document and for JSON Lines, small and cut into many pieces."""

@@ -26,7 +26,7 @@ def quirk(
     **more: object,
 ) -> Quirk:
     """Return a quirk of JSON."""
-    return Quirk(id_, fact, body.encode(), items or {}, fields=fields or FIELDS, settings=settings or {}, file="stock.json", **more)  # type: ignore[arg-type]
+    return Quirk(id_, fact, body.encode(), items or {}, fields=FIELDS if fields is None else fields, settings=settings or {}, file="stock.json", **more)  # type: ignore[arg-type]
 
 
 def rows(**names: str | Mapping[str, object]) -> list[Mapping[str, object]]:

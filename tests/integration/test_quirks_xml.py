@@ -29,7 +29,7 @@ def quirk(
 ) -> Quirk:
     """Return a quirk of XML."""
     data = body.encode() if isinstance(body, str) else body
-    return Quirk(id_, fact, data, items or {}, fields=fields or FIELDS, settings=settings, file="stock.xml", **more)  # type: ignore[arg-type]
+    return Quirk(id_, fact, data, items or {}, fields=FIELDS if fields is None else fields, settings=settings, file="stock.xml", **more)  # type: ignore[arg-type]
 
 
 def rows(**names: str | Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -15,8 +15,8 @@ from engine.errors import RefuseRun
 from mappers.json import JsonMapper
 from mappers.structured.bodies import Sizes
 
-SMALL = Sizes(sample=16, piece=48, line=1 << 16, page=1 << 16)
-NAMES = ("externalId", "inventoryQuantity", "stock.free")
+SMALL = Sizes(sample=16, piece=48, line=1 << 16)
+NAMES = ("externalId", "inventoryQuantity", "stock.free", "stock.at", "a", "b c")
 LETTERS = 'aß€漢😀 ,:{}[]"\\\t\n\u2028\x7f'
 
 cells = st.none() | st.booleans() | st.integers() | st.text(alphabet=LETTERS, max_size=6) | st.lists(st.integers(0, 9), max_size=2)
@@ -111,7 +111,7 @@ def test_chunks_change_nothing(data: st.DataObject, rows: list[dict[str, JsonVal
 def outcome(data: bytes, size: int) -> tuple[object, ...]:
     """Return all that a mapper makes of some bytes, or the reason of its refusal."""
     try:
-        mapper, batches = read(Laid(data, {}), size, Sizes(sample=16, piece=24, line=40, page=64))
+        mapper, batches = read(Laid(data, {}), size, Sizes(sample=16, piece=24, line=40, record=48, page=64))
     except RefuseRun as refusal:
         return (str(refusal),)
     return mapper.columns, [(list(batch.lines), batch.rows, batch.flaws) for batch in batches], mapper.dialect

@@ -49,6 +49,10 @@ ITEM = '{"externalId": "a"}'
         (f'{{"product": {ITEM}}}', "product"),
         (f'{{"data": {{"page": 1, "all items": [{ITEM}], "next": null}}, "items": [1]}}', "data.all items"),
         (f'{{"data.items": [{ITEM}]}}', "data.items"),
+        (f'{{"the.list, now": [{ITEM}], "the": {{"list, now": 1}}}}', '["the.list, now"]'),
+        (f'{{"data": {{"items": [{ITEM}]}}}}', "$.data.items[*]"),
+        (f'{{"data": {{"groups": [{{"sizes": [{ITEM}]}}]}}}}', "data.groups[*].sizes[*]"),
+        (f'[{{"stock": {{"sizes": [{ITEM}]}}}}]', "[*].stock.sizes"),
         (f'{{"products": [{ITEM}], "error": null, "errors": [], "message": "", "status": "ok", "success": true}}', None),
         (f'{{"products": [{ITEM}], "message": "1 product found", "error": "none"}}', None),
         ('{"externalId": "a", "status": "error"}', None),
@@ -175,21 +179,78 @@ def test_lines_that_break_off_are_refused(tail: str) -> None:
     assert keys(f'{ITEM}\n{{"externalId": "b"}}') == ["a", "b"]
 
 
-SMALL = Sizes(sample=64, piece=256, line=512, page=1024)
+SMALL = Sizes(sample=64, piece=256, line=512, record=1024, page=1024)
 
 
-def test_a_document_too_big_to_be_held_is_refused() -> None:
-    """At the bound, not at the end, and with the cure."""
+def feed_on(mapper: JsonMapper, head: str, text: str) -> None:
+    """Feed a document that never ends."""
+    list(mapper.feed(head.encode()))
+    for _ in range(200):
+        list(map(mapper.parse, mapper.feed(text.encode())))
+        assert mapper.buffered_bytes < 2_500
+
+
+ENDLESS = {
+    "element": ('[{"x": [', "1," * 9, r"line 1, column 2: the element that begins here does not end within 1,024 bytes; check"),
+    "text": ('[{"externalId": "', "{} " * 9, r"line 1, column 2: the element that begins here does not end within 1,024 bytes"),
+    "no list": (
+        '{"a": [1], "b": 2, "rows": [', "{}," * 9, r"no list begins under 'products' within 1,024 bytes; it has .*: set jsonRoot=rows"),
+    "before the list": ('{"a": "', "x" * 9, r"no list begins under 'products' within 1,024 bytes; it has 'a': set jsonRoot to the names"),
+    "behind the list": (f'{{"products": [{ITEM}], "x": [', f"{ITEM}," * 9, r"more than 1,024 bytes stand behind the list of items"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ENDLESS)
+def test_what_would_have_to_be_held_whole_is_bounded(where: str) -> None:
+    """An element, and what stands around the list: refused at the bound, not at the end, with the cure; nothing more is held."""
+    head, text, message = ENDLESS[where]
+    with pytest.raises(RefuseRun, match=f"^page.*{message}"):
+        feed_on(JsonMapper(MapperSettings(NAMES), DocumentFacts("page"), sizes=SMALL), head, text)
+
+
+@pytest.mark.parametrize("indent", ["", "\n  "])
+@pytest.mark.parametrize(("head", "tail"), [("[", "]"), ('{"took": 1, "products": [', '], "next": null}')])
+def test_one_document_is_read_as_it_comes(head: str, tail: str, indent: str) -> None:
+    """Rows come out before it ends, little is held, and `line` counts the records of the whole document."""
     mapper = JsonMapper(MapperSettings(NAMES), DocumentFacts("page"), sizes=SMALL)
+    lines: list[int] = []
+    most = 0
+    for number in range(2_000):
+        item = f'{"," if number else head}{indent}{{"externalId": "k{number}", "x": [{{"y": 1}}, {{"y": "}},{{"}}]}}'
+        for piece in mapper.feed(item.encode()):
+            lines += mapper.parse(piece).lines
+        most = max(most, mapper.buffered_bytes)
+    assert len(lines) > 1_950
+    assert most < 1_024
+    for piece in mapper.feed(tail.encode()):
+        lines += mapper.parse(piece).lines
+    lines += [line for piece in mapper.finish() for line in mapper.parse(piece).lines]
+    assert lines == list(range(1, 2_001))
 
-    def feed_on() -> None:
-        mapper.feed(b"[")
-        for _ in range(100):
-            mapper.feed(ITEM.encode() + b",")
 
-    with pytest.raises(RefuseRun, match=r"page is one JSON document of more than 1,024 bytes.*JSON Lines.*in pages"):
-        feed_on()
-    assert mapper.buffered_bytes < 2_048
+def test_positions_are_those_of_the_whole_document() -> None:
+    """Line, column and character are counted over what is gone, in characters though a letter has several bytes."""
+    items = "".join(f'{{"externalId": "größe{number}"}},\n' for number in range(200))
+    text = f'{{\n"ä": 1, "products": [\n{items}{{"externalId": nil}}]}}'
+    at = text.index("nil")
+    with pytest.raises(
+        RefuseRun, match=rf"^page, line 203, column 16 \(character {at + 1:,}\) is no JSON: expecting value, near 'nil}}\]}}'"
+    ):
+        read(text, sizes=SMALL)
+    behind = text.replace("nil", "1")[:-1] + ', "a": nil}'
+    with pytest.raises(
+        RefuseRun, match=rf"^page, line 203, column 26 \(character {behind.index('nil') + 1:,}\) is no JSON: expecting value"
+    ):
+        read(behind, sizes=SMALL)
+
+
+@pytest.mark.parametrize("tail", ['], "error": "shard 2 is down"}', '], "products": []}', "]", "]} {}", "],}", "", ",]}"])
+def test_what_stands_behind_a_long_list_still_counts(tail: str) -> None:
+    """An error, a second list, a missing bracket, a second document: rows were given, and the document is refused."""
+    items = ",".join(f'{{"externalId": "k{number}"}}' for number in range(500))
+    with pytest.raises(RefuseRun, match=r"^page"):
+        read(f'{{"products": [{items}{tail}', sizes=SMALL)
+    assert len(keys(f'{{"products": [{items}], "error": null}}', sizes=SMALL)) == 500
 
 
 def test_a_line_too_long_is_refused() -> None:
@@ -198,21 +259,51 @@ def test_a_line_too_long_is_refused() -> None:
         read(f'{ITEM}\n{ITEM}\n{{"x": "{"x" * 1000}"}}\n', sizes=SMALL)
 
 
-def test_a_mapped_key_may_come_late_but_not_too_late() -> None:
-    """Lines are held until every mapped key was met; one that first comes behind the bound would be lost, so it is refused."""
-    late = '{"externalId": "b", "inventoryQuantity": 7}'
-    mapper, batches = read("\n".join([ITEM] * 40 + [late]), sizes=SMALL)
-    assert (mapper.locate("inventoryQuantity"), batches[-1].rows[-1]) == (1, ["b", "7"])
-    with pytest.raises(RefuseRun, match=r"page, line 101: the mapped key 'inventoryQuantity' first comes here"):
-        read("\n".join([ITEM] * 100 + [late]), sizes=SMALL)
-    assert len(keys("\n".join([ITEM] * 100), sizes=SMALL)) == 100
+@pytest.mark.parametrize("layout", ["lines", "document"])
+def test_a_mapped_key_may_come_late(layout: str) -> None:
+    """It is a column from the first record on, blank until one has it; which of them none had the end tells."""
+    items = [ITEM] * 100 + ['{"externalId": "b", "InventoryQuantity": 7}']
+    text = "\n".join(items) if layout == "lines" else f"[{', '.join(items)}]"
+    mapper, batches = read(text, sizes=SMALL)
+    assert len(batches) > 5
+    rows = [list(row) for batch in batches for row in batch.rows]
+    assert (rows[0], rows[-1]) == (["a", ""], ["b", "7"])
+    assert (mapper.columns, mapper.locate("inventoryQuantity"), mapper.missing) == (("externalId", "inventoryQuantity"), 1, frozenset())
+    mapper, _ = read(text.replace("InventoryQ", "q"), sizes=SMALL)
+    assert (mapper.locate("inventoryQuantity"), list(mapper.missing)) == (1, ["inventoryQuantity"])
+
+
+def test_a_name_that_changes_its_spelling_is_refused() -> None:
+    """Rows were made by the first one, and the values of the other would be lost."""
+    items = ['{"ExternalId": "a"}'] * 100
+    with pytest.raises(RefuseRun, match=r"^page: 'externalId' may mean 'ExternalId' or 'externalId': map it as the source writes it"):
+        read("\n".join([*items, ITEM]), sizes=SMALL)
+    with pytest.raises(RefuseRun, match=r"^page: 'externalId' may mean 'EXTERNALID' or 'ExternalId'"):
+        read("\n".join([*items, '{"EXTERNALID": "b"}']), sizes=SMALL)
+
+
+def test_a_preset_takes_the_identifier_that_is_there() -> None:
+    """Its other one is no column, for it would pass for blank; where that comes late after all the document is refused."""
+    settings = MapperSettings((("externalId",), ("vendorSku",), ("inventoryQuantity",)), {"mapping": "inventory"})
+    mapper = JsonMapper(settings, DocumentFacts("page"), sizes=SMALL)
+    text = "\n".join(['{"vendorSku": "a", "x": 1}'] * 100) + "\n"
+    for piece in mapper.feed(text.encode()):
+        mapper.parse(piece)
+    assert [mapper.locate(name) for name in ("externalId", "vendorSku", "inventoryQuantity")] == [None, 0, 2]
+    assert mapper.missing == {"inventoryQuantity"}
+    mapper.feed(ITEM.encode())
+    with pytest.raises(RefuseRun, match=r"^page: the key 'externalId' first comes behind records without it"):
+        list(map(mapper.parse, mapper.finish()))
 
 
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"jsonMapping": "custom"}, "jsonMapping is 'custom', which this version cannot do yet"),
         ({"jsonRoot": "a..b"}, "jsonRoot is 'a..b': give the names on the way"),
+        ({"jsonRoot": "a[0].b"}, r"jsonRoot is 'a\[0\].b': give the names on the way"),
+        ({"jsonRoot": "a['b"}, "jsonRoot is .*, which cannot be read from"),
+        ({"jsonRoot": "a[*][*].b"}, "a list of lists is not read"),
+        ({"jsonMapping": "jmespath"}, "jsonMapping is 'jmespath': give one of default, custom"),
         ({"jsonRoot": 5}, "jsonRoot is 5: give a text"),
         ({"jsonStructure": "deep"}, "jsonStructure is 'deep': give one of nested, flat"),
         ({"encoding": "klingon"}, "encoding is 'klingon', which is no known encoding"),

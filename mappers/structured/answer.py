@@ -1,8 +1,8 @@
-"""What an object says that was sent instead of a feed: an error, and its message."""
+"""What an answer says of itself: that it failed, and why, or that another page follows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from engine.batch import clip
@@ -19,6 +19,14 @@ _HARMLESS: Final = frozenset({"", "0", "no", "none", "null", "false", "ok", "suc
 _MESSAGES: Final = ("message", "error_description", "error_message", "detail", "error", "errors", "fault", "exception", "title", "reason")
 _DEEPEST: Final = 4
 _QUOTED: Final = 200
+
+_NEXT: Final = frozenset(
+    {
+        *("next", "nextpage", "nextcursor", "nextpageurl", "nextlink", "nexturl", "nexttoken", "nextpagetoken"),
+        *("@odata.nextlink", "hasmore", "hasnext", "hasnextpage"),
+    }
+)
+_AROUND: Final = frozenset({"meta", "metadata", "pagination", "paging", "pageinfo", "page", "links", "_links"})
 
 
 def find_complaint(members: Mapping[str, Json]) -> str | None:
@@ -55,3 +63,20 @@ def _message(value: Json, depth: int) -> str | None:
         return None
     folded = {key.strip().lower(): inner for key, inner in value.items()}
     return next((found for name in _MESSAGES if (found := _message(folded.get(name), depth + 1))), None)
+
+
+def find_next(members: Mapping[str, Json]) -> str | None:
+    """Return the dotted name under which an answer names a next page, or says that there is one; None when it does not.
+
+    A feed that is not read in pages would take the first of them for the whole.
+    """
+    return next(_named(members, ""), None)
+
+
+def _named(members: Mapping[str, Json], above: str) -> Iterator[str]:
+    for key, value in members.items():
+        plain = key.lower().replace("_", "").replace("-", "")
+        if plain in _NEXT and value not in (None, "", False, "0", "false"):
+            yield f"{above}{key}"
+        elif not above and key.lower() in _AROUND and isinstance(value, dict):
+            yield from _named(value, f"{key}.")

@@ -1,16 +1,16 @@
-"""One JSON document: where its list stands, the elements of it, and what it is when it has none."""
+"""One JSON document around its list: where that stands, what is said beside it, and what the document is when it has none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.batch import clip
 from engine.errors import RefuseRun
-from mappers.structured.columns import VARIANTS, Entry, Shape
-from mappers.structured.complaint import find_complaint, find_message
+from mappers.structured.answer import find_complaint, find_message, find_next
 from mappers.structured.cursor import BrokenJson, Cursor
-from mappers.structured.paging import find_next
+from mappers.structured.fields.columns import knows_record
+from mappers.structured.fields.paths import Path
 from mappers.structured.settings import DEFAULT_ROOT, JsonOptions
 from mappers.structured.values import Json, describe, make_object
 
@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     import json
 
 
-class WholeDocument:
-    """The text of a document, walked once.
+class Span(NamedTuple):
+    """Where the one element of a document without a list stands in its text."""
 
-    Raises `RefuseRun` for what is no JSON, for an answer that says it failed, and for a document in which the list is not where
-    it should be. An empty list is no fault here: the last page of several is often one.
+    start: int
+    end: int
+
+
+class Outline:
+    """The text of a document, walked around the elements of its list.
+
+    Raises `RefuseRun` for an answer that says it failed and for a document in which the list is not where it should be,
+    `BrokenJson` for what is no JSON. An empty list is no fault here: the last page of several is often one.
     """
 
     def __init__(self, text: str, decoder: json.JSONDecoder, options: JsonOptions, name: str) -> None:
@@ -30,39 +37,49 @@ class WholeDocument:
         self._options = options
         self._name = name
         self._found = False
+        self.keys: dict[str, bool] = {}
+        """The document's own keys as far as they were walked, and whether a list begins there."""
         self.root = ""
         self.next_page: str | None = None
 
-    def elements(self) -> Iterator[tuple[int, int, Json]]:
-        """Yield where each element of the list begins and ends in the text, and its value."""
+    def find_list(self) -> int | None:
+        """Return where the list's first element may stand, None when the text ends before that or has no list."""
         try:
-            yield from self._walk()
-        except BrokenJson as fault:
-            raise self._broken(fault) from None
+            return next((place for place in self._walk() if isinstance(place, int)), None)
+        except BrokenJson:
+            return None
 
-    def _walk(self) -> Iterator[tuple[int, int, Json]]:
-        cursor = self._cursor
+    def walk(self) -> Span | None:
+        """Walk over the whole document; return where its one element stands, None when it has a list."""
+        return next((place for place in [*self._walk()] if isinstance(place, Span)), None)
+
+    def _walk(self) -> Iterator[int | Span]:
+        """Yield where the list begins, behind its bracket, or the one element."""
+        cursor, way = self._cursor, self._options.way
         if cursor.peek() == "[":
-            if self._options.root is not None:
+            if way:
                 raise RefuseRun(f"{self._name} is a list, so jsonRoot={self._options.root} leads nowhere: unset it; nothing was applied")
             self.root = "the document"
             yield from self._list()
         else:
-            yield from self._object(self._options.root or DEFAULT_ROOT, "")
+            yield from self._object((DEFAULT_ROOT,) if way is None else way, "")
         if cursor.peek():
             raise BrokenJson("the document ends here, and something follows", cursor.at)
 
-    def _list(self) -> Iterator[tuple[int, int, Json]]:
-        for start in self._cursor.elements():
-            value = self._cursor.value()
-            yield start, self._cursor.at, value
+    def _list(self) -> Iterator[int]:
+        self._found = True
+        yield self._cursor.at + 1
+        for _ in self._cursor.elements():
+            self._cursor.value()
 
-    def _object(self, way: str, above: str) -> Iterator[tuple[int, int, Json]]:
+    def _object(self, way: Path, above: str) -> Iterator[int | Span]:
         cursor = self._cursor
         start = cursor.at
         others: list[tuple[str, Json]] = []
         for key in cursor.members():
             rest = _rest(way, key)
+            if not above:
+                self.keys[key] = cursor.peek() == "["
             if rest is None:
                 others.append((key, cursor.value()))
             elif not rest:
@@ -78,9 +95,10 @@ class WholeDocument:
         if (self._found or above or self._options.root is not None) and (complaint := find_complaint(members)):
             raise self._complained(complaint)
         if not self._found and not above:
-            yield start, cursor.at, self._single(members)
+            self._require_item(members)
+            yield Span(start, cursor.at)
 
-    def _at_root(self, root: str) -> Iterator[tuple[int, int, Json]]:
+    def _at_root(self, root: str) -> Iterator[int | Span]:
         if self._found:
             raise RefuseRun(f"{self._name} has {root!r} twice: only the supplier knows which is meant; nothing was applied")
         self._found, self.root = True, root
@@ -91,19 +109,19 @@ class WholeDocument:
         start = self._cursor.at
         value = self._cursor.value()
         if isinstance(value, dict) and self._is_item(value):
-            yield start, self._cursor.at, value
+            yield Span(start, self._cursor.at)
         elif value is not None:
             raise RefuseRun(
                 f"{self._name}: {root!r} is {describe(value)}, not a list of items: set jsonRoot to the names on the way to the list; "
                 f"nothing was applied"
             )
 
-    def _single(self, members: dict[str, Json]) -> dict[str, Json]:
-        """Return the document as the one item or product that it is."""
+    def _require_item(self, members: dict[str, Json]) -> None:
+        """Refuse a document without a list that is not one item or product itself."""
         complaint = find_complaint({key: value for key, value in members.items() if key.lower() != "status"})
         if complaint is None and self._options.root is None and self._is_item(members):
             self.root = "the document, a single object"
-            return members
+            return
         complaint = complaint or find_complaint(members) or find_message(members)
         if complaint is not None:
             raise self._complained(complaint)
@@ -116,9 +134,9 @@ class WholeDocument:
         raise RefuseRun(f"{self._name} {where}; it has {keys or 'nothing'}{others}: {cure}; nothing was applied")
 
     def _is_item(self, value: dict[str, Json]) -> bool:
-        if self._options.nested and isinstance(value.get(VARIANTS), list):
+        if any(isinstance(value.get(way[0]), list) for way in self._options.nesting.ways[:1]):
             return True
-        return Shape(self._options.names).knows(Entry(value))
+        return knows_record(self._options.names, value)
 
     def _complained(self, complaint: str) -> RefuseRun:
         return RefuseRun(
@@ -126,31 +144,10 @@ class WholeDocument:
             f"or ask the supplier; nothing was applied"
         )
 
-    def _broken(self, fault: BrokenJson) -> RefuseRun:
-        return refuse_broken(fault, self._cursor.text, self._name)
 
-
-def refuse_broken(fault: BrokenJson, text: str, name: str) -> RefuseRun:
-    """Return the refusal of text that is no JSON, with line, column and what stands there."""
-    at = min(fault.position, len(text))
-    line = text.count("\n", 0, at) + 1
-    column = at - text.rfind("\n", 0, at)
-    if not text[at:].strip(" \t\r\n"):
-        return RefuseRun(
-            f"{name} ends at line {line}, column {column} before its JSON does ({fault}): it is cut short; fetch it again, or ask the "
-            f"supplier whether the export ran through; nothing was applied"
-        )
-    return RefuseRun(
-        f"{name}, line {line}, column {column} (character {at + 1:,}) is no JSON: {fault}, near {clip(text[at : at + 40], 60)!r}; have the "
-        f"supplier write valid JSON; nothing was applied"
-    )
-
-
-def _rest(way: str, key: str) -> str | None:
+def _rest(way: Path, key: str) -> Path | None:
     """Return the names that remain of a way behind a key, None when the way does not go there."""
-    if way == key:
-        return ""
-    return way[len(key) + 1 :] if key and way.startswith(key + ".") else None
+    return next((way[count:] for count in range(1, len(way) + 1) if ".".join(way[:count]) == key), None)
 
 
 def _lists(members: dict[str, Json], above: str, depth: int = 0) -> Iterator[str]:
