@@ -32,6 +32,7 @@ _STARTING: Final = re.compile(rb"<[^\s/>\"'<=!?&]*+(?:" + _ATTRIBUTES + rb"""(?:
 _END: Final = re.compile(rb"</([^\s<>]+)\s*>")
 _HIDING: Final = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 _LONGEST_OPENING: Final = 9
+_SLASH: Final = ord("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Cutter:
         self._at = 0
         self._sought = 0
         self._clear_until = 0
+        self._slow_until = 0
         self._stack: list[OpenElement] = []
         self._unit: _Unit | None = None
         self._ended = False
@@ -218,7 +220,7 @@ class Cutter:
         self._unit = None
         self._at = self._sought = unit.at
         self._served(unit)
-        if self._stack and unit.role is Role.RECORD:
+        if self._stack and unit.role is Role.RECORD and self._at >= self._slow_until:
             self._skip_siblings(unit.name)
         return True
 
@@ -257,23 +259,56 @@ class Cutter:
 
     def _skip_siblings(self, name: bytes) -> None:
         """Move over records of the same name that follow at once, as far as a piece goes: the fast way through regular files."""
+        if not self._skip_alike(name):
+            self._skip_one_by_one(name)
+
+    def _skip_alike(self, name: bytes) -> bool:
+        """Move over records that stand behind one another with the same blanks in between, by counting.
+
+        If nothing is hidden, as many begin as end, and each begins right behind the end of another, then no other element lies
+        between them, none is in another of its name, and the parent is still the same.
+        """
+        buffer, at, limit = self._buffer, self._at, self._sizes.piece
+        ending, opening = b"</" + name + b">", b"<" + name
+        match = _patterns(name)[0].match(buffer, at)
+        end = buffer.find(ending, max(at, limit - len(ending)))
+        if end < 0:
+            end = buffer.rfind(ending, at)
+        if match is None or end < 0:
+            return False
+        end += len(ending)
+        records = buffer.count(ending, at, end)
+        gap = bytes(buffer[at : match.start(1) - len(opening)])
+        if (
+            end - at > self._sizes.unit
+            or buffer.count(opening, at, end) != records
+            or buffer.count(ending + gap + opening, at - len(ending), end) != records
+            or not self._is_clear(at, end)
+        ):
+            return False
+        self._at = self._sought = end
+        return True
+
+    def _skip_one_by_one(self, name: bytes) -> None:
         following, start, _ = _patterns(name)
         ending, opening = b"</" + name + b">", b"<" + name
-        buffer, at, limit = self._buffer, self._at, self._sizes.piece
-        while at < limit:
-            match = following.match(buffer, at)
-            if match is None:
-                break
-            body = match.end()
-            if match[1].endswith(b"/"):
-                at = body
+        buffer, first, limit, longest = self._buffer, self._at, self._sizes.piece, self._sizes.unit
+        at, records, clear = first, 0, self._clear_until
+        match, find = following.match, buffer.find
+        while at < limit and (tag := match(buffer, at)):
+            body = tag.end()
+            if buffer[body - 2] == _SLASH:
+                at, records = body, records + 1
                 continue
-            end = buffer.find(ending, body)
-            if end < 0 or not self._is_clear(at, end) or (buffer.find(opening, body, end) >= 0 and start.search(buffer, body, end)):
+            end = find(ending, body)
+            if end < 0 or end - at > longest or (end > clear and not self._is_clear(at, end)):
                 break
-            if end - at > self._sizes.unit:
-                break
-            at = end + len(ending)
+            clear = self._clear_until
+            at, records = end + len(ending), records + 1
+        # Whether one of them holds another of its name is asked once, of all together.
+        if buffer.count(opening, first, at) != records and len(start.findall(buffer, first, at)) != records:
+            self._slow_until = at
+            return
         self._at = self._sought = at
 
     def _is_clear(self, start: int, end: int) -> bool:
@@ -330,6 +365,7 @@ class Cutter:
         self._at = max(0, self._at - end)
         self._sought = self._at
         self._clear_until = max(0, self._clear_until - end)
+        self._slow_until = max(0, self._slow_until - end)
         self._context = b"".join((self._doctype, *(part for each in self._stack for part in (each.tag, each.kept or b""))))
         if len(self._context) > CONTEXT_BYTES:
             raise self._refusal("start tags that are too long to be opened again for each piece", 0)

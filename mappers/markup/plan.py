@@ -60,6 +60,16 @@ class _Node:
     attributes: list[tuple[str, int]] = field(default_factory=list)
     children: dict[str, _Node] = field(default_factory=dict)
 
+    lone: dict[str, int] = field(default_factory=dict)
+    """The slots of those children of which nothing but the value is taken, once."""
+
+    def settle(self) -> None:
+        """Find out which children are so."""
+        for tag, child in self.children.items():
+            child.settle()
+            if len(child.values) == 1 and not (child.texts or child.attributes or child.children):
+                self.lone[tag] = child.values[0]
+
 
 class Plan:
     """How records are found in pieces with certain namespaces, and how their cells are read.
@@ -81,6 +91,7 @@ class Plan:
             for expression in each.choices:
                 self._add(expression, walking=walking)
             self._choices.append(tuple(range(first, self._slots)))
+        self._root.settle()
         self._plain = all(len(choice) == 1 for choice in self._choices)
 
     def _add(self, expression: Expression | Pairs, *, walking: bool) -> None:
@@ -177,10 +188,13 @@ def _walk(node: _Node, element: etree._Element, cells: Cells) -> None:
             if text:
                 _put(cells, slot, text)
     if node.children:
-        children = node.children
+        lone, children = node.lone, node.children
         for child in element:
-            inner = children.get(child.tag)
-            if inner is not None:
+            tag = child.tag
+            if (slot := lone.get(tag)) is not None:
+                value = child.text or "" if not len(child) else "".join(child.itertext())
+                cells[slot] = value if (known := cells[slot]) is None else f"{known}{SEVERAL}{value}"
+            elif (inner := children.get(tag)) is not None:
                 _walk(inner, child, cells)
 
 

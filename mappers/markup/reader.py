@@ -221,34 +221,45 @@ class Reader:
         if stretch is None:
             return None
         head, records, tail = stretch
-        end = regular.first_end(records)
-        if end is None:
-            return None
         # The first record is read by the parser, with all that stands around the others: it proves that records stand here, what
         # their names mean, and what the cells are that come from outside of them.
-        skeleton = Piece(_normal_text(context).encode(), f"{head}{records[:end]}{tail}".encode(), closing.encode(), piece.column)
-        parsed = self._try_skeleton(skeleton, raw)
-        if parsed is None or len(parsed.records) != 1 or not regular.fits(parsed.records[0]):
+        around = (f"{_normal_text(context)}{head}", f"{tail}{closing}")
+        parsed = self._try_record(records[: regular.first_end(records)], around)
+        if parsed is None or not regular.fits(parsed.records[0]):
             return None
-        first = parsed.plan.row(parsed.plan.cells(parsed.records[0]))
-        rows = regular.read(records, first)
+
+        def parse(record: str) -> tuple[str, ...] | None:
+            odd = self._try_record(record, around)
+            return None if odd is None else odd.plan.row(self._noted(odd))
+
+        rows = regular.read(records, parsed.plan.row(self._noted(parsed)), parse)
         if rows is None:
+            return None
+        lines = regular.lines(records, raw.line + head.count("\n"), len(rows))
+        if len(lines) != len(rows):
             return None
         self.seen |= regular.present
         self.seen.update(column for column in range(len(self.columns)) if column not in self.seen and any(row[column] for row in rows))
-        return Batch(self.columns, rows, regular.lines(records, raw.line + head.count("\n")))
+        return Batch(self.columns, rows, lines)
 
-    def _try_skeleton(self, piece: Piece, raw: RawRecords) -> _Parsed | None:
+    def _noted(self, parsed: _Parsed) -> Cells:
+        cells = parsed.plan.cells(parsed.records[0])
+        self._note_seen(parsed.plan, parsed.records, [cells])
+        return cells
+
+    def _try_record(self, record: str, around: tuple[str, str]) -> _Parsed | None:
+        """Parse a lone record in its place; None when it is not well-formed, none, or several."""
         from lxml import etree
 
-        text = b"".join((piece.context, piece.body, piece.closing))
+        text = f"{around[0]}{record}{around[1]}".encode()
         self._parser = self._parser or make_parser()
         try:
             root = etree.fromstring(text, self._parser)
         except etree.XMLSyntaxError:
             return None
         plan = self._plan(text)
-        return _Parsed(text, plan, plan.select(root), [], [])
+        records = plan.select(root)
+        return _Parsed(text, plan, records, [], []) if len(records) == 1 else None
 
 
 def _is_regular(field: Field) -> bool:

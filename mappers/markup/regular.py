@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
 from mappers.markup.shape import Irregular, Shape, learn
-from mappers.markup.template import Target, Template, is_plain, make_template
+from mappers.markup.template import Target, Template, is_plain
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 _SAMPLE: Final = 200
 _WIDENINGS: Final = 40
 _CREDIT: Final = 3
+_ODD: Final = 30
+"""Records of a stretch that are given to the parser one by one; where more are odd it takes the piece whole."""
 _LONGEST: Final = 8 * 1024 * 1024
 """Bytes of a piece that a template reads: texts that the parser would refuse for their length do not fit."""
 _CONTROLS: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\r")
@@ -46,28 +50,18 @@ class Regular:
         self._credit -= 1
         parent = element.getparent()
         names = dict(parent.nsmap) if parent is not None else {}
-        if names != self._names or self._shape is None:
-            self._shape, self._names = Shape(records[0][1:].partition(">")[0].split()[0].rstrip("/")), names
+        name = _TAG_NAME.match(records[0])
+        if self._shape is None or names != self._names or name is None or self._shape.name != name[1]:
+            self._shape, self._names = Shape(name[1] if name else ""), names
         self._columns = list(columns)
-        step = max(1, len(records) // _SAMPLE)
         try:
-            for record in records[::step]:
-                learn(self._shape, record)
+            for record in records[:: max(1, len(records) // _SAMPLE)]:
+                if _is_of_a_shape(record, self._shape.name):
+                    learn(self._shape, record)
+            self._template = Template(self._shape, self._columns, self._tag_of)
         except Irregular:
-            self._give_up()
-            return
-        self._compile()
-
-    def _compile(self) -> None:
-        self._template = None
-        if self._shape is not None:
-            self._template = make_template(self._shape, self._columns, self._tag_of)
-        if self._template is None:
-            self._give_up()
-
-    def _give_up(self) -> None:
-        # A shape that a record spoiled may hold what no record has.
-        self._template = self._shape = None
+            # A shape that a record spoiled may hold what no record has.
+            self._template = self._shape = None
 
     def _tag_of(self, written: str) -> str:
         prefix, _, local = written.rpartition(":")
@@ -87,56 +81,75 @@ class Regular:
         records = text[start:end]
         return (text[:start], records, text[end:]) if is_plain(records) else None
 
-    def first_end(self, records: str) -> int | None:
-        """Return where the first record ends; widens the template when it is of another shape."""
-        while self._template is not None:
-            end = self._template.first_end(records)
-            if end is not None:
-                return end
-            if not self._widen(records, 0):
-                break
-        return None
+    def first_end(self, records: str) -> int:
+        """Return where the first record ends."""
+        ending = self._template.ending if self._template is not None else ""
+        return records.find(ending) + len(ending)
 
     def fits(self, element: etree._Element) -> bool:
         """Tell whether names mean in this piece what they meant when the template was learned."""
         parent = element.getparent()
         return parent is not None and dict(parent.nsmap) == self._names
 
-    def read(self, records: str, first: Sequence[str]) -> list[tuple[str, ...]] | None:
-        """Return the rows of a stretch, None when some record is irregular. `first` is the first row as the parser read it."""
-        while self._template is not None:
-            rows, failed = self._template.read(records, first)
-            if failed is None:
-                if not rows or rows[0] != tuple(first):
-                    self._credit = 0
-                    self._give_up()
-                    return None
-                self.hit = True
-                self._credit = _CREDIT
-                return rows
-            if not self._widen(records, failed):
+    def read(self, records: str, first: Sequence[str], parse: Callable[[str], tuple[str, ...] | None]) -> list[tuple[str, ...]] | None:
+        """Return the rows of a stretch, None when it is better left to the parser.
+
+        `first` is the first row as the parser read it; `parse` reads one record in its place, None when it is none or several.
+        """
+        rows: list[tuple[str, ...]] = []
+        at, odd = 0, 0
+        while self._template is not None and at < len(records):
+            found, at = self._template.read(records, at, first)
+            rows += found
+            if at == len(records):
                 break
-        return None
+            if self._widen(records, at):
+                continue
+            odd += 1
+            end = records.find(self._template.ending, at) + len(self._template.ending)
+            row = parse(records[at:end]) if odd <= _ODD else None
+            if row is None:
+                return None
+            rows.append(row)
+            at = end
+        if self._template is None or not rows or rows[0] != tuple(first):
+            self._credit, self._template = 0, None
+            return None
+        self.hit = True
+        self._credit = _CREDIT
+        return rows
 
     @property
     def present(self) -> frozenset[int]:
         """Return the columns that some record had among those the template was learned from."""
         return self._template.present if self._template is not None else frozenset()
 
-    def lines(self, records: str, line: int) -> list[int]:
-        """Return the lines of the records that were just read."""
-        return self._template.lines(records, line) if self._template is not None else []
+    def lines(self, records: str, line: int, count: int) -> Sequence[int]:
+        """Return the lines of the `count` records that were just read."""
+        return self._template.lines(records, line, count) if self._template is not None else ()
 
     def _widen(self, records: str, start: int) -> bool:
-        """Learn the record that did not fit; tell whether it is worth another try."""
+        """Learn a record that did not fit; tell whether it does now."""
         if self._template is None or self._shape is None or self._widenings <= 0:
             return False
         self._widenings -= 1
-        end = records.find(self._template.ending, start)
+        ending = self._template.ending
+        shape = deepcopy(self._shape)
         try:
-            learn(self._shape, records[start : end + len(self._template.ending)])
+            learn(shape, records[start : records.find(ending, start) + len(ending)])
+            template = Template(shape, self._columns, self._tag_of)
         except Irregular:
-            self._give_up()
             return False
-        self._compile()
-        return self._template is not None
+        self._shape, self._template = shape, template
+        return template.fits(records, start)
+
+
+_TAG_NAME: Final = re.compile(r"<([^\s/>]+)")
+
+
+def _is_of_a_shape(record: str, name: str) -> bool:
+    try:
+        learn(Shape(name), record)
+    except Irregular:
+        return False
+    return True

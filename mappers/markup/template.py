@@ -7,9 +7,9 @@ nothing in it that a parser would change or refuse. Anything else it leaves to t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import accumulate, repeat
 from typing import Final, TypeAlias
 
 from engine.batch import SEVERAL
@@ -18,9 +18,14 @@ from mappers.markup.shape import Irregular, Shape
 
 _BLANK: Final = r"[ \t\n]*+"
 _CDATA: Final = r"<!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>"
-_TEXT: Final = {False: r"[^<]*+", True: rf"[^<]*+(?:{_CDATA}[^<]*+)*+"}
-_PREDEFINED: Final = ("&amp;", "&lt;", "&gt;", "&quot;", "&apos;")
+_REFERENCE: Final = "&(?:amp|lt|gt|quot|apos);"
 _CDATA_PARTS: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+
+
+def _text_pattern(but: str, *more: str) -> str:
+    """Return the pattern of a text without some characters, but with whatever `more` says may stand in it all the same."""
+    plain = f"[^{but}]*+"
+    return f"{plain}(?:(?:{'|'.join(more)}){plain})*+" if more else plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +77,13 @@ _Key: TypeAlias = tuple[int, str | None, bool]
 
 
 class _Writer:
-    """Write a shape as a regular expression with some of it captured."""
+    """Write a shape as a regular expression with some of it captured. `rich` lets the predefined entities in."""
 
-    def __init__(self, wanted: frozenset[_Key]) -> None:
+    def __init__(self, wanted: frozenset[_Key], *, rich: bool) -> None:
         self._wanted = wanted
+        self._references = (_REFERENCE,) if rich else ()
+        # Where there is no & anyway, one character less to look for is half the time.
+        self._but = "<&" if rich else "<"
         self.keys: list[_Key] = []
 
     def element(self, shape: Shape) -> str:
@@ -93,13 +101,14 @@ class _Writer:
         return f"({pattern})"
 
     def _attribute(self, shape: Shape, name: str, optional: bool) -> str:
-        value = self._capture(shape, name, r'[^"<\t\n]*+')
+        value = self._capture(shape, name, _text_pattern(r'"<&\t\n', *self._references))
         written = f' {re.escape(name)}="{value}"'
         return f"(?:{written})?+" if optional else written
 
     def _content(self, shape: Shape) -> str:
         if not shape.children:
-            return self._capture(shape, None, _TEXT[shape.cdata])
+            sections = (_CDATA,) if shape.cdata else ()
+            return self._capture(shape, None, _text_pattern(self._but, *self._references, *sections))
         blank = _BLANK if shape.spaced or shape.blank else ""
         return blank + "".join(self._child(child, optional, blank) for child, optional in shape.arranged())
 
@@ -115,83 +124,102 @@ class _Writer:
         return f"(?:{element})?+" if optional else element
 
 
-@dataclass(slots=True)
-class Template:
-    """A compiled shape. `read` gives the rows of a stretch of records, as far as it can prove that a parser would.
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """A template compiled for texts with or without entities: its pattern, and by column the groups and how runs are taken apart."""
 
-    `constants` are the columns of what stands outside the records, `present` those of what some record had.
+    pattern: re.Pattern[str]
+    sources: list[list[tuple[int, _Run | None]]]
+
+
+class Template:
+    """A compiled shape, which reads stretches of records as far as it can prove that a parser would read them so.
+
+    `columns` are the places that each column may be taken from, None for what stands outside the records; `tag_of` gives a
+    written name in lxml's notation. Raises `Irregular` where the shape is too irregular, or a column too much for it.
     """
 
-    shape: Shape
-    constants: frozenset[int]
-    present: frozenset[int]
-    _chosen: frozenset[int]
-    _pattern: re.Pattern[str]
-    _first: re.Pattern[str]
-    _start: re.Pattern[str]
-    _sources: list[list[tuple[int, _Run | None]]]
+    def __init__(self, shape: Shape, columns: Sequence[Sequence[Target] | None], tag_of: Callable[[str], str]) -> None:
+        self.shape = shape
+        self._columns = columns
+        self._places = [[place for target in targets or () if (place := _find(shape, target, tag_of))] for targets in columns]
+        if not any(self._places):
+            raise Irregular
+        self._variants: dict[bool, _Variant] = {}
+        self._start = re.compile(rf"<{re.escape(shape.name)}(?=[ />\n\t])")
+        self._variant(rich=False)
+
+    @property
+    def present(self) -> frozenset[int]:
+        """Return the columns that some record had among those that the shape was learned from."""
+        return frozenset(column for column, found in enumerate(self._places) if found and not any(place.nodes for place in found))
 
     @property
     def ending(self) -> str:
         """Return a record's end tag."""
         return f"</{self.shape.name}>"
 
+    def _variant(self, *, rich: bool) -> _Variant:
+        if rich not in self._variants:
+            keys = [[_key(place) for place in found] for found in self._places]
+            writer = _Writer(frozenset(key for found in keys for key in found), rich=rich)
+            record = writer.element(self.shape)
+            sources = [
+                [(writer.keys.index(key), _run(place, rich=rich) if key[2] else None) for key, place in zip(*found, strict=True)]
+                for found in zip(keys, self._places, strict=True)
+            ]
+            self._variants[rich] = _Variant(re.compile(rf"{record}{_BLANK}|([\s\S]+)"), sources)
+        return self._variants[rich]
+
     def first_start(self, text: str) -> int:
         """Return where the first record begins, -1 when there is none."""
         match = self._start.search(text)
         return match.start() if match else -1
 
-    def first_end(self, stretch: str) -> int | None:
-        """Return where the record ends with which a stretch begins, None when it is of another shape."""
-        match = self._first.match(stretch)
-        return match.end() if match else None
+    def fits(self, stretch: str, start: int) -> bool:
+        """Tell whether the record that begins at `start` is of this shape."""
+        match = self._variant(rich="&" in stretch).pattern.match(stretch, start)
+        return match is not None and match.lastindex != match.re.groups
 
-    def lines(self, stretch: str, line: int) -> list[int]:
-        """Return the line of each record of a stretch that was read; the stretch begins at `line`."""
-        count, lines, before = stretch.count, [], 0
-        for match in self._start.finditer(stretch):
-            start = match.start()
-            line += count("\n", before, start)
-            lines.append(line)
-            before = start
-        return lines
+    def lines(self, stretch: str, line: int, records: int) -> Sequence[int]:
+        """Return the line of each record of a stretch that begins at `line`. Elements of a record's name are taken for records."""
+        lines = stretch.count("\n")
+        if lines == records - 1 == stretch.count(f"{self.ending}\n<{self.shape.name}"):
+            return range(line, line + records)
+        starts = [match.start() for match in self._start.finditer(stretch)]
+        if not lines:
+            return [line] * len(starts)
+        return list(accumulate(map(stretch.count, repeat("\n"), starts, starts[1:]), initial=line))
 
-    def read(self, stretch: str, constants: Sequence[str]) -> tuple[list[tuple[str, ...]], int | None]:
-        """Return the rows of a stretch, and where the first record begins that is of another shape.
+    def read(self, stretch: str, start: int, constants: Sequence[str]) -> tuple[list[tuple[str, ...]], int]:
+        """Return the rows of the records from `start` on, and where the first begins that is of another shape, else the end.
 
         `constants` are the cells, by column, of what stands outside the records.
         """
-        found = self._pattern.findall(stretch)
-        if found and found[-1][-1]:
-            return [], len(stretch) - len(found[-1][-1])
+        rich = "&" in stretch
+        variant = self._variant(rich=rich)
+        found = variant.pattern.findall(stretch, start)
+        rest = found.pop()[-1] if found and found[-1][-1] else ""
+        if not found:
+            return [], len(stretch) - len(rest)
         groups = list(zip(*found, strict=True))
-        plain = _reader_of(stretch)
-        cells = [
-            repeat(constants[column] if column in self.constants else "")
-            if not sources
-            else self._column(column, [self._values(groups[group], run, plain) for group, run in sources])
-            for column, sources in enumerate(self._sources)
-        ]
-        return list(zip(*cells, strict=False)), None
+        plain = _read_sections if "[CDATA[" in stretch else _unescape if rich else None
+        cells: list[Iterable[str]] = []
+        for column, sources in enumerate(variant.sources):
+            if not sources:
+                cells.append(repeat(constants[column] if self._columns[column] is None else ""))
+                continue
+            texts = [_values(groups[group], run, plain) for group, run in sources]
+            # Where a name of several is not in the shape it is blank in every record, as it is to the parser.
+            chosen = len(self._columns[column] or ()) > 1
+            cells.append([first_filled((*each, "")) for each in zip(*texts, strict=True)] if chosen else texts[0])
+        return list(zip(*cells, strict=False)), len(stretch) - len(rest)
 
-    def _column(self, column: int, choices: Sequence[Sequence[str]]) -> Sequence[str]:
-        if column not in self._chosen:
-            return choices[0]
-        # Where a name of several is not in the shape it is blank in every record, as it is to the parser.
-        return [first_filled((*texts, "")) for texts in zip(*choices, strict=True)]
 
-    @staticmethod
-    def _values(texts: Sequence[str], run: _Run | None, plain: Callable[[str], str] | None) -> Sequence[str]:
-        if run is None:
-            return texts if plain is None else [plain(text) if "&" in text or "<" in text else text for text in texts]
+def _values(texts: Sequence[str], run: _Run | None, plain: Callable[[str], str] | None) -> Sequence[str]:
+    if run is not None:
         return [run.join(text, plain) if text else "" for text in texts]
-
-
-def _reader_of(stretch: str) -> Callable[[str], str] | None:
-    """Return what makes text of markup in a stretch, None where all of it is text already."""
-    if "<![CDATA[" in stretch:
-        return _read_sections
-    return _unescape if "&" in stretch else None
+    return texts if plain is None else [plain(text) if "&" in text or "<" in text else text for text in texts]
 
 
 def _unescape(text: str) -> str:
@@ -207,47 +235,14 @@ def _read_sections(text: str) -> str:
 
 
 def is_plain(stretch: str) -> bool:
-    """Tell whether a stretch holds no reference but the predefined ones, and no end of a CDATA section that none began."""
-    outside = stretch
-    if "]]>" in stretch or "<![CDATA[" in stretch:
-        *sections, rest = stretch.split("]]>")
-        if any(section.count("<![CDATA[") != 1 for section in sections) or "<![CDATA[" in rest:
-            return False
-        outside = "".join([*(section.partition("<![CDATA[")[0] for section in sections), rest])
+    """Tell whether a stretch holds nothing that a pattern would let pass and a parser refuse."""
     if "\ufffe" in stretch or "\uffff" in stretch:
         return False
-    references = outside.count("&")
-    return not references or references == sum(map(outside.count, _PREDEFINED))
-
-
-def make_template(shape: Shape, columns: Sequence[Sequence[Target] | None], tag_of: Callable[[str], str]) -> Template | None:
-    """Compile a shape for some columns, each the places it may be taken from, or None for what stands outside the records.
-
-    `tag_of` gives a written name in lxml's notation. None when the shape is too irregular, or a column too much for it.
-    """
-    try:
-        places = [[place for target in targets or () if (place := _find(shape, target, tag_of)) is not None] for targets in columns]
-        keys = [[_key(place) for place in found] for found in places]
-        writer = _Writer(frozenset(key for found in keys for key in found))
-        record = writer.element(shape)
-        if not writer.keys:
-            return None
-        sources = [
-            [(writer.keys.index(key), _run(place) if key[2] else None) for key, place in zip(*found, strict=True)]
-            for found in zip(keys, places, strict=True)
-        ]
-        return Template(
-            shape,
-            frozenset(column for column, targets in enumerate(columns) if targets is None),
-            frozenset(column for column, found in enumerate(places) if found and not any(place.nodes for place in found)),
-            frozenset(column for column, targets in enumerate(columns) if targets is not None and len(targets) > 1),
-            re.compile(rf"{record}{_BLANK}|([\s\S]+)"),
-            re.compile(record),
-            re.compile(rf"<{re.escape(shape.name)}(?=[ />\n\t])"),
-            sources,
-        )
-    except Irregular:
-        return None
+    # Brackets are rare, the sign behind them is not.
+    if "]]" not in stretch or "]]>" not in stretch:
+        return True
+    *sections, _ = stretch.split("]]>")
+    return all("<![CDATA[" in section for section in sections)
 
 
 def _find(shape: Shape, target: Target, tag_of: Callable[[str], str]) -> _Place | None:
@@ -274,9 +269,9 @@ def _key(place: _Place) -> _Key:
     return (id(place.chain[-1]), place.attribute, False) if run is None else (id(place.chain[run]), None, True)
 
 
-def _run(place: _Place) -> _Run:
+def _run(place: _Place, *, rich: bool) -> _Run:
     last, run = place.chain[-1], place.chain[place.run or 0]
-    pattern = re.compile(_Writer(frozenset({(id(last), place.attribute, False)})).element(run))
+    pattern = re.compile(_Writer(frozenset({(id(last), place.attribute, False)}), rich=rich).element(run))
     if place.attribute is not None:
         return _Run(pattern, None, True)
     if (last is not run and last.closed) or (place.nodes and last.cdata):
