@@ -167,7 +167,7 @@ class Feed(Resource):
     line_ending: Annotated[Literal["lf", "crlf", "cr", "mixed"] | None, BeforeValidator(blank_is_none)] = None
 
     mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
-    xml_mapping: Literal["google", "custom"] = "google"
+    xml_mapping: Literal["google", "heureka", "zbozi", "ceneo", "yml", "custom"] = "google"
     xml_path: OptionalText = None
     xml_namespaces: Annotated[Mapping[str, str] | None, BeforeValidator(parse_object)] = None
     json_mapping: Literal["default", "custom"] = "default"
@@ -252,6 +252,11 @@ class Feed(Resource):
         if len(said) > 1:
             raise ValueError("stock is mapped from a column of figures and from one of yes and no, which cannot be added; disable one")
         return rows
+
+    @property
+    def preset(self) -> str:
+        """Return the preset whose rows the feed starts from, `custom` for none: XML has presets of its own."""
+        return self.xml_mapping if self.resource_type == "xml" else self.mapping
 
     def definition(self) -> FeedDefinition:
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
@@ -347,15 +352,16 @@ def build_feed(
     """Make a feed from what is stored and what is asked for; both by API names.
 
     `changes` may hold dotted names (`guard.minItems`). Mapping rows in `fields` replace the stored rows of their purposes;
-    naming rows without a `mapping` means `custom`. Raises `ConfigError` listing every fault at once.
+    naming rows without a `mapping` (for XML without an `xmlMapping`) means `custom`. Raises `ConfigError` listing every fault at once.
     """
     settings: dict[str, object] = dict(stored.attributes) if stored else {}
     _refuse_misplaced(name, changes)
     for key, value in changes.items():
         _assign(settings, key, value)
     # A stored feed without a mapping has the preset that is the default: one more row must not take its other columns away.
-    if fields and "mapping" not in settings and stored is None:
-        settings["mapping"] = "custom"
+    preset = "xmlMapping" if settings.get("resourceType") == "xml" else "mapping"
+    if fields and preset not in settings and stored is None:
+        settings[preset] = "custom"
     purposes = {row.get("purpose") for row in fields}
     kept = [row for row in (stored.fields if stored else ()) if row.get("purpose") not in purposes]
     settings["fields"] = [*kept, *fields]

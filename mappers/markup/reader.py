@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from engine.batch import Batch, Flaw, RawRecords, clip
 from engine.errors import RefuseRun
 from mappers.markup.encoding import Encoding, Undecodable
-from mappers.markup.expression import simple_path
+from mappers.markup.expression import Expression, NameTest, simple_path
 from mappers.markup.names import Declarations, Names, declarations_in
 from mappers.markup.piece import Piece, make_parser, unpack, unreadable
 from mappers.markup.plan import Cells, Field, Pairs, Plan
@@ -200,7 +200,8 @@ class Reader:
     def _learn(self, regular: Regular, piece: Piece, parsed: _Parsed) -> None:
         names = {_written(record) for record in parsed.records}
         end = len(parsed.text) - len(_normal_bytes(self._as_utf8(piece.closing)))
-        if len(names) == 1:
+        written = any(parsed.plan.names.tags(name) is None for field in self._fields for choice in field.choices for name in _names(choice))
+        if len(names) == 1 and not written:
             ending = f"</{names.pop()}>".encode()
             texts = [parsed.text[start:stop] for start, stop in zip(parsed.starts, [*parsed.starts[1:], end], strict=True)]
             regular.learn(
@@ -265,6 +266,10 @@ class Reader:
 def _is_regular(field: Field) -> bool:
     simple = [None if isinstance(choice, Pairs) else simple_path(choice) for choice in field.choices]
     return all(each is not None and not (each.up and len(simple) > 1) for each in simple)
+
+
+def _names(choice: Expression | Pairs) -> tuple[NameTest, ...]:
+    return () if isinstance(choice, Pairs) else choice.names
 
 
 def _targets(field: Field, names: Names) -> list[Target] | None:

@@ -103,6 +103,9 @@ class Regular:
             rows += found
             if at == len(records):
                 break
+            if not self._template.starts(records, at):
+                # Something lies between the records: it may be the end of their parent, and the beginning of another.
+                return None
             if self._widen(records, at):
                 continue
             odd += 1

@@ -90,7 +90,7 @@ class _Writer:
         name = re.escape(shape.name)
         opening = f"<{name}{''.join(self._attribute(shape, *each) for each in shape.attributes())}"
         if shape.closed and not shape.orders:
-            return f"{opening} ?/>"
+            return f"{opening} ?/>{self._capture(shape, None, '')}"
         inner = f">{self._content(shape)}</{name}>"
         return f"{opening}(?: ?/>|{inner})" if shape.closed else f"{opening}{inner}"
 
@@ -175,6 +175,10 @@ class Template:
         """Return where the first record begins, -1 when there is none."""
         match = self._start.search(text)
         return match.start() if match else -1
+
+    def starts(self, stretch: str, start: int) -> bool:
+        """Tell whether a record begins at `start`."""
+        return self._start.match(stretch, start) is not None
 
     def fits(self, stretch: str, start: int) -> bool:
         """Tell whether the record that begins at `start` is of this shape."""
