@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import Batch, JsonValue, RawRecords
+from engine.batch import Batch, JsonValue, RawRecords, clip
 from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError, RefuseRun
 from mappers.markup.ancestry import Ancestry
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 SAMPLE_BYTES: Final = 256 * 1024
 """How much of a document is looked at before it is read: its encoding, its prolog and, where it is not set, its records' path."""
+
+_SMALL: Final = 4096
 
 
 class XmlMapper:
@@ -121,7 +124,7 @@ class _Body:
         self._options = options
         self._name = facts.name
         self._encoding = encoding
-        self._skip = prolog.length
+        self._skip = self._skipped = prolog.length
         self._ended = False
         self._record = options.record or self._guess(encoding.sample[prolog.length :])
         line, column = position_in(encoding.sample[: prolog.length])
@@ -191,6 +194,8 @@ class _Body:
         warnings: list[JsonValue] = []
         if self._options.record is None:
             warnings.append(f"xmlPath was guessed as {self._record.text}, the first element that repeats: set it to make sure")
+        if self._ended and not self.reader.records and (said := _said(self._encoding.lenient(self._encoding.sample[self._skipped :]))):
+            warnings.append(f"no record stands at {self._record.text}; the document says {said!r}")
         names = Names(frozenset(self.reader.declarations), self._options.pinned, self._options.offered)
         known = sorted({prefix for prefix, _ in self.reader.declarations if prefix})
         expressions = [choice for each in self._options.fields for choice in each.choices if not isinstance(choice, Pairs)]
@@ -198,6 +203,11 @@ class _Body:
             declared = f"it declares {', '.join(known)}" if known else "it declares none"
             warnings.append(f"the prefix {prefix}: of {text!r} is not declared in the document: {declared}; see xmlNamespaces")
         return warnings
+
+
+def _said(markup: str) -> str:
+    """Return the texts of a small document, which instead of a feed is mostly the supplier's word on what went wrong."""
+    return clip(" ".join(re.sub(r"<!--.*?-->|<[^>]*>", " ", markup, flags=re.DOTALL).split()), 200) if len(markup) <= _SMALL else ""
 
 
 def make_xml_mapper(settings: MapperSettings, facts: DocumentFacts) -> XmlMapper:

@@ -79,8 +79,8 @@ def unreadable(fault: etree.XMLSyntaxError, piece: Piece, *, name: str, line: in
     what = re.sub(r" line \d+ and ", " and ", re.sub(r"\bin tag (\S+) line \d+", r"in tag \1", what))
     if not whole and (fault.code in _UNFINISHED or "Premature end" in what):
         return RefuseRun(
-            f"{name} ends inside <{_open_tag(what)}> (line {at}): it is cut short; fetch it again, or ask the supplier whether the export ran "
-            "through; nothing was applied"
+            f"{name} ends inside <{_open_tag(what)}> (line {at}): it is cut short; fetch it again, or ask the supplier whether the "
+            "export ran through; nothing was applied"
         )
     if "character encoding" in what or "not proper UTF-8" in what:
         what += "; set encoding to the one the feed is written in"

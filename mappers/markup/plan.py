@@ -58,9 +58,10 @@ class _Node:
     values: list[int] = field(default_factory=list)
     texts: list[int] = field(default_factory=list)
     attributes: list[tuple[str, int]] = field(default_factory=list)
-    children: dict[str, _Node] = field(default_factory=dict)
+    # By `object`, for lxml promises no more of a tag; all are texts.
+    children: dict[object, _Node] = field(default_factory=dict)
 
-    lone: dict[str, int] = field(default_factory=dict)
+    lone: dict[object, int] = field(default_factory=dict)
     """The slots of those children of which nothing but the value is taken, once."""
 
     def settle(self) -> None:
@@ -191,9 +192,10 @@ def _walk(node: _Node, element: etree._Element, cells: Cells) -> None:
         lone, children = node.lone, node.children
         for child in element:
             tag = child.tag
-            if (slot := lone.get(tag)) is not None:
+            if (place := lone.get(tag)) is not None:
+                # Written out, for this is most of what a walk does.
                 value = child.text or "" if not len(child) else "".join(child.itertext())
-                cells[slot] = value if (known := cells[slot]) is None else f"{known}{SEVERAL}{value}"
+                cells[place] = value if (known := cells[place]) is None else f"{known}{SEVERAL}{value}"
             elif (inner := children.get(tag)) is not None:
                 _walk(inner, child, cells)
 

@@ -18,7 +18,6 @@ ENTITIES: Final = 200
 EXPANSION: Final = 16 * 1024
 """Characters that one entity may come to. That the document as a whole does not outgrow its bytes is libxml2's to see to."""
 
-_BLANKS: Final = re.compile(rb"[ \t\r\n]*")
 _DECLARATION: Final = re.compile(rb"<\?xml(?=[ \t\r\n?])")
 _ROOT: Final = re.compile(rb"<[^!?/\s<>=\"']")
 _LITERAL: Final = rb"""(?:"[^"]*+"|'[^']*+')"""
@@ -47,25 +46,18 @@ def read_prolog(data: bytes, *, complete: bool, name: str) -> Prolog | None:
     at = 0
     doctype: tuple[bytes, bool] | None = None
     while True:
-        at = len(_BLANKS.match(data, at)[0]) + at  # type: ignore[index]
+        at = len(data) - len(data[at:].lstrip(b" \t\r\n"))
         here = data[at : at + 9]
         if _ROOT.match(here):
             return Prolog(at, *(doctype or (b"", False)))
-        if here.startswith(b"<!--"):
-            end = data.find(b"-->", at + 4)
-        elif here.startswith(b"<?"):
-            if at and _DECLARATION.match(here):
-                raise _refusal(name, data, at, "an XML declaration must be the first thing in the document")
-            end = data.find(b"?>", at + 2) - 1 if data.find(b"?>", at + 2) >= 0 else -1
-        elif here == b"<!DOCTYPE":
+        if here == b"<!DOCTYPE":
             if doctype is not None:
                 raise _refusal(name, data, at, "a second DOCTYPE")
             found = _read_doctype(data, at, name)
-            if found is None:
-                end = -1
-            else:
-                end, doctype = found[0] - 3, found[1:]
-        elif len(here) < 9 and not complete:
+            end, doctype = (found[0], found[1:]) if found is not None else (-1, None)
+        elif here.startswith((b"<!--", b"<?")):
+            end = _end_of_aside(data, at, name)
+        elif len(here) < len(b"<!DOCTYPE") and not complete:
             return None
         else:
             shown = here.decode("utf-8", "replace")
@@ -74,9 +66,20 @@ def read_prolog(data: bytes, *, complete: bool, name: str) -> Prolog | None:
             if complete or len(data) - at > PROLOG_BYTES:
                 raise _refusal(name, data, at, f"what begins here does not end{'' if complete else f' within {PROLOG_BYTES:,} bytes'}")
             return None
-        if here.startswith(b"<!--") and b"--" in data[at + 4 : end]:
-            raise _refusal(name, data, at, "a comment that holds '--'")
-        at = end + 3
+        at = end
+
+
+def _end_of_aside(data: bytes, at: int, name: str) -> int:
+    """Return where a comment or a processing instruction ends, -1 when that has not come."""
+    if data.startswith(b"<?", at):
+        if at and _DECLARATION.match(data, at):
+            raise _refusal(name, data, at, "an XML declaration that is not the first thing in the document")
+        end = data.find(b"?>", at + 2)
+        return end + 2 if end >= 0 else -1
+    end = data.find(b"--", at + 4)
+    if end >= 0 and end + 2 < len(data) and data[end + 2] != ord(">"):
+        raise _refusal(name, data, at, "a comment that holds '--'")
+    return end + 3 if 0 <= end < len(data) - 2 else -1
 
 
 def _read_doctype(data: bytes, at: int, name: str) -> tuple[int, bytes, bool] | None:

@@ -15,7 +15,7 @@ from mappers.markup.names import Declarations, Names, declarations_in
 from mappers.markup.piece import Piece, make_parser, unpack, unreadable
 from mappers.markup.plan import Cells, Field, Pairs, Plan
 from mappers.markup.prolog import position_in
-from mappers.markup.regular import Regular
+from mappers.markup.template.regular import Regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
     from mappers.markup.streaming import RecordPath
-    from mappers.markup.template import Target
+    from mappers.markup.template.pattern import Target
 
 _PLANS_KEPT: Final = 32
 _BLOCK: Final = 32 * 1024
@@ -43,9 +43,9 @@ class _Parsed:
 
 
 class Reader:
-    """Read the pieces of one document. `seen` holds the columns that some record had something in.
+    """Read the pieces of one document.
 
-    `ways` is for tests: `template` reads as fast as it can, `walk` leaves the template out, `xpath` evaluates every field.
+    `seen` holds the columns that some record had something in, `records` counts what was parsed. `way` is for tests: `template` reads as fast as it can, `walk` leaves the template out, `xpath` evaluates every field.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Reader:
     ) -> None:
         self.columns = tuple(each.label for each in fields)
         self.seen: set[int] = set()
+        self.records = 0
         self.declarations: set[tuple[str, str]] = set()
         self._fields = fields
         self._record = record
@@ -87,7 +88,9 @@ class Reader:
             return Batch(self.columns, [], [])
         piece = unpack(raw.data)
         batch = self._parse_regular(piece, raw) if self._regular is not None and self._regular.ready else None
-        return batch or self._parse_tree(piece, raw)
+        batch = batch or self._parse_tree(piece, raw)
+        self.records += len(batch.rows) + len(batch.flaws)
+        return batch
 
     def check(self, raw: RawRecords) -> None:
         """Raise `RefuseRun` for a piece that ends too early, with what is wrong with it."""
@@ -274,7 +277,7 @@ def _names(choice: Expression | Pairs) -> tuple[NameTest, ...]:
 
 def _targets(field: Field, names: Names) -> list[Target] | None:
     """Return where a column's value may stand in a record, None for one that stands outside. All fields are simple paths."""
-    from mappers.markup.template import Target
+    from mappers.markup.template.pattern import Target
 
     targets: list[Target] = []
     for choice in field.choices:
@@ -303,7 +306,7 @@ def _starts(text: bytes, root: etree._Element, records: Sequence[etree._Element]
     places = [match.start() for match in pattern.finditer(text) if match[0][1:2] not in (b"!", b"?")]
     if len(places) == len(records):
         return places
-    tags = {record.tag for record in records}
+    tags = {str(record.tag) for record in records}
     chosen = set(records)
     elements = [element for element in root.iter(*tags) if _written(element) in names]
     return [place for element, place in zip(elements, places, strict=True) if element in chosen]

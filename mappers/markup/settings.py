@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import ConfigError
-from mappers.markup.expression import BadExpression, Expression, parse_expression
+from mappers.markup.expression import BadExpression, Expression, Kind, parse_expression
 from mappers.markup.names import Names
 from mappers.markup.plan import Field, Pairs
 from mappers.markup.presets import XML_PRESETS
@@ -89,7 +89,7 @@ def _field(names: tuple[str, ...], looks: list[Look], problems: list[str]) -> Fi
     for name in names:
         try:
             choices.append(read_choice(name))
-            looks += [look for expression in _parts(choices[-1]) for look in looks_of(expression)]
+            looks += looks_of(_parts(choices[-1])[0])
         except BadExpression as fault:
             problems.append(f"{name!r}: {fault}")
     return Field(tuple(name.strip() for name in names), tuple(choices)) if len(choices) == len(names) else None
@@ -100,11 +100,14 @@ def read_choice(name: str) -> Expression | Pairs:
     pairs = _PAIRS.fullmatch(name.strip())
     if pairs is None:
         return parse_expression(name.strip())
-    return Pairs(parse_expression(pairs[1]), parse_expression(pairs[2]), parse_expression(pairs[3]))
+    element, name, value = (parse_expression(part) for part in pairs.groups())
+    if element.kind is not Kind.NODES or looks_of(name) or looks_of(value):
+        raise BadExpression("options(ELEMENT, NAME, VALUE) takes a path of elements, and a name and a value in each of them")
+    return Pairs(element, name, value)
 
 
 def _parts(choice: Expression | Pairs) -> tuple[Expression, ...]:
-    return (choice.element,) if isinstance(choice, Pairs) else (choice,)
+    return (choice.element, choice.name, choice.value) if isinstance(choice, Pairs) else (choice,)
 
 
 def _record(path: str | None, problems: list[str]) -> RecordPath | None:

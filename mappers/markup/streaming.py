@@ -154,43 +154,38 @@ def _looks(path: Path, level: int, named: str | None) -> Iterator[Look]:
     """Follow a path. `level` counts down from the record, negative above it; `named` is an ancestor found by name."""
     if path.absolute:
         raise BadExpression("it begins at the document's root: lead it from the record, as in ../@currency or ancestor::shop/@name")
+    # Whether the path has gone down from an ancestor, so that what it needs is said.
     inside = False
     for step in path.steps:
-        if step.axis in _OUTWARD and level <= 0:
-            raise BadExpression(f"{step.axis}:: needs {_OUTWARD[step.axis]}, which a stream does not keep")
-        if step.axis in ("following", "preceding"):
-            raise BadExpression(f"{step.axis}:: leads out of the record, which a stream does not keep")
-        if step.axis == "namespace":
-            raise BadExpression("namespace:: gives declarations, not values")
+        _refuse_outward(step, level)
         above = named is not None or level < 0
-        if step.axis == "attribute":
-            # Behind an attribute only its element can come, which is no level further.
-            level += not above
-            yield from _in_predicates(step, level, named)
-            if not above:
-                continue
-            inside = True
-            continue
-        if step.axis in ("child", "descendant", "descendant-or-self"):
-            if above and not inside:
+        if step.axis in ("attribute", "child", "descendant", "descendant-or-self"):
+            if above and not inside and step.axis != "attribute":
                 down = step.local if step.axis == "child" and not step.test.endswith("()") else _ANY
-                yield Look(down, None if named is not None else -level, named or _ANY)
-                inside = True
+                yield _look(down, level, named)
+            inside = inside or above
             level += not above and step.axis != "descendant-or-self"
-        elif step.axis == "parent":
-            if inside or named is not None:
+        elif step.axis in ("parent", "ancestor", "ancestor-or-self"):
+            if inside or (named is not None and step.axis == "parent"):
+                # Down and up again: it may lead anywhere.
                 yield Look(_ANY)
-            level -= 1
-        elif step.axis in ("ancestor", "ancestor-or-self"):
-            if inside:
-                yield Look(_ANY)
-            named = step.local if not step.test.endswith("()") else _ANY
-        yield from _in_predicates(step, level, named)
+            if step.axis == "parent":
+                level -= 1
+            else:
+                named = _ANY if step.test.endswith("()") else step.local
+        for predicate in step.predicates:
+            for inner in predicate.paths:
+                yield from _looks(inner, level, named)
     if (named is not None or level < 0) and not inside:
-        yield Look(_ANY, None if named is not None else -level, named or _ANY)
+        yield _look(_ANY, level, named)
 
 
-def _in_predicates(step: Step, level: int, named: str | None) -> Iterator[Look]:
-    for predicate in step.predicates:
-        for path in predicate.paths:
-            yield from _looks(path, level, named)
+def _look(child: str, level: int, named: str | None) -> Look:
+    return Look(child, None if named is not None else -level, named or _ANY)
+
+
+def _refuse_outward(step: Step, level: int) -> None:
+    if step.axis == "namespace":
+        raise BadExpression("namespace:: gives declarations, not values")
+    if step.axis in ("following", "preceding") or (step.axis in _OUTWARD and level <= 0):
+        raise BadExpression(f"{step.axis}:: needs {_OUTWARD[step.axis]}, which a stream does not keep")

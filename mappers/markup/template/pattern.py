@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from engine.batch import SEVERAL
 from mappers.markup.plan import first_filled
-from mappers.markup.shape import Irregular, Shape
+from mappers.markup.template.shape import Irregular, Shape
 
 _BLANK: Final = r"[ \t\n]*+"
 _CDATA: Final = r"<!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>"

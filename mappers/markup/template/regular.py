@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
-from mappers.markup.shape import Irregular, Shape, learn
-from mappers.markup.template import Target, Template, is_plain
+from mappers.markup.template.pattern import Target, Template, is_plain
+from mappers.markup.template.shape import Irregular, Shape, learn
 
 if TYPE_CHECKING:
     from lxml import etree
