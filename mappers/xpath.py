@@ -94,6 +94,11 @@ class XmlMapper:
         return self._body.dialect if self._body is not None else {"format": "xml"}
 
     @property
+    def regular(self) -> bool:
+        """Tell whether the records parsed last were read without a parser."""
+        return self._body is not None and self._body.reader.regular
+
+    @property
     def buffered_bytes(self) -> int:
         """Return how many bytes are held until more of the document arrives."""
         return len(self._head) + (self._body.cutter.buffered_bytes if self._body is not None else 0)

@@ -45,7 +45,8 @@ class _Parsed:
 class Reader:
     """Read the pieces of one document.
 
-    `seen` holds the columns that some record had something in, `records` counts what was parsed. `way` is for tests: `template` reads as fast as it can, `walk` leaves the template out, `xpath` evaluates every field.
+    `seen` holds the columns that some record had something in, `records` counts what was parsed. `way` is for tests: `template`
+    reads as fast as it can, `walk` leaves the template out, `xpath` evaluates every field.
     """
 
     def __init__(
@@ -306,9 +307,9 @@ def _starts(text: bytes, root: etree._Element, records: Sequence[etree._Element]
     places = [match.start() for match in pattern.finditer(text) if match[0][1:2] not in (b"!", b"?")]
     if len(places) == len(records):
         return places
-    tags = {str(record.tag) for record in records}
     chosen = set(records)
-    elements = [element for element in root.iter(*tags) if _written(element) in names]
+    locals_ = {f"{{*}}{name.rpartition(':')[2]}" for name in names}
+    elements = [element for element in root.iter(*locals_) if _written(element) in names]
     return [place for element, place in zip(elements, places, strict=True) if element in chosen]
 
 
