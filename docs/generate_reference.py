@@ -12,6 +12,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from engine.settings.transport import Pagination, Parameter, Transport
 from engine.source import Source
 from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
+from mappers.markup.presets import XML_PRESETS
 from mappers.presets import PRESETS
 from plugins import hookspecs
 from plugins.conformance import connector, mapper, sink
@@ -207,6 +209,18 @@ def _presets() -> str:
     return "\n\n".join(parts)
 
 
+def _xml_preset(name: str) -> str:
+    """Return the rows of a format that comes as XML."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for each in XML_PRESETS[name].rows:
+        detail = f" {each.row['optionName']}" if "optionName" in each.row else ""
+        spelled = (alias for alias in each.names if alias.removeprefix("g:") == alias or alias.removeprefix("g:") not in each.names)
+        rows.setdefault((each.purpose, detail), []).append(", ".join(f"`{alias}`" for alias in spelled))
+    head = ("purpose", "path, the first that is not blank counts; of several lists all")
+    table = _table(head, ((f"`{purpose}`{detail}", "; ".join(paths)) for (purpose, detail), paths in rows.items()))
+    return f"Records: `{XML_PRESETS[name].path}`\n\n{table}"
+
+
 def _presets_of_smaller(name: str) -> list[tuple[str, str]]:
     smaller = {"inventory_pricing": "inventory", "publishing": "inventory_pricing"}[name]
     return [(f"`{each.purpose}`", ", ".join(f"`{alias}`" for alias in _spellings(each.names))) for each in PRESETS[smaller]]
@@ -289,6 +303,7 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "http-statuses": _http_statuses,
     "http-transport": _http_transport,
     "presets": _presets,
+    **{f"xml-{name}": partial(_xml_preset, name) for name in ("google", "heureka", "ceneo", "yml")},
     "commands": _commands,
     "error-tree": _error_tree,
     "error-exits": _error_exits,

@@ -206,7 +206,7 @@ class Feed(Resource):
     )
 
     mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
-    xml_mapping: Literal["google", "custom"] = "google"
+    xml_mapping: Literal["google", "heureka", "zbozi", "ceneo", "yml", "custom"] = "google"
     xml_path: OptionalText = None
     xml_namespaces: Annotated[Mapping[str, str] | None, BeforeValidator(parse_object)] = None
     json_mapping: Literal["default", "custom"] = "default"
@@ -321,6 +321,11 @@ class Feed(Resource):
             raise ValueError("; ".join(missing))
         return self
 
+    @property
+    def preset(self) -> str:
+        """Return the preset whose rows the feed starts from, `custom` for none: XML has presets of its own."""
+        return self.xml_mapping if self.resource_type == "xml" else self.mapping
+
     def definition(self) -> FeedDefinition:
         """Return the feed as a sink stores it: only what differs from the defaults, no secret, the URL masked."""
         settings: dict[str, JsonValue] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_NOT_STORED)
@@ -401,16 +406,17 @@ def build_feed(
     """Make a feed from what is stored and what is asked for; both by API names.
 
     `changes` may hold dotted names (`guard.minItems`). Mapping rows in `fields` replace the stored rows of their purposes;
-    naming rows without a `mapping` means `custom`, as naming `jsonFields` without a `jsonMapping` does. Raises `ConfigError`
-    listing every fault at once.
+    naming rows without a `mapping` (for XML without an `xmlMapping`) means `custom`, as naming `jsonFields` without a `jsonMapping`
+    does. Raises `ConfigError` listing every fault at once.
     """
     settings: dict[str, object] = dict(stored.attributes) if stored else {}
     _refuse_misplaced(name, changes)
     for key, value in changes.items():
         _assign(settings, key, value)
     # A stored feed without a mapping has the preset that is the default: one more row must not take its other columns away.
-    if fields and "mapping" not in settings and stored is None:
-        settings["mapping"] = "custom"
+    preset = "xmlMapping" if settings.get("resourceType") == "xml" else "mapping"
+    if fields and preset not in settings and stored is None:
+        settings[preset] = "custom"
     if "jsonFields" in changes and "jsonMapping" not in settings:
         settings["jsonMapping"] = "custom"
     purposes = {row.get("purpose") for row in fields}

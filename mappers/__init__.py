@@ -15,5 +15,6 @@ def feedmill_mappers() -> tuple[MapperSpec, ...]:
     """Register the built-in mappers; imported here, so that starting costs nothing until one is needed."""
     from mappers.csv import SPEC as CSV
     from mappers.json import SPEC as JSON
+    from mappers.xpath import SPEC as XPATH
 
-    return (CSV, JSON)
+    return (CSV, JSON, XPATH)

@@ -25,6 +25,7 @@ _MAGIC: Final = (
     (b"\xff\xd8\xff", "a JPEG image", "check the address"),
 )
 _HTML: Final = re.compile(rb"<(?:!doctype\s+html|html|head|body|title)\b", re.IGNORECASE)
+_HTML_ROOT: Final = re.compile(rb"(?:<\?.*?\?>|<!--.*?-->|\s)*+<(?:!doctype\s+html|html|head|body|title)\b", re.IGNORECASE | re.DOTALL)
 _TITLE: Final = re.compile(rb"<title[^>]*>\s*([^<]+)", re.IGNORECASE)
 _XML: Final = re.compile(rb"<(?:\?xml|!--|!DOCTYPE|[A-Za-z_][\w.:-]*[\s/>])")
 _JSON: Final = re.compile(rb"""\{\s*["}]|\[\s*[\[{"\]]""")
@@ -66,7 +67,8 @@ def _as_text(sample: bytes, wanted: str) -> tuple[str, str] | None:
 
 
 def _as_markup(text: bytes, wanted: str) -> tuple[str, str] | None:
-    if _HTML.search(text, 0, 2048):
+    # XML may well have a title, as RSS does; what it begins with tells.
+    if _HTML_ROOT.match(text, 0, 2048) if wanted == "xml" else _HTML.search(text, 0, 2048):
         title = _TITLE.search(text)
         quoted = f" titled {_quoted(title[1])}" if title else ""
         return f"an HTML page{quoted} (a login or error page?)", "check the address, the credentials and whether the link has expired"

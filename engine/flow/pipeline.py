@@ -17,6 +17,7 @@ from engine.decode import Ended, Opened, Part
 from engine.document import Document
 from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
+from engine.flow.absence import Absence
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.flow.checkpoint import confirm, fingerprint, known_versions, make_checkpoint, refuse_older, wait_left
 from engine.flow.drift import find_drift
@@ -64,6 +65,7 @@ async def run_feed(job: Job) -> RunRecord:
     fetch, decode, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "decode", "map", "stage", "apply")))
     feed = job.recipe.feed
     tally = Tally(feed.name, job.dry_run, clocks, feed.duplicate_keys)
+    absence = Absence(job.recipe.rows)
     async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
         _notify(job, RunStarted(feed.name, session.run, job.source.name))
         mark = fingerprint(job.recipe, job.source)
@@ -81,12 +83,13 @@ async def run_feed(job: Job) -> RunRecord:
                 async with anyio.create_task_group() as stages:
                     stages.start_soon(_fetch, job, source, fetch, received, tally)
                     stages.start_soon(_decode, job, decode, received, chunks, tally)
-                    stages.start_soon(_map, job, map_, chunks, batches, tally, session.dialect)
+                    stages.start_soon(_map, job, map_, chunks, batches, tally, session.dialect, absence)
                     stages.start_soon(_stage, job, stage, batches, session, tally)
                 watched.cancel_scope.cancel()
             if not job.refetch:
                 refuse_older(session.checkpoint, mark, tally.newest, source)
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
+            tally.note(absence.judge())
             await _plan(session, tally)
         except Superseded:
             raise
@@ -148,7 +151,13 @@ async def _decode(job: Job, clock: StageClock, source: Channel[Part], out: Chann
 
 
 async def _map(
-    job: Job, clock: StageClock, source: Channel[Part], out: Channel[MappedBatch], tally: Tally, before: Mapping[str, JsonValue]
+    job: Job,
+    clock: StageClock,
+    source: Channel[Part],
+    out: Channel[MappedBatch],
+    tally: Tally,
+    before: Mapping[str, JsonValue],
+    absence: Absence,
 ) -> None:
     numbers = job.recipe.read_numbers()
     first: Transform | None = None
@@ -175,6 +184,8 @@ async def _map(
                     # Also when the document is refused: how it was read is half of the explanation.
                     tally.dialect = first.dialect
                     tally.note(transform.problems)
+                if isinstance(part, Ended):
+                    transform.tell(absence)
                 for batch in produced:
                     records += batch.read
                     await out.send(batch, batch.weight, clock)

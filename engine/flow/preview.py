@@ -13,6 +13,7 @@ from engine.batch import Batch, JsonValue, Reject
 from engine.contracts import Connector, DocumentFacts
 from engine.decode import Ended, Opened
 from engine.errors import RefuseRun
+from engine.flow.absence import Absence
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
 from engine.run import Problem
@@ -80,6 +81,7 @@ class _Reader:
         self._numbers = numbers
         self._limit = limit
         self._parsed: list[Batch] = []
+        self._absence = Absence(recipe.rows)
         self._transform = Transform(recipe, facts, numbers=numbers, observe=self._parsed.append)
 
     def enough(self, part: bytes | Ended) -> bool:
@@ -87,13 +89,21 @@ class _Reader:
         ended = isinstance(part, Ended)
         for mapped in self._transform.finish() if isinstance(part, Ended) else self._transform.feed(part):
             self._collect(mapped)
+        if ended:
+            self._transform.tell(self._absence)
         return ended or len(self.records) >= self._limit
 
     def preview(self, unpacked: str | None) -> Preview:
         contradiction = self._numbers.contradiction()
         extra = (Problem("refused", contradiction),) if contradiction else ()
         dialect = self._transform.dialect if unpacked is None else {**self._transform.dialect, "compression": unpacked}
-        return Preview(dialect, tuple(self.records[: self._limit]), (*self._transform.problems, *extra))
+        return Preview(dialect, tuple(self.records[: self._limit]), (*self._transform.problems, *self._absent(), *extra))
+
+    def _absent(self) -> tuple[Problem, ...]:
+        try:
+            return self._absence.judge()
+        except RefuseRun as gone:
+            return (Problem("refused", str(gone)),)
 
     def _collect(self, mapped: MappedBatch) -> None:
         batch = self._parsed.pop()

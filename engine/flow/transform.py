@@ -10,6 +10,7 @@ from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Reject
 from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings
 from engine.decode import Decoding
 from engine.feed import Feed
+from engine.flow.absence import Absence
 from engine.mapping.fields import MappingRow, Rule
 from engine.mapping.numbers import NumberReader
 from engine.mapping.rules import Mapped, Rules, compile_rules
@@ -61,7 +62,8 @@ class Recipe:
     def settings(self) -> MapperSettings:
         """Return what the mapper is told of the feed."""
         attributes: dict[str, JsonValue] = self.feed.model_dump(mode="json", by_alias=True, include=_FORMAT_ATTRIBUTES)
-        return MapperSettings(tuple(row.names for row in self.rows), attributes, self.pinned)
+        operands = [(row.row.price_operator_field,) for row in self.rows if row.row.price_operator_field is not None]
+        return MapperSettings((*(row.names for row in self.rows), *operands), attributes, self.pinned)
 
 
 _FORMAT_ATTRIBUTES: Final = {
@@ -123,6 +125,11 @@ class Transform:
         noted = [Problem("dialect", str(warning)) for warning in warnings] if isinstance(warnings, list) else []
         return (*(self._rules.problems if self._rules else ()), *noted)
 
+    def tell(self, absence: Absence) -> None:
+        """Take down, when the document has ended, which columns no record of it had."""
+        if self._rules is not None:
+            absence.note(self._mapper)
+
     def _map(self, raw: RawRecords) -> MappedBatch:
         batch = self._mapper.parse(raw)
         if self._observe is not None:
@@ -177,8 +184,8 @@ def preset_rows(feed: Feed, offered: Callable[[str], Sequence[MappingRow]]) -> t
     declared = [MappingRow(row, (row.name,)) for row in feed.fields if row.enabled]
     if feed.resource_type == "json" and feed.json_mapping == "custom":
         return (*declared, *(MappingRow(row, (row.name,)) for row in (field.as_row() for field in feed.json_fields)))
-    if feed.mapping == "custom":
+    if feed.preset == "custom":
         return tuple(declared)
     # A disabled row takes its purpose off the preset too: that is what disabling it says.
     targets = {target for row in feed.fields for target in MappingRow(row, (row.name,)).targets}
-    return (*declared, *(row for row in offered(feed.mapping) if row.target not in targets))
+    return (*declared, *(row for row in offered(feed.preset) if row.target not in targets))

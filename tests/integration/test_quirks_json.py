@@ -26,7 +26,8 @@ def quirk(
     **more: object,
 ) -> Quirk:
     """Return a quirk of JSON."""
-    return Quirk(id_, fact, body.encode(), items or {}, fields=FIELDS if fields is None else fields, settings=settings or {}, file="stock.json", **more)  # type: ignore[arg-type]
+    mapped = FIELDS if fields is None else fields
+    return Quirk(id_, fact, body.encode(), items or {}, fields=mapped, settings=settings or {}, file="stock.json", **more)  # type: ignore[arg-type]
 
 
 def rows(**names: str | Mapping[str, object]) -> list[Mapping[str, object]]:

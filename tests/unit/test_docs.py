@@ -181,7 +181,6 @@ def test_every_attribute_has_its_note_and_no_note_is_left_over() -> None:
 NAMED_OTHERWISE = {
     *("name", "enabled"),  # a feed's `enabled` is copied to its table for a scheduler to come
     *("resource_location", "fields", "inventory_policy", "dropship_provider_id"),
-    *("xml_mapping", "xml_path", "xml_namespaces"),  # handed to mappers that plugins bring
 }
 """Attributes that code names without acting on them."""
 

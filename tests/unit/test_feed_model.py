@@ -65,7 +65,7 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
     "decimalNotation": ("decimal", "comma"),
     "weightUnit": ("g", "kg", "oz", "lb"),
     "mapping": ("inventory", "inventory_pricing", "shopify", "custom", "publishing"),
-    "xmlMapping": ("google", "custom"),
+    "xmlMapping": ("google", "heureka", "zbozi", "ceneo", "yml", "custom"),
     "jsonMapping": ("default", "custom"),
     "jsonStructure": ("nested", "flat"),
     "externalIdStrategy": ("none", "options"),

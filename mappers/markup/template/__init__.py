@@ -1,0 +1,1 @@
+"""Regular records read without a parser."""
