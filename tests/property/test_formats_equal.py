@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.batch import JsonValue, Value
@@ -86,6 +86,7 @@ def meant(items: list[Item]) -> Items:
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), items=catalogues())
 def test_every_format_carries_the_same_items(name: str, data: st.DataObject, items: list[Item]) -> None:
     """Field by field what the supplier meant, in chunks of any size."""
