@@ -71,7 +71,8 @@ class ItemBatch:
     `columns` are attribute names of `engine.schema`, without `externalId`, which is `keys`. An attribute that the feed does
     not map is not a column: *absent* is untouched. A None in a row is a *blank* cell: it leaves the stored value alone, or
     clears it when the column is in `clears`. `digests` are signed 64-bit content hashes over columns and row: equal digest,
-    equal content. `lines` are 1-based positions in the document, `records` ordinals of the run.
+    equal content. `lines` are 1-based positions in the document, `records` ordinals of the run. Where the feed adds up the stock
+    of the records of a key, `spoiled` are the keys of records that were rejected: their sums are not known.
     """
 
     columns: tuple[str, ...]
@@ -81,6 +82,7 @@ class ItemBatch:
     lines: list[int]
     records: list[int]
     clears: frozenset[str] = frozenset()
+    spoiled: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -137,7 +137,7 @@ class FeedDefinition:
         """Return which of several rows of one key in a run counts.
 
         The last, the first, or none, so that the run is refused; or `sum`: their known `inventoryQuantity` is added up, and all
-        else is the last one's.
+        else is the last one's. The sum of a key that any batch of the run has among its `spoiled` is blank.
         """
         return cast("DuplicateKeys", self.attributes.get("duplicateKeys", "last"))
 

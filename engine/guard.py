@@ -27,3 +27,15 @@ def refuse_unusable(limits: GuardLimits, *, read: int, rejected: int, skipped: i
             f"{rejected} of {counted} records were rejected, more than guard.maxRejectRatio allows "
             f"({limits.max_reject_ratio:.0%}): nothing was applied{most}"
         )
+
+
+def refuse_unknown_sums(keyless: int) -> None:
+    """Raise `RefuseRun` when records whose stock belongs to some sum were rejected and nobody knows to which.
+
+    Of a rejected record with a readable key, that key's sum alone is unknown, and the sink leaves the stock that is stored.
+    """
+    if keyless:
+        raise RefuseRun(
+            f"{keyless} of the rejected records have no readable key, and the feed has duplicateKeys=sum: the stock of one item or "
+            "another would lack them; nothing was applied: correct the source, whose rejects feedmill rejects shows"
+        )

@@ -37,6 +37,7 @@ class JsonlSession:
         # Of each key the row that counts, with its layout, and where its first row stands; layouts are few and shared.
         self._staged: dict[str, tuple[tuple[str, ...], frozenset[str], tuple[Value, ...]]] = {}
         self._places: dict[str, tuple[int, int]] = {}
+        self._spoiled: set[str] = set()
         self._rows = 0
         self._rejects: list[Reject] = []
 
@@ -63,6 +64,8 @@ class JsonlSession:
     async def stage(self, batch: ItemBatch) -> None:
         self._rows += len(batch)
         mode = self._feed.duplicate_keys
+        if mode == "sum":
+            self._spoiled |= batch.spoiled
         if mode == "error":
             self._refuse_repeats(batch)
         for key, row in zip(batch.keys, batch.rows, strict=True):
@@ -93,6 +96,7 @@ class JsonlSession:
     async def discard(self) -> None:
         self._staged.clear()
         self._places.clear()
+        self._spoiled.clear()
         self._rows = 0
 
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
@@ -104,6 +108,8 @@ class JsonlSession:
         items, created, updated, skipped = dict(self._state.items), 0, 0, 0
         above = self._feed.creates_above
         for key, (columns, clears, row) in self._staged.items():
+            if key in self._spoiled:
+                row = tuple(None if name == _QUANTITY else value for name, value in zip(columns, row, strict=True))
             old = items.get(key)
             new = _merge(DEFAULTS if old is None else old, columns, clears, row)
             if old is None and above is not None and not _exceeds(new.get(_QUANTITY), above):

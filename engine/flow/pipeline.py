@@ -24,7 +24,7 @@ from engine.flow.drift import find_drift
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
-from engine.guard import refuse_unusable
+from engine.guard import refuse_unknown_sums, refuse_unusable
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from engine.source import Source
 
@@ -89,6 +89,7 @@ async def run_feed(job: Job) -> RunRecord:
             if not job.refetch:
                 refuse_older(session.checkpoint, mark, tally.newest, source)
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
+            refuse_unknown_sums(tally.keyless)
             tally.note(absence.judge())
             await _plan(session, tally)
         except Superseded:
@@ -218,7 +219,7 @@ async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], sess
         async for batch in source.receive(clock):
             if batch.rejects:
                 await session.keep(batch.rejects)
-            if batch.items.keys:
+            if batch.items.keys or batch.items.spoiled:
                 await session.stage(batch.items)
             tally.add(batch)
             if job.on_progress is not None:

@@ -51,6 +51,7 @@ class Tally:
     read: int = 0
     skipped: int = 0
     rejected: int = 0
+    keyless: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     dialect: Mapping[str, JsonValue] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -82,6 +83,7 @@ class Tally:
     def add(self, batch: MappedBatch) -> None:
         """Count a mapped batch."""
         self.read += batch.read
+        self.keyless += batch.keyless
         for reject in batch.rejects:
             if reject.fate == "skipped":
                 self.skipped += 1

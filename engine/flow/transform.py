@@ -22,12 +22,16 @@ _BYTES_AS_OBJECTS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class MappedBatch:
-    """What came of a stretch of raw records: `read` records = items + rejects. `weight` is the memory it holds, in bytes."""
+    """What came of a stretch of raw records: `read` records = items + rejects. `weight` is the memory it holds, in bytes.
+
+    `keyless` of the rejected records are of nobody knows which item; counted where the feed adds records up.
+    """
 
     items: ItemBatch
     rejects: tuple[Reject, ...]
     read: int
     weight: int
+    keyless: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,10 @@ class Transform:
             rejects.append(self._reject(replace(flaw, raw=self._mapper.excerpt(raw, flaw.line)), ordinals.rows[index]))
         rejects.sort(key=lambda reject: reject.record)
         items = replace(mapped.items, records=[ordinals.rows[index] for index in mapped.indices])
-        return MappedBatch(items, tuple(rejects), read, _BYTES_AS_OBJECTS * len(raw.data))
+        keyless = 0
+        if self._recipe.feed.duplicate_keys == "sum":
+            keyless = mapped.keyless + sum(flaw.fate == "rejected" for flaw in batch.flaws)
+        return MappedBatch(items, tuple(rejects), read, _BYTES_AS_OBJECTS * len(raw.data), keyless)
 
     def _apply(self, batch: Batch) -> Mapped:
         if not batch.rows:

@@ -10,7 +10,7 @@ from engine.errors import RejectRecord
 from engine.feed import FieldRow
 from engine.mapping.cells import CellRules, Rule, compile_operand, target_of
 from engine.mapping.readers import Bad, CellReader, Read
-from engine.mapping.several import LISTS, Combine, combine_stock, first_known, join_keys, join_lists, take_off
+from engine.mapping.several import LISTS, Combine, combine_stock, first_known, join_keys, join_lists, merge_fields, take_off
 from engine.schema import ATTRIBUTES
 
 if TYPE_CHECKING:
@@ -156,8 +156,11 @@ def _combiner(target: str, rows: Sequence[FieldRow]) -> Combine:
     if target == "inventoryQuantity":
         taken = [row.quantity_operator == "subtract" for row in rows]
         first = rows[taken.index(False)] if not all(taken) else rows[0]
-        stock = combine_stock(first.locations, first.name)
+        stock = combine_stock(first.locations, "map one of their columns")
         return take_off(stock, taken) if any(taken) else stock
     if target == "externalId":
         return join_keys(_KEY_MARK if rows[0].seperator is None else rows[0].seperator)
+    if target == "metaFields" and (len({row.option_name for row in rows}) < len(rows) or any(row.option_name is None for row in rows)):
+        # Fields of one name would stand twice in the object.
+        return merge_fields
     return join_lists if target in LISTS else first_known

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, cast
 
 from xxhash import xxh3_64_intdigest
@@ -30,11 +30,15 @@ _VALUE_SHOWN: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A batch after its rules: valid items with their indices in the batch, and the flaws the rules found, by index."""
+    """A batch after its rules: valid items with their indices in the batch, and the flaws the rules found, by index.
+
+    `keyless` of the rejected records are of nobody knows which item.
+    """
 
     items: ItemBatch
     indices: Sequence[int]
     flaws: Mapping[int, Flaw]
+    keyless: int = 0
 
 
 @dataclass(slots=True)
@@ -42,7 +46,8 @@ class Rules:
     """A feed's rules for documents with these columns. Keeps memos, so it serves one thread at a time.
 
     `key` is None where the steps make the key. `names` are the attributes of the items, those of `columns` and those that the
-    steps make; `blamed` are attributes whose values the steps may make unusable.
+    steps make; `blamed` are attributes whose values the steps may make unusable. `spoil` gives the key of a record that is
+    rejected, where one rejected record spoils what the others of its key come to.
     """
 
     columns: tuple[Column, ...]
@@ -53,6 +58,7 @@ class Rules:
     names: tuple[str, ...]
     steps: tuple[Step, ...] = ()
     blamed: frozenset[str] = frozenset()
+    spoil: Callable[[Read], str | None] | None = None
     _seed: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +74,7 @@ class Rules:
         keys = self.key.read(cells) if self.key is not None else []
         values = [keys if self.key is not None and column.sources is self.key.sources else column.read(cells) for column in self.columns]
         found: list[tuple[Column, list[Read]]] = [] if self.key is None else [(self.key, keys)]
+        every = keys
         flaws = self._find_flaws(batch, cells, [*found, *zip(self.columns, values, strict=True)])
         indices: Sequence[int] = range(len(batch.rows))
         if flaws:
@@ -77,7 +84,12 @@ class Rules:
             table = Table(len(indices), {KEY: keys, **dict(zip((column.attribute for column in self.columns), values, strict=True))})
             indices = self._derive(batch, cells, table, indices, flaws)
             keys, values = table.columns[KEY], [table.columns[name] for name in self.names]
-        return Mapped(self._assemble(keys, values, [batch.lines[index] for index in indices]), indices, flaws)
+        items = self._assemble(keys, values, [batch.lines[index] for index in indices])
+        if self.spoil is None or not flaws:
+            return Mapped(items, indices, flaws)
+        rejected = [index for index, flaw in flaws.items() if flaw.fate == "rejected"]
+        spoiled = [self.spoil(every[index]) if every else None for index in rejected]
+        return Mapped(replace(items, spoiled=frozenset(filter(None, spoiled))), indices, flaws, spoiled.count(None))
 
     def _derive(self, batch: Batch, cells: _Cells, table: Table, indices: Sequence[int], flaws: dict[int, Flaw]) -> Sequence[int]:
         """Run the steps over readable items, take out what they find fault with, and return the indices of what is left."""
@@ -127,6 +139,14 @@ class Rules:
         source = column.blame(cells, index)
         value = clip(cells[source][index].replace(SEVERAL, " | "), _VALUE_SHOWN)
         return Flaw(batch.lines[index], reason, "", column=batch.columns[source], value=value)
+
+
+def _spoiled_key(key: Read) -> str | None:
+    return key if isinstance(key, str) else None
+
+
+def _spoiled_folded_key(key: Read) -> str | None:
+    return key.casefold() if isinstance(key, str) else None
 
 
 def _picked(column: list[Read], indices: Sequence[int]) -> list[Read]:
@@ -243,7 +263,14 @@ def _arrange(feed: Feed, compiled: dict[str, Column], problems: list[Problem]) -
         names=tuple(name for name in TARGETS if name in plan.mapped and name != KEY),
         steps=tuple(plan.steps),
         blamed=frozenset(plan.blamed),
+        spoil=_spoiling(feed, sku_is_key=sku_is_key),
     )
+
+
+def _spoiling(feed: Feed, *, sku_is_key: bool) -> Callable[[Read], str | None] | None:
+    if feed.duplicate_keys != "sum":
+        return None
+    return _spoiled_folded_key if feed.case_insensitive_skus and sku_is_key else _spoiled_key
 
 
 def _list_columns(columns: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import orjson
 
 from engine.batch import SEVERAL
 from engine.errors import RejectRecord
-from engine.mapping.numbers import as_quantity
+from engine.mapping.numbers import as_quantity, checked
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue, Value
@@ -47,13 +47,15 @@ def combine_values(target: str, *, locations: str, names: Sequence[str], one: bo
 
     `names` are those of the column; the cure that a reject gives is made of the first.
     """
+    first = names[0].replace("[*]", "[0]", 1) if "[*]" in names[0] else f"{names[0]}[1]"
+    cure = f"choose one in the mapping, as with {first}"
     if target == "inventoryQuantity":
-        return combine_stock(locations, names[0])
+        return combine_stock(locations, cure)
     if target == "metaFields":
         return merge_fields
     if target in LISTS:
         return join_lists
-    return only_one(names[0]) if one else first_known
+    return only_one(cure) if one else first_known
 
 
 def first_known(values: Sequence[Value]) -> Value:
@@ -61,22 +63,21 @@ def first_known(values: Sequence[Value]) -> Value:
     return next((value for value in values if value is not None), None)
 
 
-def only_one(name: str) -> Combine:
-    """Return a combination that rejects values which differ; equal ones count as one."""
-    first = name.replace("[*]", "[0]", 1) if "[*]" in name else f"{name}[1]"
+def only_one(cure: str) -> Combine:
+    """Return a combination that rejects values which differ, with the cure; equal ones count as one."""
 
     def combine(values: Sequence[Value]) -> Value:
         found = first_known(values)
         if any(value is not None and value != found for value in values):
-            raise RejectRecord(f"has several values that differ: choose one in the mapping, as with {first}")
+            raise RejectRecord(f"has several values that differ: {cure}")
         return found
 
     return combine
 
 
-def combine_stock(locations: str, name: str) -> Combine:
+def combine_stock(locations: str, cure: str) -> Combine:
     """Return how the stock of several locations becomes one figure, by the row's `locations`."""
-    ways: dict[str, Combine] = {"sum": add_up, "first": first_known, "single": only_one(name)}
+    ways: dict[str, Combine] = {"sum": add_up, "first": first_known, "single": only_one(cure)}
     return ways[locations]
 
 
@@ -86,7 +87,11 @@ def add_up(values: Sequence[Value]) -> Value:
     Fractions are added as decimals: 0.1 and 0.2 pieces are 0.3.
     """
     known = [value for value in values if isinstance(value, int | float)]
-    return as_quantity(sum((Decimal(repr(value)) for value in known), Decimal(0))) if known else None
+    if not known:
+        return None
+    total = sum(known)
+    # Nearly all stock is whole, and decimals take ten times as long.
+    return checked(total) if isinstance(total, int) else as_quantity(sum((Decimal(repr(value)) for value in known), Decimal(0)))
 
 
 def take_off(combine: Combine, taken: Sequence[bool]) -> Combine:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Final, TypeAlias
@@ -176,6 +176,26 @@ async def adds_up_the_stock_of_a_key_where_told(case: SinkCase) -> None:
         await _expect(case, {**state, "a": ("Apple", 5), "b": ("Pear", 0.2)}, "a sum is of the rows of one run")
 
 
+async def knows_no_sum_of_a_spoiled_key(case: SinkCase) -> None:
+    """With `duplicateKeys=sum` the sum of a key of which a row was rejected is blank, whichever of its rows came first.
+
+    The stored stock stays, all else is applied, and a later run without such a row is as any other.
+    """
+    feed = FeedDefinition(FEED.name, {"duplicateKeys": "sum"})
+    rows = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("c", "Plum", 3))
+    before = replace(batch(_BOTH), spoiled=frozenset("ax"))
+    after = replace(batch(_BOTH, ("a", "Apricot", 4)), spoiled=frozenset("b"))
+    async with case.open() as sink:
+        _, counts = await import_items(sink, before, rows, after, feed=feed)
+        _require(counts == Counts(created=3, duplicate=1), f"expected 3 created and 1 duplicate, got {counts}")
+        await _expect(case, {"a": ("Apricot", None), "b": ("Pear", None), "c": ("Plum", 3)}, "a sum that is not known was stored")
+        await import_items(sink, rows, feed=feed)
+        await _expect(case, _AFTER_FIRST, "the sums of a good run are not there")
+        _, counts = await import_items(sink, before, batch(_BOTH, ("a", "Fig", 9), ("b", "Pear", 9)), after, feed=feed)
+        _require(counts == Counts(updated=1, unchanged=1, duplicate=1), f"expected 1 updated, got {counts}")
+    await _expect(case, {**_AFTER_FIRST, "a": ("Apricot", 1)}, "a sum that is not known took the place of the stored stock")
+
+
 async def refuses_a_repeated_key_where_told(case: SinkCase) -> None:
     """With `duplicateKeys=error` a key that occurs again refuses the run, which names the key and both rows; nothing is applied."""
     feed = FeedDefinition(FEED.name, {"duplicateKeys": "error"})
@@ -329,6 +349,7 @@ CHECKS: Final[tuple[SinkCheck, ...]] = (
     lets_the_last_of_a_key_win_across_batches,
     lets_the_first_of_a_key_win_where_told,
     adds_up_the_stock_of_a_key_where_told,
+    knows_no_sum_of_a_spoiled_key,
     refuses_a_repeated_key_where_told,
     creates_nothing_out_of_stock_where_told,
     forgets_a_change_that_is_taken_back,

@@ -49,7 +49,7 @@ class SqliteSession:
         return self._fence.run
 
     async def stage(self, batch: ItemBatch) -> None:
-        if len(batch):
+        if len(batch) or batch.spoiled:
             await self._landing.stage(batch)
 
     async def keep(self, rejects: Sequence[Reject]) -> None:
@@ -136,7 +136,7 @@ class DrySession:
         return 0
 
     async def stage(self, batch: ItemBatch) -> None:
-        if len(batch):
+        if len(batch) or batch.spoiled:
             await self._landing.stage(batch)
 
     async def keep(self, rejects: Sequence[Reject]) -> None:

@@ -34,6 +34,10 @@ def _bad(number: int, cell: str, reason: str, column: str = "stock") -> Kept:
     return Kept(number, number + 1, reason, f"k{number};{'5;' if column != 'stock' else ''}{cell}", column, cell)
 
 
+def _kept_row(record: int, raw: str, value: str) -> Kept:
+    return Kept(record, record + 1, NO_NUMBER, raw, "stock", value)
+
+
 def _words(**rules: object) -> list[Mapping[str, object]]:
     return [{"purpose": "sku", "name": "sku"}, {"purpose": "inventoryQuantity", "name": "stock", **rules}]
 
@@ -233,6 +237,17 @@ async def test_stock_is_what_is_surely_there(quirk: Quirk, tmp_path: Path) -> No
         noted=("duplicate",),
     ),
     Quirk(
+        "q13-warehouses-as-rows-one-unreadable",
+        "the sum of the others is not the stock: what was known stays, and another item is none the worse",
+        b"sku;place;stock\na;north;1\nb;north;2\na;south;few\nc;north;x\n",
+        {"a": 5, "b": 2},
+        (_kept_row(3, "a;south;few", "few"), _kept_row(4, "c;north;x", "x")),
+        fields=STOCK,
+        settings={"duplicateKeys": "sum"},
+        before=b"sku;place;stock\na;north;5\n",
+        counts=Counts(created=1, unchanged=1),
+    ),
+    Quirk(
         "q13-reserved",
         "what is reserved is taken off; blank takes off nothing, and alone says nothing",
         b"sku;stock;reserved\na;10;3\nb;2;5\nc;4;\nd;;3\ne;1,5;0,25\nf;4;some\n",
@@ -304,6 +319,15 @@ async def test_what_is_reserved_can_be_subtracted_by_a_rule(tmp_path: Path) -> N
         refused=("the column 'south', mapped to inventoryQuantity, is not in the source", "ask the supplier where it went"),
         fields=_places("north", "south"),
         before=b"sku;north;south\na;1;2\n",
+    ),
+    Quirk(
+        "q13-warehouses-as-rows-of-no-key",
+        "the stock of some item would lack a record that nobody can place",
+        b"sku;place;stock\na;north;1\n;south;2\nb;north;2\n",
+        refused=("1 of the rejected records have no readable key", "duplicateKeys=sum", "correct the source"),
+        fields=STOCK,
+        settings={"duplicateKeys": "sum"},
+        before=b"sku;place;stock\na;north;5\n",
     ),
     Quirk(
         "q13-same-place-twice",

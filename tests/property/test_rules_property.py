@@ -17,8 +17,8 @@ from engine.mapping.readers import Bad, FreeText, Identifiers, Memo, Read
 from engine.mapping.several import first_known, read_several
 from tests.unit.rules_parts import SKU, apply, compiled
 
-TEXTS = st.text(max_size=8) | st.text(alphabet="'=+-@ \u00a0\u202f019.,eE", max_size=8)
-FIGURES = st.sampled_from(["", "0", "5", "x", ">100", "1.234", "8,00", "N/A", "-3", "'7"])
+TEXTS = st.text(max_size=8) | st.text(alphabet="'=+-@ \0\u00a0\u202f019.,eE", max_size=8)
+FIGURES = st.sampled_from(["", "0", "5", "x", ">100", "1.234", "8,00", "N/A", "-3", "'7", "1\0002", "\0005"])
 HEADER = ("sku", "qty", "price", "title")
 ROWS: tuple[dict[str, object], ...] = (
     {"name": "qty", "purpose": "inventoryQuantity"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal, cast
@@ -52,7 +52,8 @@ def batches(draw: st.DrawFn) -> ItemBatch:
     columns = tuple(draw(st.lists(st.sampled_from(COLUMNS), unique=True, max_size=4)))
     keys = draw(st.lists(st.sampled_from(["1", "01", "a", "A", "ä'\"", " "]), max_size=7))
     rows = [(key, *(draw(VALUES[column]) for column in columns)) for key in keys]
-    return batch(columns, *rows, clears=tuple(draw(st.sets(st.sampled_from(COLUMNS)))))
+    spoiled = draw(st.sampled_from([(), (), (), ("a",), ("1", "b")]))
+    return replace(batch(columns, *rows, clears=tuple(draw(st.sets(st.sampled_from(COLUMNS))))), spoiled=frozenset(spoiled))
 
 
 FEEDS: Final = st.builds(
@@ -83,7 +84,8 @@ def apply_to_model(model: Model, run: Run) -> Model:
         values, clears = found[0 if run.feed.duplicate_keys == "first" else -1]
         if run.feed.duplicate_keys == "sum" and any("inventoryQuantity" in each for each, _ in found):
             known = [each["inventoryQuantity"] for each, _ in found if isinstance(each.get("inventoryQuantity"), int)]
-            values = {**values, "inventoryQuantity": sum(cast("list[int]", known)) if known else None}
+            spoiled = any(key in each.spoiled for each in run.batches)
+            values = {**values, "inventoryQuantity": sum(cast("list[int]", known)) if known and not spoiled else None}
         quantity, above = values.get("inventoryQuantity"), run.feed.creates_above
         if key not in model and above is not None and not (isinstance(quantity, int) and quantity > above):
             continue

@@ -267,6 +267,8 @@ def test_an_unknown_attribute_of_a_row_is_refused_by_its_place() -> None:
     """Which row, and which name was meant."""
     assert faults({}, ROWS[0], {**ROWS[1], "separator": ","}) == ("fields.1.separator: unknown attribute; did you mean 'seperator'?",)
     assert faults({"xyzzy": 1}) == ("xyzzy: unknown attribute",)
+    rewrite = {"field": "optionName", "matchType": "excludes", "transformTo": "b", "transform": "humanize"}
+    assert faults({"mappings": [rewrite]}) == ("mappings.0.transform: unknown attribute; did you mean 'transformTo'?",)
 
 
 def test_all_faults_are_reported_at_once() -> None:
@@ -402,6 +404,12 @@ def test_rows_replace_the_stored_rows_of_their_purposes() -> None:
         {"delimiter": ";", "decimalNotation": "comma", "csvHasHeader": False, "guard.minItems": 50, "guard.maxPriceFactor": "2.5"},
         {"mapping": "shopify", "skuExempt": True, "xmlNamespaces": {"g": "urn:x"}, "resourceLocation": "https://shop.example/feed.csv"},
         {"mapping": "inventory", "missingPolicy": "keep", "missingGraceRuns": 2, "currency": "EUR"},
+        {
+            "retailPriceChange": "12.50",
+            "excludeTags": ["a,b"],
+            "duplicateKeys": "sum",
+            "mappings": '[{"field": "optionName", "matchType": "matches", "transformFrom": ["a"], "transformTo": "b"}]',
+        },
     ],
 )
 @pytest.mark.parametrize(
@@ -419,6 +427,7 @@ def test_rows_replace_the_stored_rows_of_their_purposes() -> None:
                 "lookup": {"a": 1, "b": "2", "c": Decimal("1.234")},
             },
         ],
+        [*ROWS, {"name": "t", "purpose": "name", "subfieldRegex": "(\\d+)", "subfieldPurpose": "barcode"}],
         [{**ROWS[0], "strip": ["a,b"], "blank": "clear", "prefix": "x"}, {**ROWS[1], "default": "0", "enabled": False}],
     ],
 )

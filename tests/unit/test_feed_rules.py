@@ -242,6 +242,11 @@ def test_every_spelling_of_tags(transform: str, spelled: list[str]) -> None:
     assert lists(read("tags", "sku tags", ("x", "summer_Sale,OAK wood,OAK wood"), transformTags=transform, tags="OAK wood")) == [spelled]
 
 
+def test_a_tag_that_nothing_is_left_of_is_none() -> None:
+    """A hyphen alone has no words to join."""
+    assert lists(read("tags", "sku tags", ("x", "-,oak"), transformTags="dasherize")) == [["oak"]]
+
+
 def test_tags_are_taken_out_by_either_spelling() -> None:
     """The source's, or the one that people see."""
     for stripped in ("summer_sale", "Summer sale"):
@@ -400,6 +405,25 @@ def test_choosing_by_stock_needs_stock() -> None:
     with pytest.raises(RefuseRun, match="restrictInventoryImport is set, but no column is mapped to inventoryQuantity"):
         mapped("sku", restrictInventoryImport=True)
     assert mapped("sku qty", ("a", "0"), restrictInventoryImport=True).items.keys == ["a"]
+
+
+# Records that are added up.
+
+
+def test_a_rejected_record_spoils_the_sum_of_its_key() -> None:
+    """The batch says of which keys the sums are not known, folded as the keys are, and how many records have none."""
+    records = [("A", "1"), ("B", "few"), ("", "1"), ("C", "x"), ("1E+5", "1")]
+    found = mapped("sku qty", *records, duplicateKeys="sum")
+    assert (found.items.keys, found.items.spoiled, found.keyless) == (["A"], frozenset("BC"), 2)
+    assert mapped("sku qty", *records, duplicateKeys="sum", caseInsensitiveSkus=True).items.spoiled == {"b", "c"}
+    assert mapped("sku qty", *records).items.spoiled == frozenset()
+    assert mapped("sku group color qty", ("s", "g", "red", "few"), duplicateKeys="sum", externalIdStrategy="options").keyless == 1
+
+
+def test_a_skipped_record_spoils_no_sum() -> None:
+    """It is left out on purpose."""
+    found = mapped("sku tags qty", ("a", "sale", "1"), ("a", "", "2"), duplicateKeys="sum", excludeTags="sale")
+    assert (found.items.keys, found.items.spoiled, found.keyless) == (["a"], frozenset(), 0)
 
 
 # All together.

@@ -134,6 +134,25 @@ def test_several_columns_of_several_values_add_up() -> None:
     assert values(mapped, "inventoryQuantity") == [4, 1, None]
 
 
+def test_columns_of_which_one_is_meant_must_agree() -> None:
+    """As values of one cell; the cure is another."""
+    header = ("sku", "q1", "q2")
+    rules = compiled(header, SKU, *({"name": name, "purpose": "inventoryQuantity", "locations": "single"} for name in ("q1", "q2")))
+    mapped = apply(rules, header, ("a", "1", "2"), ("b", "3", "3"), ("c", "", "4"))
+    assert values(mapped, "inventoryQuantity") == [3, 4]
+    assert mapped.flaws[0].reason == "inventoryQuantity has several values that differ: map one of their columns"
+
+
+def test_meta_fields_of_one_name_in_several_columns_are_a_list() -> None:
+    """No member of the object stands twice, also where a column holds whole objects."""
+    header = ("sku", "a", "b")
+    named = ({"name": name, "purpose": "metaFields", "optionName": "wash"} for name in ("a", "b"))
+    whole = ({"name": name, "purpose": "metaFields"} for name in ("a", "b"))
+    assert values(apply(compiled(header, SKU, *named), header, ("x", "30", "40")), "metaFields") == ['{"wash":["30","40"]}']
+    found = values(apply(compiled(header, SKU, *whole), header, ("x", '{"b":1}', "2"), ("y", "", "")), "metaFields")
+    assert found == ['{"b":[1,"2"]}', None]
+
+
 @pytest.mark.parametrize(("how", "stock"), [("sum", 12), ("first", 7)])
 def test_reservations_are_taken_off_what_the_others_come_to(how: str, stock: int) -> None:
     """Wherever they stand among the columns, and whether the others are added up or the first counts."""

@@ -43,6 +43,10 @@ class Landing(Protocol):
         """Drop what was staged."""
         ...
 
+    async def forget_stock(self, keys: Sequence[str]) -> None:
+        """Make the stock of staged rows blank, where these keys have one."""
+        ...
+
 
 class _Before:
     """A landing behind which another one stands; `_dropped` rows never came to that."""
@@ -63,6 +67,9 @@ class _Before:
 
     async def discard(self) -> None:
         await self._landing.discard()
+
+    async def forget_stock(self, keys: Sequence[str]) -> None:
+        await self._landing.forget_stock(keys)
 
     async def _make_table(self, columns: str) -> None:
         if not self._made:
@@ -112,8 +119,22 @@ class NoRepeats(_Before):
 class AddUp(_Before):
     """The stock of the rows of a key is added up, as of one row a warehouse; all else is the last row's."""
 
+    async def summary(self) -> StageSummary:
+        # At the end: what spoils a sum may come before all of its rows or after them.
+        if self._made:
+            spoiled = await self._writer.query("SELECT external_id FROM temp.keys_met WHERE spoiled")
+            await self._landing.forget_stock([str(key) for (key,) in spoiled])
+        return await super().summary()
+
     async def stage(self, batch: ItemBatch) -> None:
-        await self._make_table("quantity NUMERIC")
+        await self._make_table("quantity NUMERIC, spoiled INTEGER NOT NULL DEFAULT 0")
+        if batch.spoiled:
+            await self._writer.execute(
+                "INSERT INTO temp.keys_met SELECT value, NULL, 1 FROM json_each(?) WHERE 1 ON CONFLICT DO UPDATE SET spoiled = 1",
+                json_text(sorted(batch.spoiled)),
+            )
+        if not len(batch):
+            return
         if _QUANTITY not in batch.columns:
             rows: list[tuple[Value, ...]] = [(*row, None) for row in batch.rows]
             batch = replace(batch, columns=(*batch.columns, _QUANTITY), rows=rows)
@@ -125,7 +146,8 @@ class AddUp(_Before):
         for key, row in zip(batch.keys, batch.rows, strict=True):
             totals[key] = _added(key, totals.get(key), row[place])
         await self._writer.execute(
-            "INSERT OR REPLACE INTO temp.keys_met SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)",
+            "INSERT INTO temp.keys_met SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), 0 FROM json_each(?) WHERE 1"
+            " ON CONFLICT DO UPDATE SET quantity = excluded.quantity",
             orjson.dumps(list(totals.items())).decode(),
         )
         last = sorted({key: index for index, key in enumerate(batch.keys)}.values())

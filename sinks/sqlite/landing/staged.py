@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.batch import ItemBatch, Value
 from engine.contracts import StageSummary
 from engine.run import Counts
@@ -95,6 +97,11 @@ class StagedRun:
         await writer.execute(stage.rehash(), end)
         await writer.execute(stage.clear(), end)
         return created, updated
+
+    async def forget_stock(self, keys: Sequence[str]) -> None:
+        """Make the stock of staged items blank, so that the stored one stays."""
+        async with self._writer.transaction() as writer:
+            await writer.execute(self._stage.forget_stock(), json_text(keys))
 
     async def discard(self) -> None:
         """Drop the stage."""

@@ -28,6 +28,9 @@ lock to and fro for every row (measured: 9,000 rows/s beside a busy thread, 240,
 in parallel, and even alone it is a third faster.
 """
 
+FORGETTING: Final = "inventory_quantity = NULL, content_hash = ~content_hash"
+"""What makes a quantity blank in a row whose digest says that it is known; turned round, it says so no more."""
+
 PARAMETERS: Final = 32_766
 """SQLite's default limit for one statement."""
 
@@ -161,6 +164,10 @@ class StageTable:
     def unstage(self) -> str:
         """Delete the staged rows of the keys of a JSON array."""
         return f"DELETE FROM {self.table} WHERE run_id = {self.run} AND external_id IN (SELECT value FROM json_each(?))"
+
+    def forget_stock(self) -> str:
+        """Make the staged stock of the keys of a JSON array blank, under a digest that is not the one of their rows."""
+        return f"UPDATE {self.table} SET {FORGETTING} WHERE run_id = {self.run} AND external_id IN (SELECT value FROM json_each(?))"
 
     def count_created(self) -> str:
         """Count the staged items that are not stored yet and will be."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.batch import ItemBatch, Value
 from engine.contracts import StageSummary
 from engine.run import Counts
@@ -9,7 +11,7 @@ from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
 from sinks.sqlite.landing.housekeeping import delete_load
 from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
-from sinks.sqlite.landing.statements import VARIANTS, Insert, straight_insert
+from sinks.sqlite.landing.statements import FORGETTING, VARIANTS, Insert, straight_insert
 
 
 class StraightLoad:
@@ -69,6 +71,12 @@ class StraightLoad:
     async def apply(self) -> Counts:
         """Do nothing: the rows are where they belong, and finishing the run reveals them."""
         return Counts(created=self._created, duplicate=self._duplicate)
+
+    async def forget_stock(self, keys: Sequence[str]) -> None:
+        """Make the stock of loaded items unknown."""
+        mine = "inventory_feed_id = ? AND external_id IN (SELECT value FROM json_each(?))"
+        async with self._writer.transaction() as writer:
+            await writer.execute(f"UPDATE {VARIANTS} SET {FORGETTING} WHERE {mine}", self._fence.feed, json_text(keys))
 
     async def discard(self) -> None:
         """Delete what was written, which nobody has seen."""
