@@ -115,8 +115,11 @@ class Mapper(Protocol):
         """
         ...
 
-    def excerpt(self, raw: RawRecords, line: int) -> str:
-        """Return the text of the record that began at `line`, as the source wrote it. Slow; for rejects and previews."""
+    def excerpt(self, raw: RawRecords, line: int, nth: int = 0) -> str:
+        """Return the text of the record that began at `line`, as the source wrote it. Slow; for rejects and previews.
+
+        Where several rows of the piece began at one line, `nth` of them is meant, counted from 0.
+        """
         ...
 
 

@@ -72,7 +72,7 @@ class CsvMapper:
     def locate(self, name: str) -> int | None:
         return self._begun.locate(name)
 
-    def excerpt(self, raw: RawRecords, line: int) -> str:
+    def excerpt(self, raw: RawRecords, line: int, nth: int = 0) -> str:
         return self._begun.excerpt(raw, line)
 
     @property

@@ -59,7 +59,7 @@ class JsonMapper:
     def locate(self, name: str) -> int | None:
         return self._begun.columns.locate(name)
 
-    def excerpt(self, raw: RawRecords, line: int) -> str:
+    def excerpt(self, raw: RawRecords, line: int, nth: int = 0) -> str:
         return self._begun.excerpt(raw, line)
 
     @property

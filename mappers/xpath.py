@@ -78,8 +78,8 @@ class XmlMapper:
     def locate(self, name: str) -> int | None:
         return self._options.locate(name)
 
-    def excerpt(self, raw: RawRecords, line: int) -> str:
-        return self._begun.reader.excerpt(raw, line)
+    def excerpt(self, raw: RawRecords, line: int, nth: int = 0) -> str:
+        return self._begun.reader.excerpt(raw, line, nth)
 
     @property
     def columns(self) -> tuple[str, ...]:

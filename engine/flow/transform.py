@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -144,7 +145,8 @@ class Transform:
         self._records += read
         rejects = [self._reject(flaw, ordinal) for flaw, ordinal in zip(batch.flaws, ordinals.flaws, strict=True)]
         for index, flaw in mapped.flaws.items():
-            rejects.append(self._reject(replace(flaw, raw=self._mapper.excerpt(raw, flaw.line)), ordinals.rows[index]))
+            nth = index - bisect_left(batch.lines, flaw.line)
+            rejects.append(self._reject(replace(flaw, raw=self._mapper.excerpt(raw, flaw.line, nth)), ordinals.rows[index]))
         rejects.sort(key=lambda reject: reject.record)
         items = replace(mapped.items, records=[ordinals.rows[index] for index in mapped.indices])
         keyless = 0

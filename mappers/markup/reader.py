@@ -74,7 +74,7 @@ class Reader:
         self._way = way
         self._parser: etree.XMLParser | None = None
         self._plans: dict[Declarations, Plan] = {}
-        self._recent: tuple[int, dict[int, str]] = (-1, {})
+        self._recent: tuple[int, dict[int, list[str]]] = (-1, {})
         regular = way == "template" and not held and record.bare and not record.nesting and all(map(_is_regular, fields))
         self._regular = Regular() if regular else None
 
@@ -98,19 +98,24 @@ class Reader:
         piece = unpack(raw.data)
         self._tree(piece, raw, self._text(piece, raw), whole=False)
 
-    def excerpt(self, raw: RawRecords, line: int) -> str:
-        """Return the text of the record that began at a line."""
+    def excerpt(self, raw: RawRecords, line: int, nth: int = 0) -> str:
+        """Return the text of the record that began at a line, of several rows that did so the one that is meant."""
         if not raw.data:
             return ""
         if self._recent[0] != raw.offset:
-            parsed = self._parsed(unpack(raw.data), raw)
-            body = unpack(raw.data)
-            ends = [*parsed.starts[1:], len(parsed.text) - len(body.closing)]
-            found: dict[int, str] = {}
-            for record, at, start, end in zip(parsed.records, parsed.lines, parsed.starts, ends, strict=True):
-                found.setdefault(at, _record_text(parsed.text[start:end], _written(record)))
-            self._recent = (raw.offset, found)
-        return self._recent[1].get(line, "")
+            self._recent = (raw.offset, self._texts(self._parsed(unpack(raw.data), raw), unpack(raw.data)))
+        there = self._recent[1].get(line, ())
+        return there[nth] if nth < len(there) else ""
+
+    @staticmethod
+    def _texts(parsed: _Parsed, body: Piece) -> dict[int, list[str]]:
+        """Return the texts of a piece's rows by the lines they began at."""
+        ends = [*parsed.starts[1:], len(parsed.text) - len(body.closing)]
+        found: dict[int, list[str]] = {}
+        for record, at, start, end in zip(parsed.records, parsed.lines, parsed.starts, ends, strict=True):
+            if _is_readable(parsed.plan, record):
+                found.setdefault(at, []).append(_record_text(parsed.text[start:end], _written(record)))
+        return found
 
     def _text(self, piece: Piece, raw: RawRecords) -> bytes:
         """Return a piece as UTF-8 with line ends of LF, which is how XML 1.0 (2.11) has them read."""
@@ -187,7 +192,9 @@ class Reader:
             try:
                 cells = parsed.plan.cells(record)
             except etree.XPathError as fault:
-                flaws.append(Flaw(line, f"a field cannot be evaluated: {fault}", clip(self.excerpt(raw, line))))
+                flaws.append(
+                    Flaw(line, f"a field cannot be evaluated: {fault}", clip(etree.tostring(record, encoding="unicode", with_tail=False)))
+                )
                 continue
             rows.append(parsed.plan.row(cells))
             lines.append(line)
@@ -311,6 +318,17 @@ def _starts(text: bytes, root: etree._Element, records: Sequence[etree._Element]
     locals_ = {f"{{*}}{name.rpartition(':')[2]}" for name in names}
     elements = [element for element in root.iter(*locals_) if _written(element) in names]
     return [place for element, place in zip(elements, places, strict=True) if element in chosen]
+
+
+def _is_readable(plan: Plan, record: etree._Element) -> bool:
+    """Tell whether a record makes a row."""
+    from lxml import etree
+
+    try:
+        plan.cells(record)
+    except etree.XPathError:
+        return False
+    return True
 
 
 def _record_text(text: bytes, name: str) -> str:

@@ -134,7 +134,8 @@ def refuse_broken(fault: BrokenJson, text: str, begin: Place, name: str) -> Refu
     at = min(fault.position, len(text))
     place = begin.behind(text[:at])
     line, column = place.line + 1, place.column + 1
-    if not text[at:].strip(" \t\r\n"):
+    # A text may hold line ends here, so one without an end reaches to the end of the document.
+    if not text[at:].strip(" \t\r\n") or str(fault).startswith("unterminated string"):
         return RefuseRun(
             f"{name} ends at line {line}, column {column} before its JSON does ({fault}): it is cut short; fetch it again, or ask the "
             f"supplier whether the export ran through; nothing was applied"

@@ -141,7 +141,7 @@ class _Lines:
     def dialect(self) -> dict[str, str]:
         return {"format": "lines"}
 
-    def excerpt(self, raw: RawRecords, line: int) -> str:
+    def excerpt(self, raw: RawRecords, line: int, nth: int = 0) -> str:
         return raw.data.decode()
 
 

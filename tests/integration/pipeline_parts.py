@@ -127,7 +127,7 @@ class LineMapper:
         """Return the name of the format."""
         return {"format": "lines", "document": self._facts.name}
 
-    def excerpt(self, raw: RawRecords, line: int) -> str:
+    def excerpt(self, raw: RawRecords, line: int, nth: int = 0) -> str:
         """Return one line."""
         return raw.data.decode().splitlines()[line - raw.line]
 

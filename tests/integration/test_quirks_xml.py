@@ -190,7 +190,7 @@ GOOGLE: Final = 'xmlns:g="http://base.google.com/ns/1.0"'
                 "choose one",
                 '<item id="1"><stock>1</stock><price>9.00</price><price>8.00</price></item>',
                 "price",
-                "9.00\N{SYMBOL FOR NULL}8.00",
+                "9.00 | 8.00",
             ),
         ),
         fields={"externalId": "@id", "inventoryQuantity": "stock", "retailPrice": "price"},
