@@ -18,7 +18,11 @@ ENTITIES: Final = 200
 EXPANSION: Final = 16 * 1024
 """Characters that one entity may come to. That the document as a whole does not outgrow its bytes is libxml2's to see to."""
 
-_DECLARATION: Final = re.compile(rb"<\?xml(?=[ \t\r\n?])")
+_DECLARATION: Final = re.compile(rb"<\?xml(?=[ \t\r\n?])", re.IGNORECASE)
+_DECLARED: Final = re.compile(
+    rb"""<\?xml\s+version\s*=\s*(?:"[\w.:-]+"|'[\w.:-]+')(?:\s+encoding\s*=\s*(?:"[A-Za-z][\w.-]*"|'[A-Za-z][\w.-]*'))?"""
+    rb"""(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>"""
+)
 _ROOT: Final = re.compile(rb"<[^!?/\s<>=\"']")
 _LITERAL: Final = rb"""(?:"[^"]*+"|'[^']*+')"""
 _DOCTYPE: Final = re.compile(
@@ -72,9 +76,14 @@ def read_prolog(data: bytes, *, complete: bool, name: str) -> Prolog | None:
 def _end_of_aside(data: bytes, at: int, name: str) -> int:
     """Return where a comment or a processing instruction ends, -1 when that has not come."""
     if data.startswith(b"<?", at):
-        if at and _DECLARATION.match(data, at):
-            raise _refusal(name, data, at, "an XML declaration that is not the first thing in the document")
         end = data.find(b"?>", at + 2)
+        if _DECLARATION.match(data, at):
+            if at:
+                raise _refusal(name, data, at, "an XML declaration that is not the first thing in the document")
+            if end >= 0 and not _DECLARED.match(data):
+                raise _refusal(name, data, at, "an XML declaration that cannot be read")
+        elif not _ROOT.match(b"<" + data[at + 2 : at + 3]) and at + 2 < len(data):
+            raise _refusal(name, data, at, "a processing instruction without a name")
         return end + 2 if end >= 0 else -1
     end = data.find(b"--", at + 4)
     if end >= 0 and end + 2 < len(data) and data[end + 2] != ord(">"):
