@@ -84,7 +84,7 @@ FIELDS = st.one_of(
     st.lists(st.sampled_from(SIMPLE + OTHERS), min_size=1, max_size=6, unique=True),
 )
 PIECES = st.sampled_from([1, 300, 1000, 3000, 1 << 20])
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def outcome(found: Read) -> tuple[object, ...]:
@@ -132,7 +132,7 @@ def _text(value: object) -> str:
 
 
 @given(documents(), st.data())
-@settings(QUICK, max_examples=150)
+@settings(QUICK, max_examples=60)
 def test_damage_is_read_as_a_whole_parse_reads_it_or_refused(document: str, data: st.DataObject) -> None:
     """Whatever is cut out of a document or put into it: what lxml takes is read the same, and what it refuses is refused."""
     start = data.draw(st.integers(0, len(document)))
