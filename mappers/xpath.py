@@ -147,6 +147,7 @@ class _Body:
             way=way,
             held=bool(options.looks or prolog.doctype),
         )
+        self.reader.check_asides(prolog.asides)
 
     def _guess(self, sample: bytes) -> RecordPath:
         found = guess_record_path(sample, "utf-8" if self._encoding.charset.transcoded else self._encoding.charset.encoding)

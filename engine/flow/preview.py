@@ -14,7 +14,7 @@ from engine.contracts import Connector, DocumentFacts
 from engine.decode import Ended, Opened
 from engine.errors import RefuseRun
 from engine.flow.absence import Absence
-from engine.flow.transform import MappedBatch, Recipe, Transform
+from engine.flow.transform import MappedBatch, Recipe, Transform, number_records
 from engine.flow.unpacking import Unpacking
 from engine.run import Problem
 from engine.schema import ATTRIBUTES
@@ -80,6 +80,7 @@ class _Reader:
         numbers = recipe.read_numbers()
         self._numbers = numbers
         self._limit = limit
+        self._read = 0
         self._parsed: list[Batch] = []
         self._absence = Absence(recipe.rows)
         self._transform = Transform(recipe, facts, numbers=numbers, observe=self._parsed.append)
@@ -107,10 +108,15 @@ class _Reader:
 
     def _collect(self, mapped: MappedBatch) -> None:
         batch = self._parsed.pop()
-        raws = {line: dict(zip(batch.columns, row, strict=True)) for line, row in zip(batch.lines[: self._limit], batch.rows, strict=False)}
+        # By ordinal and not by line, for a whole document may stand on one line.
+        ordinals = number_records(batch, self._read + 1).rows
+        self._read += mapped.read
+        raws = {
+            record: dict(zip(batch.columns, row, strict=True)) for record, row in zip(ordinals[: self._limit], batch.rows, strict=False)
+        }
         items = _first_items(mapped, self._limit)
-        rejects = [_rejected(reject, raws.get(reject.line, {"": reject.raw})) for reject in mapped.rejects[: self._limit]]
-        accepted = [PreviewRecord(record, line, raws.get(line, {}), item) for record, line, item in items]
+        rejects = [_rejected(reject, raws.get(reject.record, {"": reject.raw})) for reject in mapped.rejects[: self._limit]]
+        accepted = [PreviewRecord(record, line, raws.get(record, {}), item) for record, line, item in items]
         self.records += sorted([*accepted, *rejects], key=lambda found: found.record)
 
 

@@ -141,7 +141,7 @@ class Transform:
             self._observe(batch)
         mapped = self._apply(batch)
         read = len(batch.rows) + len(batch.flaws)
-        ordinals = _number_records(batch, self._records + 1)
+        ordinals = number_records(batch, self._records + 1)
         self._records += read
         rejects = [self._reject(flaw, ordinal) for flaw, ordinal in zip(batch.flaws, ordinals.flaws, strict=True)]
         for index, flaw in mapped.flaws.items():
@@ -172,20 +172,22 @@ class Transform:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ordinals:
+class Ordinals:
+    """The numbers of a batch's records in the run: those that became rows, and those that are flaws."""
+
     rows: Sequence[int]
     flaws: Sequence[int]
 
 
-def _number_records(batch: Batch, first: int) -> _Ordinals:
+def number_records(batch: Batch, first: int) -> Ordinals:
     """Number the records of a batch in the order of the source, rows and flaws together."""
     if not batch.flaws:
-        return _Ordinals(range(first, first + len(batch.rows)), ())
+        return Ordinals(range(first, first + len(batch.rows)), ())
     order = sorted([*((line, 0, at) for at, line in enumerate(batch.lines)), *((flaw.line, 1, at) for at, flaw in enumerate(batch.flaws))])
     rows, flaws = [0] * len(batch.rows), [0] * len(batch.flaws)
     for ordinal, (_, kind, at) in enumerate(order, first):
         (flaws if kind else rows)[at] = ordinal
-    return _Ordinals(rows, flaws)
+    return Ordinals(rows, flaws)
 
 
 def preset_rows(feed: Feed, offered: Callable[[str], Sequence[MappingRow]]) -> tuple[MappingRow, ...]:

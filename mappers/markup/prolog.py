@@ -18,7 +18,11 @@ ENTITIES: Final = 200
 EXPANSION: Final = 16 * 1024
 """Characters that one entity may come to. That the document as a whole does not outgrow its bytes is libxml2's to see to."""
 
-_DECLARATION: Final = re.compile(rb"<\?xml(?=[ \t\r\n?])")
+_DECLARATION: Final = re.compile(rb"<\?xml(?=[ \t\r\n?])", re.IGNORECASE)
+_DECLARED: Final = re.compile(
+    rb"""<\?xml\s+version\s*=\s*(?:"[\w.:-]+"|'[\w.:-]+')(?:\s+encoding\s*=\s*(?:"[A-Za-z][\w.-]*"|'[A-Za-z][\w.-]*'))?"""
+    rb"""(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>"""
+)
 _ROOT: Final = re.compile(rb"<[^!?/\s<>=\"']")
 _LITERAL: Final = rb"""(?:"[^"]*+"|'[^']*+')"""
 _DOCTYPE: Final = re.compile(
@@ -34,29 +38,35 @@ _MARKUP: Final = re.compile(rb"<|&#0*60;|&#x0*3[cC];")
 
 @dataclass(frozen=True, slots=True)
 class Prolog:
-    """What was found: the `length` of it in bytes, and the DOCTYPE that goes before each piece, empty where none is needed."""
+    """What was found: the `length` of it in bytes, the DOCTYPE that goes before each piece, empty where none is needed.
+
+    `asides` are its comments and processing instructions, which a parser still has to find well-formed.
+    """
 
     length: int
     doctype: bytes = b""
-    external: bool = False
+    asides: bytes = b""
 
 
 def read_prolog(data: bytes, *, complete: bool, name: str) -> Prolog | None:
     """Read up to the root's start tag; None when the rest has to arrive first. Raises `RefuseRun` with the place of what is wrong."""
     at = 0
-    doctype: tuple[bytes, bool] | None = None
+    doctype: bytes | None = None
+    asides: list[bytes] = []
     while True:
         at = len(data) - len(data[at:].lstrip(b" \t\r\n"))
         here = data[at : at + 9]
         if _ROOT.match(here):
-            return Prolog(at, *(doctype or (b"", False)))
+            return Prolog(at, doctype or b"", b"".join(asides))
         if here == b"<!DOCTYPE":
             if doctype is not None:
                 raise _refusal(name, data, at, "a second DOCTYPE")
             found = _read_doctype(data, at, name)
-            end, doctype = (found[0], found[1:]) if found is not None else (-1, None)
+            end, doctype = found if found is not None else (-1, None)
         elif here.startswith((b"<!--", b"<?")):
             end = _end_of_aside(data, at, name)
+            if end >= 0 and not _DECLARATION.match(data, at):
+                asides.append(data[at:end])
         elif len(here) < len(b"<!DOCTYPE") and not complete:
             return None
         else:
@@ -72,9 +82,12 @@ def read_prolog(data: bytes, *, complete: bool, name: str) -> Prolog | None:
 def _end_of_aside(data: bytes, at: int, name: str) -> int:
     """Return where a comment or a processing instruction ends, -1 when that has not come."""
     if data.startswith(b"<?", at):
-        if at and _DECLARATION.match(data, at):
-            raise _refusal(name, data, at, "an XML declaration that is not the first thing in the document")
         end = data.find(b"?>", at + 2)
+        if _DECLARATION.match(data, at):
+            if at:
+                raise _refusal(name, data, at, "an XML declaration that is not the first thing in the document")
+            if end >= 0 and not _DECLARED.match(data):
+                raise _refusal(name, data, at, "an XML declaration that cannot be read")
         return end + 2 if end >= 0 else -1
     end = data.find(b"--", at + 4)
     if end >= 0 and end + 2 < len(data) and data[end + 2] != ord(">"):
@@ -82,13 +95,13 @@ def _end_of_aside(data: bytes, at: int, name: str) -> int:
     return end + 3 if 0 <= end < len(data) - 2 else -1
 
 
-def _read_doctype(data: bytes, at: int, name: str) -> tuple[int, bytes, bool] | None:
+def _read_doctype(data: bytes, at: int, name: str) -> tuple[int, bytes] | None:
+    """Return where a DOCTYPE ends and what is kept of it, None when its end has not come."""
     match = _DOCTYPE.match(data, at)
     if match is None or match.end() == len(data):
         return None
-    external = b"SYSTEM" in match[0][9:] or b"PUBLIC" in match[0][9:]
     if data[match.end()] == ord(">"):
-        return match.end() + 1, b"", external
+        return match.end() + 1, b""
     if data[match.end()] != ord("["):
         raise _refusal(name, data, match.end(), "a DOCTYPE that cannot be read")
     end = start = match.end() + 1
@@ -105,7 +118,7 @@ def _read_doctype(data: bytes, at: int, name: str) -> tuple[int, bytes, bool] | 
         raise _refusal(name, data, end, "a declaration in the DOCTYPE that cannot be read")
     _refuse_entities(data, start, end, name)
     subset = data[start:end].strip()
-    return close.end(), b"<!DOCTYPE %b [%b]>" % (match[1], subset) if subset else b"", external
+    return close.end(), b"<!DOCTYPE %b [%b]>" % (match[1], subset) if subset else b""
 
 
 def _refuse_entities(data: bytes, start: int, end: int, name: str) -> None:

@@ -93,6 +93,15 @@ class Reader:
         self.records += len(batch.rows) + len(batch.flaws)
         return batch
 
+    def check_asides(self, asides: bytes) -> None:
+        """Raise `RefuseRun` for comments and processing instructions before the root that are not well-formed."""
+        if asides:
+            note = Piece(b"", asides, b"<root/>", 1)
+            try:
+                self._tree(note, RawRecords(b"", 0, 1), self._text(note, RawRecords(b"", 0, 1)))
+            except RefuseRun as fault:
+                raise RefuseRun(f"{fault} (counted in what stands before the root element)") from None
+
     def check(self, raw: RawRecords) -> None:
         """Raise `RefuseRun` for a piece that ends too early, with what is wrong with it."""
         piece = unpack(raw.data)

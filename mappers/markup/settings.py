@@ -100,10 +100,10 @@ def read_choice(name: str) -> Expression | Pairs:
     pairs = _PAIRS.fullmatch(name.strip())
     if pairs is None:
         return parse_expression(name.strip())
-    element, name, value = (parse_expression(part) for part in pairs.groups())
-    if element.kind is not Kind.NODES or looks_of(name) or looks_of(value):
+    element, label, value = (parse_expression(part) for part in pairs.groups())
+    if element.kind is not Kind.NODES or looks_of(label) or looks_of(value):
         raise BadExpression("options(ELEMENT, NAME, VALUE) takes a path of elements, and a name and a value in each of them")
-    return Pairs(element, name, value)
+    return Pairs(element, label, value)
 
 
 def _parts(choice: Expression | Pairs) -> tuple[Expression, ...]:

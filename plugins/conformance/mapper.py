@@ -138,6 +138,16 @@ def finds_its_columns_by_name(case: MapperCase) -> None:
     _require(mapper.locate("no such column anywhere") is None, "an index for a column that is none")
 
 
+def tells_what_is_missing(case: MapperCase) -> None:
+    """At the end of the document `missing` names columns of the mapper in which no row has anything, and nothing else."""
+    mapper, _, batches = _open(case)
+    for name in mapper.missing:
+        _require(name in mapper.columns, f"{name!r} as missing, which is none of its columns {mapper.columns}")
+        index = mapper.columns.index(name)
+        filled = [line for batch in batches for line, row in zip(batch.lines, batch.rows, strict=True) if row[index].strip()]
+        _require(not filled, f"{name!r} as missing, though the record at line {filled[:1]} has it")
+
+
 def tells_how_it_reads(case: MapperCase) -> None:
     """Once rows exist, `dialect` names at least the format."""
     mapper, _, _ = _open(case)
@@ -175,6 +185,7 @@ CHECKS: Final[tuple[MapperCheck, ...]] = (
     keeps_its_columns,
     counts_lines_upwards,
     finds_its_columns_by_name,
+    tells_what_is_missing,
     tells_how_it_reads,
     shows_a_record_as_written,
     refuses_foreign_content,

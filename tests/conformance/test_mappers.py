@@ -11,7 +11,7 @@ import mappers
 from engine.batch import Batch, RawRecords
 from engine.contracts import DocumentFacts, Mapper, MapperSettings
 from engine.errors import RefuseRun
-from plugins.conformance.mapper import CHECKS, MapperCase, MapperCheck, reads_the_same_however_it_is_cut
+from plugins.conformance.mapper import CHECKS, MapperCase, MapperCheck, reads_the_same_however_it_is_cut, tells_what_is_missing
 from plugins.manager import registry_of
 
 AWKWARD = (
@@ -101,6 +101,54 @@ def test_the_json_mapper_keeps_the_contract(check: MapperCheck, name: str) -> No
     check(_json_cases()[name])
 
 
+SHOP = """<?xml version="1.0"?>
+<!DOCTYPE shop SYSTEM "shop.dtd" [<!ENTITY co "Smith &amp; Sons">]>
+<!-- <offer id="no"/> -->
+<shop xmlns="urn:shop" xmlns:g="urn:g" currency="EUR">
+<name>Türschloß</name>
+<offer id="00123"><g:price>5</g:price><stock><qty>1</qty></stock><stock><qty>2</qty></stock></offer>\r
+<offer id='ÄÖ-7'
+  ><by>&co;</by><g:price><![CDATA[ <b>7</b> ]]></g:price><!-- </offer> --></offer><offer id="3"/>
+
+<offer id="4"><offer id="inner"/></offer><offer id="5">x<b>y</b></offer>
+<end/></shop>
+<!-- the end -->
+"""
+MANY_XML = "\n".join(
+    f'<item id="{n:06d}"><stock>{n % 90}</stock><name>item {n}, größer &amp; {"<![CDATA[<b>]]>" * (n % 50 == 0)}</name></item>'
+    for n in range(20_000)
+)
+NO_XML = (
+    *(body for body in FOREIGN if not body.startswith(b"{")),
+    *(b"sku;qty\n1;2\n", b'{"error": "no"}', b"<shop><offer>", b"<shop></offer>", b"<!-- nothing -->"),
+)
+
+
+@cache
+def _xml_cases() -> dict[str, MapperCase]:
+    spec = registry_of(mappers).mapper("xpath")
+    fields = (("@id",), ("g:price",), ("stock/qty",), ("by",), ("../@currency",), ("nowhere",))
+    custom = MapperSettings(fields, {"xmlMapping": "custom", "xmlPath": "//offer"})
+    awkward = MapperCase(spec.create, SHOP.encode(), 5, NO_XML, custom)
+    parents = replace(custom, fields=(*fields, ("../name",)))
+    many = replace(custom, fields=(("@id",), ("stock",), ("name",)), attributes={"xmlMapping": "custom", "xmlPath": "/items/item"})
+    return {
+        "xml, awkward": awkward,
+        "xml, parents": replace(awkward, settings=parents),
+        "xml, UTF-16": replace(awkward, sample=SHOP.encode("utf-16")),
+        "xml, many pieces": replace(
+            awkward, sample=f"<items>{MANY_XML}</items>".encode(), settings=many, records=20_000, chunk_sizes=(4_093, 300_007)
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["xml, awkward", "xml, parents", "xml, UTF-16", "xml, many pieces"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_xml_mapper_keeps_the_contract(check: MapperCheck, name: str) -> None:
+    """Every rule of the kit holds for XML with all that is awkward in it, with fields of parents, and cut into many pieces."""
+    check(_xml_cases()[name])
+
+
 @pytest.mark.parametrize("name", ["csv, awkward", "csv, UTF-16", "csv, windows-1252", "csv, many pieces"])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_csv_mapper_keeps_the_contract(check: MapperCheck, name: str) -> None:
@@ -156,6 +204,25 @@ def test_the_kit_finds_a_mapper_that_tears_records() -> None:
         reads_the_same_however_it_is_cut(case)
     failed = {check.__name__ for check in CHECKS if _fails(check, case)}
     assert failed == {"reads_the_same_however_it_is_cut", "covers_every_record_once"}
+
+
+class _Forgetful(_Lines):
+    """A mapper that calls a column missing which its records have."""
+
+    @property
+    def missing(self) -> frozenset[str]:
+        return frozenset({"text"})
+
+
+def _make_forgetful(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
+    return _Forgetful(settings, facts)
+
+
+def test_the_kit_finds_a_mapper_that_misses_what_is_there() -> None:
+    """A column with a value in it is not missing, nor is one that the document does not have."""
+    case = MapperCase(_make_forgetful, b"one\ntwo\n", 2, (), chunk_sizes=(1 << 20,))
+    with pytest.raises(AssertionError, match="'text' as missing, though the record at line"):
+        tells_what_is_missing(case)
 
 
 def _fails(check: MapperCheck, case: MapperCase) -> bool:

@@ -6,11 +6,14 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from engine.errors import RefuseRun
 from mappers.markup.cutter import CutterSizes
+from mappers.markup.piece import make_parser
 from tests.unit.xml_parts import make, read
 
 LAUGHS = "".join(f"<!ENTITY l{n} '{'&l' + str(n - 1) + ';'}'>".replace(f"&l{n - 1};", f"&l{n - 1};" * 10) for n in range(1, 10))
@@ -61,6 +64,15 @@ def test_small_entities_of_the_document_are_read() -> None:
     found = read(document, ".", xmlPath="i", sizes=CutterSizes(piece=300))
     assert set(found.rows) == {("Smith & Sons",)}
     assert len(found.pieces) > 3
+
+
+def test_the_parser_itself_opens_no_file(tmp_path: Path) -> None:
+    """Behind the refusals stands a parser that would not follow an external entity either."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    document = f'<!DOCTYPE r [<!ENTITY x SYSTEM "{secret.as_uri()}">]><r>a&x;b</r>'.encode()
+    with pytest.raises(etree.XMLSyntaxError):
+        etree.fromstring(document, make_parser())
 
 
 @contextmanager

@@ -53,7 +53,7 @@ YML = """<!DOCTYPE yml_catalog SYSTEM "shops.dtd">
 def items(mapping: str, document: str, **attributes: JsonValue) -> list[dict[str, list[str]]]:
     """Return what a preset makes of each record: the filled cells by purpose, those of several rows of one purpose in turn."""
     rows = XML_PRESETS[mapping].rows
-    found = read(document, *(row.names for row in rows), xmlMapping=mapping, **attributes)
+    found = read(document, *(row.names for row in rows), feed={"xmlMapping": mapping, **attributes})
     columns = [found.mapper.locate(row.names[0]) for row in rows]
     made: list[dict[str, list[str]]] = []
     for cells in found.rows:

@@ -6,7 +6,7 @@ import codecs
 
 import pytest
 
-from engine.batch import SEVERAL
+from engine.batch import SEVERAL, JsonValue
 from engine.errors import RefuseRun
 from mappers.markup.cutter import CutterSizes
 from tests.unit.xml_parts import Read, make, read
@@ -73,7 +73,7 @@ def test_names_mean_what_the_document_writes(way: str) -> None:
 @pytest.mark.parametrize("way", ["template", "walk", "xpath"])
 def test_given_namespaces_go_by_their_uri(way: str) -> None:
     """A prefix of xmlNamespaces means its URI, whatever the document calls it; an empty one the unprefixed elements."""
-    namespaces = {"": "urn:d", "money": "urn:g", "g": "urn:other"}
+    namespaces: dict[str, JsonValue] = {"": "urn:d", "money": "urn:g", "g": "urn:other"}
     found = read(NAMESPACED, "@id", "name", "money:price", "g:price", xmlPath="item", xmlNamespaces=namespaces, way=way)
     assert found.rows == [("1", "a", "5", "")]
     assert found.mapper.missing == {"g:price"}
@@ -180,9 +180,9 @@ ENCODED = '<?xml version="1.0" encoding="{}"?>\n<r><i>Türschloß €</i></r>'
     ],
 )
 @pytest.mark.parametrize("size", [1, 1 << 20])
-def test_documents_are_read_in_their_encoding(data: bytes, attributes: dict[str, str], size: int) -> None:
+def test_documents_are_read_in_their_encoding(data: bytes, attributes: dict[str, JsonValue], size: int) -> None:
     """The byte order mark, the setting and the declaration decide, in this order; UTF-16 is read like the rest."""
-    found = read(data, ".", xmlPath="i", size=size, **attributes)
+    found = read(data, ".", xmlPath="i", size=size, feed=attributes)
     assert (found.rows, found.lines) == ([("Türschloß €",)], [2])
 
 

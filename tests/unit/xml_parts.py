@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.batch import JsonValue, RawRecords
@@ -22,11 +22,16 @@ class Read:
 
 
 def make(
-    fields: Iterable[str | tuple[str, ...]], *, way: str = "template", sizes: CutterSizes | None = None, **attributes: JsonValue
+    fields: Iterable[str | tuple[str, ...]],
+    *,
+    way: str = "template",
+    sizes: CutterSizes | None = None,
+    feed: Mapping[str, JsonValue] | None = None,
+    **attributes: JsonValue,
 ) -> XmlMapper:
     """Return a mapper of these fields, `custom` unless a preset is named."""
     names = tuple((name,) if isinstance(name, str) else name for name in fields)
-    settings = MapperSettings(names, {"xmlMapping": "custom", **attributes})
+    settings = MapperSettings(names, {"xmlMapping": "custom", **(feed or {}), **attributes})
     return XmlMapper(settings, DocumentFacts("feed.xml"), way=way, sizes=sizes)
 
 
@@ -55,7 +60,8 @@ def read(
     size: int = 1 << 30,
     way: str = "template",
     sizes: CutterSizes | None = None,
+    feed: Mapping[str, JsonValue] | None = None,
     **attributes: JsonValue,
 ) -> Read:
-    """Make a mapper and read a document with it."""
-    return drain(make(fields, way=way, sizes=sizes, **attributes), document, size=size)
+    """Make a mapper of a feed's attributes, given as a mapping or one by one, and read a document with it."""
+    return drain(make(fields, way=way, sizes=sizes, feed=feed, **attributes), document, size=size)
