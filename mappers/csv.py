@@ -11,7 +11,7 @@ from engine.batch import Batch, JsonValue, RawRecords, clip
 from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError, RefuseRun
 from mappers.charset import settle
-from mappers.checks import Inspector
+from mappers.checks import Inspector, refuse_failed
 from mappers.header import locate_column, refuse_ambiguous, refuse_moved
 from mappers.opening import Opening, open_document, undecodable
 from mappers.options import CsvOptions, read_options
@@ -188,7 +188,10 @@ class _Body:
     def parse(self, raw: RawRecords) -> Batch:
         text, valid = self._charset.decode(raw.data)
         table = read_table(text, self._opening.grammar, raw.line)
-        batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid, final=raw.final)
+        whole = raw.line == self._opening.line
+        batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid, final=raw.final, whole=whole)
+        if raw.final:
+            refuse_failed(batch, self._facts.name)
         return batch if self._grouping is None else self._group(self._grouping, raw, batch)
 
     def _group(self, grouping: ShopifyGrouping, raw: RawRecords, batch: Batch) -> Batch:

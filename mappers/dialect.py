@@ -111,7 +111,7 @@ def _keep_pinned(text: str, base: Grammar, options: CsvOptions, complete: bool) 
         agrees = find_row(table, pinned) is not None
     else:
         width, share = modal_width(table.rows)
-        agrees = width > 1 and width == len(pinned.columns) and share >= 0.8 and not names_in(table, options.names)
+        agrees = width > 1 and width == len(pinned.columns) and share >= 0.8
     return (grammar, table, PINNED) if agrees else None
 
 
