@@ -132,6 +132,8 @@ class _Body:
     def dialect(self) -> dict[str, JsonValue]:
         reasons = {**self._opening.reasons, "encoding": self._charset.reason}
         dialect = {**self._opening.dialect, "encoding": self._charset.encoding, "reasons": reasons}
+        if assumed := [*self._opening.assumed, *(["encoding"] if self._charset.assumed else [])]:
+            dialect["assumed"] = assumed
         warnings = [*self._opening.warnings]
         if self._charset.guessed:
             guess = f"the encoding was guessed as {self._charset.encoding}; keys beyond ASCII depend on it: set encoding to make sure"

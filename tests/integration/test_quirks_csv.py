@@ -58,7 +58,7 @@ async def test_another_dialect_three_days_later_changes_what_changed(tmp_path: P
     ("body", "said"),
     [
         (DAY_ONE.replace(b";", b"\t"), r"delimiter was ';' and is '\t'"),
-        (DAY_ONE.decode().encode("utf-16"), "encoding was 'utf-8' and is 'utf-16-le'"),
+        (DAY_ONE.decode().encode("utf-16"), "encoding was 'cp1252' and is 'utf-16-le'"),
         (DAY_ONE.replace(b"\r\n", b"\n"), "lineEnding was 'crlf' and is 'lf'"),
         (b"Bestand vom 1.7.\r\n\r\n" + DAY_ONE, "headerRow was 1 and is 3"),
         (DAY_ONE.replace(b";name", b";NAME"), "the column 'name', which is mapped, is called 'NAME'"),
@@ -72,7 +72,7 @@ async def test_another_dialect_three_days_later_changes_what_changed(tmp_path: P
 )
 async def test_a_new_dialect_alone_updates_nothing(body: bytes, said: str, tmp_path: Path) -> None:
     """q9: the same values written otherwise are no update of any item, and the run names what is other."""
-    await day(DAY_ONE, tmp_path, fields=GERMAN)
+    await day(DAY_ONE + "00339;1;Zubehör\r\n".encode("cp1252"), tmp_path, fields=GERMAN)
     second = await day(body, tmp_path, fields=GERMAN)
     assert (second.record.status, second.record.counts, told(second)) == (RunStatus.COMPLETE, Counts(unchanged=3), [said])
 
