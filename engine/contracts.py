@@ -111,7 +111,8 @@ class Mapper(Protocol):
     def dialect(self) -> Mapping[str, JsonValue]:
         """Return how the document is read (format, delimiter, encoding, ...) with the reason of each guess; for people.
 
-        What a person should act on stands in the list `warnings`; the engine makes problems of the run of it.
+        What a person should act on stands in the list `warnings`; the engine makes problems of the run of it. The list `assumed`
+        names what nothing in the document spoke for: it is no news when that is otherwise in the next one.
         """
         ...
 

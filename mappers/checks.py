@@ -9,9 +9,10 @@ from operator import itemgetter
 from typing import Final, Literal
 
 from engine.batch import Batch, Flaw, clip
+from engine.errors import RefuseRun
 from mappers.options import normal
 from mappers.reader import Grammar, Sources, Table, count_lines, is_well_quoted
-from mappers.tabular.footer import find_notes, without_columns
+from mappers.tabular.footer import find_notes, tells_failure, without_columns
 
 _TOTAL_WORDS: Final = (
     "total", "totals", "grand total", "sum", "summe", "gesamt", "gesamtsumme", "insgesamt", "totale", "razem", "celkem",
@@ -55,13 +56,14 @@ class Inspector:
         first = {self._header[0], f"\ufeff{self._header[0]}"} if self._header else set[str]()
         self._suspects = self._totals | _RULED | first | {"", _END_OF_FILE}
 
-    def inspect(self, table: Table, text: str, line: int, *, encoding: str, valid: bool, final: bool = False) -> Batch:
+    def inspect(self, table: Table, text: str, line: int, *, encoding: str, valid: bool, final: bool = False, whole: bool = False) -> Batch:
         """Sort out a table. `text` and `line` are what it was read from; `valid` is False when bytes of it did not decode.
 
-        `final` says that nothing comes after it, so that notes at its end are known for what they are.
+        `final` says that nothing comes after it, so that notes at its end are known for what they are; `whole` that nothing came
+        before either.
         """
         rows = table.rows
-        notes = self._find_notes(rows) if final else frozenset[int]()
+        notes = self._find_notes(rows, whole=whole) if final else frozenset[int]()
         broken = not valid or "\0" in text
         # Lines that are counted one by one mean that some record spans several.
         spanning = not isinstance(table.lines, range)
@@ -90,12 +92,12 @@ class Inspector:
             flaws.append(Flaw(table.lines[index], fault.reason, clip(sources.record(index)), fault.column, fault.value, fault.fate))
         return Batch(self._columns, good, lines, tuple(flaws))
 
-    def _find_notes(self, rows: list[list[str]]) -> frozenset[int]:
+    def _find_notes(self, rows: list[list[str]], *, whole: bool) -> frozenset[int]:
         fixed = self._grammar.fixed
         if fixed is not None and rows and len(rows[-1]) > self._width:
             # Of a line that does not fit its columns only the whole means anything.
-            return find_notes([without_columns(row[-1]) if len(row) > self._width else row for row in rows], self._width, self._is_no_item)
-        return find_notes(rows, self._width, self._is_no_item)
+            rows = [without_columns(row[-1]) if len(row) > self._width else row for row in rows]
+        return find_notes(rows, self._width, self._is_no_item, whole=whole)
 
     def _is_no_item(self, row: Sequence[str]) -> bool:
         return self._is_suspect(row) and self._no_item(row) is not None
@@ -174,3 +176,17 @@ def broken_reason(character: str, encoding: str) -> str:
     code = ord(character)
     what = f"byte 0x{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"half a surrogate pair (U+{code:04X})"
     return f"{what} does not decode as {encoding}: set encoding to the one the feed is written in"
+
+
+def refuse_failed(batch: Batch, name: str) -> None:
+    """Raise `RefuseRun` when the last piece of a document ends with the error that broke off its export.
+
+    The records before it may all be good, but those behind it are missing, and would look sold out.
+    """
+    last = batch.lines[-1] if batch.lines else 0
+    for flaw in batch.flaws:
+        if flaw.line > last and tells_failure(flaw.raw):
+            raise RefuseRun(
+                f"{name}, line {flaw.line}: the document ends with an error of the export ({clip(flaw.raw, 200)!r}), so the records behind "
+                "it are missing: ask the supplier, and fetch it again; nothing was applied"
+            )

@@ -11,7 +11,7 @@ from engine.batch import Batch, JsonValue, RawRecords, clip
 from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError, RefuseRun
 from mappers.charset import settle
-from mappers.checks import Inspector
+from mappers.checks import Inspector, refuse_failed
 from mappers.header import locate_column, refuse_ambiguous, refuse_moved
 from mappers.opening import Opening, open_document, undecodable
 from mappers.options import CsvOptions, read_options
@@ -132,6 +132,8 @@ class _Body:
     def dialect(self) -> dict[str, JsonValue]:
         reasons = {**self._opening.reasons, "encoding": self._charset.reason}
         dialect = {**self._opening.dialect, "encoding": self._charset.encoding, "reasons": reasons}
+        if assumed := [*self._opening.assumed, *(["encoding"] if self._charset.assumed else [])]:
+            dialect["assumed"] = assumed
         warnings = [*self._opening.warnings]
         if self._charset.guessed:
             guess = f"the encoding was guessed as {self._charset.encoding}; keys beyond ASCII depend on it: set encoding to make sure"
@@ -188,7 +190,10 @@ class _Body:
     def parse(self, raw: RawRecords) -> Batch:
         text, valid = self._charset.decode(raw.data)
         table = read_table(text, self._opening.grammar, raw.line)
-        batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid, final=raw.final)
+        whole = raw.line == self._opening.line
+        batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid, final=raw.final, whole=whole)
+        if raw.final:
+            refuse_failed(batch, self._facts.name)
         return batch if self._grouping is None else self._group(self._grouping, raw, batch)
 
     def _group(self, grouping: ShopifyGrouping, raw: RawRecords, batch: Batch) -> Batch:

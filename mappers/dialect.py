@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SINGLE: Final = (",", ";", "\t", "|", "~", "^")
 MULTIPLE: Final = ("~|~", "\t|\t", "|~|", "||", ";;", "::", "~~", "^^", "|^|", "<|>")
+_NO_LINE_END: Final = "the sample holds no line end"
 SPACED: Final = (",", ";", "|")
 _SEP: Final = re.compile(r'"?sep=([^"\r\n])"?[,;\t|]*(?=[\r\n])', re.IGNORECASE)
 _PREAMBLE_ROWS: Final = 30
@@ -42,6 +43,11 @@ class Layout:
     reasons: dict[str, str]
     quoting: str = "minimal"
     warnings: tuple[str, ...] = ()
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Return what nothing in the sample spoke for."""
+        return ("lineEnding",) if self.reasons["lineEnding"] == _NO_LINE_END else ()
 
 
 def is_figure(cell: str) -> bool:
@@ -111,7 +117,7 @@ def _keep_pinned(text: str, base: Grammar, options: CsvOptions, complete: bool) 
         agrees = find_row(table, pinned) is not None
     else:
         width, share = modal_width(table.rows)
-        agrees = width > 1 and width == len(pinned.columns) and share >= 0.8 and not names_in(table, options.names)
+        agrees = width > 1 and width == len(pinned.columns) and share >= 0.8
     return (grammar, table, PINNED) if agrees else None
 
 
@@ -191,7 +197,7 @@ def _find_line_ending(text: str, quote: str, option: str | None) -> tuple[str, s
     counts = {"crlf": crlf, "lf": text.count("\n") - crlf, "cr": text.count("\r") - crlf}
     seen = {ending: count for ending, count in counts.items() if count}
     if not seen:
-        return "lf", "the sample holds no line end"
+        return "lf", _NO_LINE_END
     return (next(iter(seen)) if len(seen) == 1 else "mixed"), ", ".join(f"{count} {ending}" for ending, count in seen.items())
 
 

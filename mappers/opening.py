@@ -35,6 +35,7 @@ class Opening:
     reasons: dict[str, JsonValue] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     pinned_encoding: str | None = None
+    assumed: tuple[str, ...] = ()
 
     def splitter(self, name: str, piece_bytes: int, record_bytes: int) -> Splitter:
         """Return the splitter for the bytes from the first data record on."""
@@ -68,7 +69,7 @@ def open_document(head: bytes, options: CsvOptions, facts: DocumentFacts, *, com
     skip = _offset_of(sample, line, layout.grammar)
     if skip == len(sample):
         _check_quotes(sample, charset, layout, facts.name, record_bytes)
-    return Opening(charset, layout.grammar, header, skip, line, *_describe(charset, layout, header), warnings, pinned)
+    return Opening(charset, layout.grammar, header, skip, line, *_describe(charset, layout, header), warnings, pinned, layout.assumed)
 
 
 def _as_bytes(head: bytes, charset: Charset, name: str, *, complete: bool) -> bytes:

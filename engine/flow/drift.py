@@ -8,26 +8,26 @@ from typing import Final
 from engine.batch import JsonValue, clip
 from engine.run import Problem
 
-_FOR_PEOPLE: Final = frozenset({"reasons", "warnings"})
 _NAMES_SHOWN: Final = 10
 
 
 def find_drift(before: Mapping[str, JsonValue], now: Mapping[str, JsonValue], mapped: Collection[str]) -> Problem | None:
     """Return what differs between two dialects as a problem `dialectChanged`, None when nothing does.
 
-    Compared are the values that both have. Columns are compared only where the document itself names them (`headerRow`):
-    elsewhere they are gathered from records, and differ with every one that has an optional value. The order of columns and
-    the case of their names mean nothing, unless a name in `mapped` depends on it.
+    Compared are the plain values that both have and neither merely assumed. Columns are compared only where the document itself
+    names them (`headerRow`): elsewhere they are gathered from records, and differ with every one that has an optional value. The
+    order of columns and the case of their names mean nothing, unless a name in `mapped` depends on it.
     """
     if not before or not now:
         return None
+    assumed = {name for dialect in (before, now) for name in _texts(dialect, "assumed")}
     changes = [
         f"{name} was {_shown(before[name])} and is {_shown(now[name])}"
         for name in before
-        if name in now and name not in _FOR_PEOPLE and before[name] != now[name] and _is_plain(before[name]) and _is_plain(now[name])
+        if name in now and name not in assumed and before[name] != now[name] and _is_plain(before[name]) and _is_plain(now[name])
     ]
     if "headerRow" in before and "headerRow" in now:
-        changes += _columns_changed(_names(before), _names(now), mapped)
+        changes += _columns_changed(_texts(before, "columns"), _texts(now, "columns"), mapped)
     if not changes:
         return None
     message = "the source is written otherwise than in the last complete run, and was read as it is"
@@ -38,9 +38,9 @@ def _is_plain(value: JsonValue) -> bool:
     return value is None or isinstance(value, str | int | float)
 
 
-def _names(dialect: Mapping[str, JsonValue]) -> list[str]:
-    columns = dialect.get("columns")
-    return [str(name) for name in columns] if isinstance(columns, list) else []
+def _texts(dialect: Mapping[str, JsonValue], name: str) -> list[str]:
+    texts = dialect.get(name)
+    return [str(text) for text in texts] if isinstance(texts, list) else []
 
 
 def _columns_changed(before: list[str], now: list[str], mapped: Collection[str]) -> Iterable[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Final
 
 from engine.errors import RefuseRun
@@ -53,7 +52,7 @@ def find_columns(text: str, options: CsvOptions, *, complete: bool) -> Aligned |
         kept = Fixed(pinned.spans, gaps_between(pinned.spans), is_trimmed(block[1:]))
         if all(map(kept.fits, block)):
             return Aligned(kept, "pinned to the feed (run before)")
-    shared = _named_columns(block)
+    shared = _shared_columns(block)
     names = _named(block[0], shared)
     if len(block) < _LEAST_LINES or not all(names) or _matched(names, options) < _matched(_tokens(block[0]), options):
         return None
@@ -69,7 +68,7 @@ def refuse_aligned(text: str, name: str, options: CsvOptions, *, least: int, com
     if len(filled) < _LEAST_LINES or not any("  " in line.strip() for line in filled):
         return
     start = _header_line(lines, options)
-    spans = _shared_columns(filled) if start is None else _named_columns(_block(lines[start:]))
+    spans = _shared_columns(filled if start is None else _block(lines[start:]))
     if len(spans) > least:
         raise RefuseRun(
             f"{name} is text in fixed-width columns aligned by blanks ({len(spans)} columns found), which has no delimiter, and where they "
@@ -141,51 +140,12 @@ def _named(header: str, spans: Sequence[Span]) -> list[str]:
     return [normal(header[begin:end]) for begin, end in spans]
 
 
-def _named_columns(block: Sequence[str]) -> tuple[Span, ...]:
-    """Return the columns of a header and its records; a stretch without a name is joined to the text before it.
-
-    Words of a text may stand under each other by chance. What is joined has to be one blank away from a text of several words
-    wherever it occurs; a mark behind a key, or the thousands of a figure, stay as they are, without a name.
-    """
-    columns: list[tuple[int, int]] = []
-    for named, group in groupby(_stretches(block), lambda stretch: bool(block[0][slice(*stretch)].strip())):
-        stretches = list(group)
-        if not named and columns and _continues(block[1:], columns[-1], (stretches[0][0], stretches[-1][1])):
-            columns[-1] = (columns[-1][0], stretches[-1][1])
-        else:
-            columns += stretches
-    return _open_last(columns)
-
-
-def _continues(records: Sequence[str], column: tuple[int, int], stretch: tuple[int, int]) -> bool:
-    if not any(" " in line[slice(*column)].strip() for line in records):
-        return False
-    for line in records:
-        text, after = line[slice(*stretch)], line[stretch[1] :]
-        before = line[: stretch[0]] + text[: len(text) - len(text.lstrip())]
-        behind = text[len(text.rstrip()) :] + after
-        if text.strip() and (_blanks(before[::-1]) != 1 or (behind.strip() and _blanks(behind) == 1)):
-            return False
-    return True
-
-
-def _blanks(text: str) -> int:
-    return len(text) - len(text.lstrip(" "))
-
-
 def _shared_columns(lines: Sequence[str]) -> tuple[Span, ...]:
     """Return the stretches of text between the blanks that all lines share; the last is open."""
-    return _open_last(_stretches(lines))
-
-
-def _open_last(columns: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
-    return (*columns[:-1], (columns[-1][0], None)) if columns else ()
-
-
-def _stretches(lines: Sequence[str]) -> list[tuple[int, int]]:
     width = max(map(len, lines), default=0)
     taken = bytearray(width)
     for line in lines:
         for word in re.finditer(r"[^ ]+", line):
             taken[word.start() : word.end()] = b"x" * (word.end() - word.start())
-    return [(found.start(), found.end()) for found in re.finditer(rb"x+", bytes(taken))]
+    spans: list[Span] = [(found.start(), found.end()) for found in re.finditer(rb"x+", bytes(taken))]
+    return (*spans[:-1], (spans[-1][0], None)) if spans else ()

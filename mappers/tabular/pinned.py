@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from engine.batch import JsonValue
 from engine.settings.widths import Span, column_spans
 from mappers.options import normal, text_encoding
+
+_UNUSABLE: Final = frozenset('\n\r\0"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,15 @@ def read_pinned(dialect: Mapping[str, JsonValue]) -> Pinned | None:
     columns = dialect.get("columns")
     if dialect.get("format") != "csv":
         return None
+    delimiter = dialect.get("delimiter", 0)
+    usable = delimiter is None or (isinstance(delimiter, str) and _UNUSABLE.isdisjoint(delimiter))
     encoding = _text(dialect, "encoding")
     widths = _text(dialect, "columnWidths")
     return Pinned(
-        delimiter=_text(dialect, "delimiter") or "",
+        delimiter=str(delimiter or ""),
         quote=_text(dialect, "quote"),
         encoding=text_encoding(encoding) if encoding else None,
-        columns=tuple(map(str, columns)) if isinstance(columns, list) and "delimiter" in dialect else (),
+        columns=tuple(map(str, columns)) if isinstance(columns, list) and usable else (),
         has_header=dialect.get("headerRow") is not None,
         quoting=_text(dialect, "quoting"),
         spans=_spans(widths) if widths else (),

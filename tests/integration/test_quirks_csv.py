@@ -58,7 +58,7 @@ async def test_another_dialect_three_days_later_changes_what_changed(tmp_path: P
     ("body", "said"),
     [
         (DAY_ONE.replace(b";", b"\t"), r"delimiter was ';' and is '\t'"),
-        (DAY_ONE.decode().encode("utf-16"), "encoding was 'utf-8' and is 'utf-16-le'"),
+        (DAY_ONE.decode().encode("utf-16"), "encoding was 'cp1252' and is 'utf-16-le'"),
         (DAY_ONE.replace(b"\r\n", b"\n"), "lineEnding was 'crlf' and is 'lf'"),
         (b"Bestand vom 1.7.\r\n\r\n" + DAY_ONE, "headerRow was 1 and is 3"),
         (DAY_ONE.replace(b";name", b";NAME"), "the column 'name', which is mapped, is called 'NAME'"),
@@ -72,7 +72,7 @@ async def test_another_dialect_three_days_later_changes_what_changed(tmp_path: P
 )
 async def test_a_new_dialect_alone_updates_nothing(body: bytes, said: str, tmp_path: Path) -> None:
     """q9: the same values written otherwise are no update of any item, and the run names what is other."""
-    await day(DAY_ONE, tmp_path, fields=GERMAN)
+    await day(DAY_ONE + "00339;1;Zubehör\r\n".encode("cp1252"), tmp_path, fields=GERMAN)
     second = await day(body, tmp_path, fields=GERMAN)
     assert (second.record.status, second.record.counts, told(second)) == (RunStatus.COMPLETE, Counts(unchanged=3), [said])
 
@@ -127,9 +127,16 @@ async def test_a_numbered_column_that_moved_changes_nothing_until_a_person_says_
     assert "map the column by its name, or run with --refetch" in message
     by_name = await day(b"sku;ean;stock;name\na;1;5;Anvil\nb;2;7;Bolt\n", tmp_path, fields={"inventoryQuantity": "stock", "name": "name"})
     assert by_name.record.counts == Counts(updated=1, unchanged=1)
-    store = f"sqlite:///{tmp_path / 'shop.db'}"
-    anyway = await feedmill.sync(str(tmp_path / "stock.csv"), to=store, feed=FEED, fields={"name": "2"}, refetch=True)
-    assert anyway.counts == Counts(updated=2)
+
+
+async def test_a_refetch_forgets_how_the_run_before_read(tmp_path: Path) -> None:
+    """q9: when a person knows that the numbers are right as they are, --refetch reads the source as if for the first time."""
+    await day(b"sku;stock;name\na;5;Anvil\nb;6;Bolt\n", tmp_path, fields=BY_NUMBER)
+    body = b"sku;quantity;stock;text\na;7;x;Anvil\nb;8;y;Bolt\n"
+    refused = await day(body, tmp_path, fields=BY_NUMBER)
+    anyway = await feedmill.sync(str(tmp_path / "stock.csv"), to=f"sqlite:///{tmp_path / 'shop.db'}", feed=FEED, refetch=True)
+    assert (refused.record.status, anyway.status, anyway.counts) == (RunStatus.ERROR, RunStatus.COMPLETE, Counts(updated=2))
+    assert "dialectChanged" in {problem.code for problem in anyway.problems}
 
 
 async def test_documents_of_an_archive_may_differ(tmp_path: Path) -> None:

@@ -289,3 +289,39 @@ def test_what_a_byte_order_mark_left_is_no_part_of_a_name(head: str) -> None:
     batch = mapper.parse(piece)
     assert (mapper.locate("sku"), [list(row) for row in batch.rows]) == (0, [["1", "5"], ["2", "6"]])
     assert told(batch) == [(3, "skipped", "header repeated")]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "<br />\n<b>Fatal error</b>:  Allowed memory size of 134217728 bytes exhausted in <b>/srv/export.php</b> on line <b>12</b><br />\n",
+        "Fatal error: Maximum execution time exceeded, line 9, in export.php, shutting down\n",
+        "ORA-01555: snapshot too old\n",
+        "java.sql.SQLException: Connection closed\n\tat Export.run(Export.java:12)\n",
+        "504 Gateway Time-out\n",
+        "MySQL server has gone away",
+    ],
+)
+def test_an_export_that_broke_off_is_refused(end: str) -> None:
+    """An error of the supplier's program behind the last record says that records are missing, which would look sold out."""
+    with pytest.raises(RefuseRun, match=r"t.csv, line [456]: the document ends with an error of the export"):
+        read(f"sku,name,qty\n1,a,5\n2,b,6\n{end}")
+
+
+@pytest.mark.parametrize(
+    "end", ["Errors and omissions excepted", "Delivery time out of stock: 4 weeks", "9,Fatal error (game),1", "* No exceptions!"]
+)
+def test_words_of_a_price_list_are_no_error(end: str) -> None:
+    """Nor is the name of an item, and nothing is refused for a text before the last record."""
+    assert len(read(f"sku,name,qty\n1,a,5\n2,b,6\n{end}\n").rows) >= 2
+    assert len(read("sku,name,qty\n1,a,5\nORA-01555: snapshot too old\n2,b,6\n").rows) == 2
+
+
+@pytest.mark.parametrize(("records", "notes"), [(1, 0), (60, 1)])
+def test_a_full_row_at_the_end_of_a_late_piece_is_a_note_only_with_records_to_judge_by(records: int, notes: int) -> None:
+    """Of a big document only the last piece is looked at: one record before the row says little of what keys look like."""
+    row = b"k1234567,5\n"
+    mapper = CsvMapper(MapperSettings((("sku",), ("qty",))), DocumentFacts("t.csv"), sample_bytes=64, piece_bytes=len(row) * 70)
+    pieces = [*mapper.feed(b"sku,qty\n" + row * (70 + records) + b"Red widget huge,\n"), *mapper.finish()]
+    flaws = [flaw for piece in pieces for flaw in mapper.parse(piece).flaws]
+    assert (len(pieces), len(flaws)) == (2, notes)

@@ -49,12 +49,14 @@ def test_a_change_is_named_from_what_to_what(change: dict[str, JsonValue], told:
         {**CSV, "columns": ["sku", "STOCK"]},
         {**CSV, "compression": "gzip"},
         {**CSV, "lineEnding": "lf"},
+        {**CSV, "encoding": "utf-8", "assumed": ["encoding"]},
         {},
     ],
 )
-def test_reasons_order_and_case_are_no_change(now: Mapping[str, JsonValue]) -> None:
+def test_reasons_order_case_and_assumptions_are_no_change(now: Mapping[str, JsonValue]) -> None:
     """Nor is what only one of the two says, and nothing is compared with nothing."""
     assert find_drift(CSV, now, ["sku"]) is None
+    assert find_drift(now, CSV, ["sku"]) is None
     assert find_drift({}, now, ["sku"]) is None
 
 

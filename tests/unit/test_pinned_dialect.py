@@ -108,6 +108,19 @@ def test_a_source_without_header_keeps_its_first_record(record: str) -> None:
     assert reason(mapper, "headerRow") == PINNED
 
 
+@pytest.mark.parametrize(
+    ("today", "fields", "rows"),
+    [
+        ("A1,5,Nut; big; red\nA2,6,Bolt\n", NUMBERED, [["A1", "5", "Nut; big; red"], ["A2", "6", "Bolt"]]),
+        ("sku;stock;name\nA1;out;Nut\n", (("sku", "1"), ("stock", "2")), [["A1", "out", "Nut"]]),
+    ],
+    ids=["another delimiter", "a header with mapped names"],
+)
+def test_a_source_without_header_is_not_held_to_it(today: str, fields: Fields, rows: list[list[str]]) -> None:
+    """Records that its delimiter cuts unevenly, and a row of mapped names, are another dialect."""
+    assert read(today, dialect_of("A1;5;Nut\nB2;6;Bolt\n", NUMBERED), fields=fields)[1] == rows
+
+
 def test_a_header_that_appears_is_seen() -> None:
     """Names above several columns of figures are a header, though there was none before."""
     pinned = dialect_of("A;5;1,50\nB;6;2,50\n", NUMBERED)
