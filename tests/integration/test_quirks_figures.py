@@ -332,10 +332,10 @@ async def test_what_is_reserved_can_be_subtracted_by_a_rule(tmp_path: Path) -> N
     Quirk(
         "q13-same-place-twice",
         "one column mapped twice would count double",
-        b"sku;south;north\na;1;2\n",
-        refused=("the column '3' is mapped to inventoryQuantity twice and would count double", "remove one mapping row"),
-        fields=_places("north", "3"),
-        before=b"sku;north;south\na;1;2\n",
+        b"sku;stock;south\na;1;2\n",
+        refused=("the column 'STOCK' is mapped to inventoryQuantity twice and would count double", "remove one mapping row"),
+        fields=_places("stock", "STOCK"),
+        before=b"sku;stock;STOCK\na;1;2\n",
     ),
     Quirk(
         "q13-notation-contradicted",
