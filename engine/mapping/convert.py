@@ -16,11 +16,17 @@ from engine.schema import MONEY_DIGITS
 Text: TypeAlias = Callable[[str], str]
 
 _GUARD: Final = re.compile(r"'(?=[=+\-@\d])")
+_FORMULA: Final = re.compile(r'="([^"]*)"')
 
 
 def trim(text: str) -> str:
-    """Return a cell without surrounding white space (NBSP included) and without a spreadsheet's formula guard."""
+    """Return a cell without surrounding white space (NBSP included) and without a spreadsheet's formula guard.
+
+    `="00123"` is a guard too: exports write it so that a spreadsheet leaves the zeros alone.
+    """
     text = text.strip()
+    if text[:2] == '="' and (formula := _FORMULA.fullmatch(text)):
+        return formula[1].strip()
     return text[1:] if text[:1] == "'" and _GUARD.match(text) else text
 
 

@@ -82,7 +82,7 @@ class Memo(dict[str, "Read"]):
         return list(map(self.__getitem__, cells))
 
 
-_SUSPECTS: Final = ("'", *map(chr, INVISIBLE), "E+", "e+", "\n", "\r", SEVERAL)
+_SUSPECTS: Final = ("'", '="', *map(chr, INVISIBLE), "E+", "e+", "\n", "\r", SEVERAL)
 
 
 class Identifiers:

@@ -312,6 +312,12 @@ KEYS: Final = "sku;stock;name\n" + "".join(f"{word};{number};x\n" for number, wo
         },
     ),
     Quirk(
+        "q19-formula-around-a-key",
+        "a text written as a formula, so that a spreadsheet leaves its zeros alone, is that text",
+        b'sku;stock;name\n="00123";="7";="Bolt\n"=""00124""";8;="x"&"y"\n',
+        {"00123": 7, "00124": {"inventoryQuantity": 8, "name": '="x"&"y"'}},
+    ),
+    Quirk(
         "q19-formula-guard-on-a-price",
         "a guarded price is a price",
         b"sku;stock;price\na;1;'12.50\n",
