@@ -358,8 +358,9 @@ class Cutter:
     def _cut(self, end: int, *, final: bool = False, close: bool = True) -> RawRecords:
         body = bytes(self._buffer[:end])
         closing = b"".join(b"</%b>" % element.name for element in reversed(self._stack)) if close else b""
-        data = b"" if final and close and not body else pack(self._context, body, closing, self._column)
-        piece = RawRecords(data, self._offset, self._line, final)
+        piece = RawRecords(
+            b"" if final and close and not body else pack(self._context, body, closing, self._column), self._offset, self._line, final
+        )
         del self._buffer[:end]
         self._offset += len(body)
         self._line, self._column = position_in(body, self._line, self._column)

@@ -17,7 +17,7 @@ from tests.unit.xml_parts import Read, read
 TEXTS = st.lists(
     st.sampled_from(
         [
-            *("a", "b", "7", " ", "\n", "\t", "é", ">", "'", '"', "]]", "\u2028", "x", "y", "z"),
+            *("a", "b", "7", " ", "\n", "\t", "é", ">", "'", '"', "]] ", "\u2028", "x", "y", "z"),
             *("&amp;", "&lt;", "&quot;", "&#233;", "&#10;", "<![CDATA[x<y&]]>", "<!-- <item> -->", "<?p q?>", "\r\n", "\r"),
         ]
     ),
