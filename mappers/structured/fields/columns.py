@@ -218,7 +218,7 @@ class Columns:
             if name not in self._places:
                 raise RefuseRun(
                     f"{self._document}: the key {name!r} first comes behind records without it, so it is no column: have the supplier send "
-                    "it, or null, from the first item on, or map it with --field; nothing was applied"
+                    "it, or null, from the first item on, or set mapping=custom and name every key with --field; nothing was applied"
                 )
             column = self._columns[self._places[name]]
             column.own, column.product, column.met = self._names.path(name, "own"), self._names.path(name, "product"), True
