@@ -173,11 +173,14 @@ class Columns:
         texts: list[str] = []
         before: Json = ""
         text = ""
-        for value in values:
-            # What variants take from their product comes once for each of them.
-            if value is not before:
-                before, text = value, self._cell(value, index)
-            texts.append(text)
+        try:
+            for value in values:
+                # What variants take from their product comes once for each of them.
+                if value is not before:
+                    before, text = value, cell_of(value)
+                texts.append(text)
+        except UnreadableCell:
+            return [self._cell(value, index) for value in values]
         return texts
 
     def _cell(self, value: Json, index: int) -> str:

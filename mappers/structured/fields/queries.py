@@ -16,6 +16,7 @@ from mappers.structured.values import DEPTH_LIMIT, Number, UnreadableCell, Unusa
 
 if TYPE_CHECKING:
     from mappers.structured.values import Json
+
 _INTEGER_DIGITS: Final = 4_000
 """Beyond it the interpreter refuses to read an integer from its digits."""
 
