@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
 from engine.batch import SEVERAL, Batch, Flaw, clip
@@ -98,18 +97,17 @@ def _count_written(data: bytes) -> int:
 def _count_keys(values: Sequence[Json]) -> int | None:
     """Return how many keys the values have at any depth, None when they are nested too deep to be taken."""
     keys = 0
-    level: Sequence[Json] = values
+    level = list(values)
     for _ in range(DEPTH_LIMIT):
         # By type, not by isinstance, for every value of a piece comes by here.
         objects = [value for value in level if type(value) is dict]
-        lists = [value for value in level if type(value) is list]
         keys += sum(map(len, objects))
-        if level is values and _CONTAINERS.isdisjoint(map(type, chain.from_iterable(map(dict.values, objects)))) and not lists:
+        inner = [value for record in objects for value in record.values() if type(value) in _CONTAINERS]
+        if len(objects) != len(level):
+            inner += [value for entries in level if type(entries) is list for value in entries if type(value) in _CONTAINERS]
+        if not inner:
             return keys
-        inner = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(lists))
-        level = [value for value in inner if type(value) in _CONTAINERS]
-        if not level:
-            return keys
+        level = inner
     return None
 
 

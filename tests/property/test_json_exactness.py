@@ -149,7 +149,7 @@ def values_of(data: bytes, piece: int) -> list[str] | str:
     found: list[str] = []
     try:
         for raw in chain(mapper.feed(data), mapper.finish()):
-            cursor = Cursor(raw.data.decode("utf-8", "surrogatepass"), decoder)
+            cursor = Cursor(raw.data.decode("utf-8", "surrogateescape"), decoder)
             while cursor.skip_comma():
                 start = cursor.at
                 cursor.value()

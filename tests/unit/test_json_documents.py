@@ -228,6 +228,28 @@ def test_one_document_is_read_as_it_comes(head: str, tail: str, indent: str) -> 
     assert lines == list(range(1, 2_001))
 
 
+def test_what_is_no_item_is_counted_across_pieces() -> None:
+    """`line` is the number of a record among all, those that are rejected or skipped included."""
+    parts = [(ITEM, "7", '{"variants": []}', f'{{"variants": [{ITEM}, null]}}')[number % 4] for number in range(400)]
+    _, batches = read(f"[{', '.join(parts)}]", sizes=SMALL)
+    rows = [line for batch in batches for line in batch.lines]
+    flaws = [flaw.line for batch in batches for flaw in batch.flaws]
+    assert len(batches) > 10
+    assert rows == [line for start in range(0, 500, 5) for line in (start + 1, start + 4)]
+    assert flaws == [line for start in range(0, 500, 5) for line in (start + 2, start + 3, start + 5)]
+
+
+def test_a_big_element_makes_a_big_piece_alone() -> None:
+    """Behind it pieces are as small as before."""
+    big = f'{{"externalId": "b", "x": [{"1, " * 300}1]}}'
+    mapper = JsonMapper(MapperSettings(NAMES), DocumentFacts("page"), sizes=SMALL)
+    text = f"[{ITEM}, {big}, {', '.join([ITEM] * 100)}]"
+    sizes = [len(piece.data) for piece in [*mapper.feed(text.encode()), *mapper.finish()]]
+    assert [size for size in sizes if size > SMALL.piece] == [size for size in sizes if size >= len(big)]
+    assert max(sizes) < 2 * len(big)
+    assert len(sizes) > 8
+
+
 def test_positions_are_those_of_the_whole_document() -> None:
     """Line, column and character are counted over what is gone, in characters though a letter has several bytes."""
     items = "".join(f'{{"externalId": "größe{number}"}},\n' for number in range(200))

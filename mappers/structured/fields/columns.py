@@ -173,11 +173,14 @@ class Columns:
         texts: list[str] = []
         before: Json = ""
         text = ""
-        for value in values:
-            # What variants take from their product comes once for each of them.
-            if value is not before:
-                before, text = value, self._cell(value, index)
-            texts.append(text)
+        try:
+            for value in values:
+                # What variants take from their product comes once for each of them.
+                if value is not before:
+                    before, text = value, cell_of(value)
+                texts.append(text)
+        except UnreadableCell:
+            return [self._cell(value, index) for value in values]
         return texts
 
     def _cell(self, value: Json, index: int) -> str:
@@ -218,7 +221,7 @@ class Columns:
             if name not in self._places:
                 raise RefuseRun(
                     f"{self._document}: the key {name!r} first comes behind records without it, so it is no column: have the supplier send "
-                    "it, or null, from the first item on, or map it with --field; nothing was applied"
+                    "it, or null, from the first item on, or set mapping=custom and name every key with --field; nothing was applied"
                 )
             column = self._columns[self._places[name]]
             column.own, column.product, column.met = self._names.path(name, "own"), self._names.path(name, "product"), True

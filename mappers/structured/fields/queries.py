@@ -17,14 +17,20 @@ from mappers.structured.values import DEPTH_LIMIT, Number, UnreadableCell, Unusa
 if TYPE_CHECKING:
     from mappers.structured.values import Json
 
-_KINDS: Final = [ExpressionType.VALUE, ExpressionType.VALUE]
+_INTEGER_DIGITS: Final = 4_000
+"""Beyond it the interpreter refuses to read an integer from its digits."""
 
 
 class _Expression(FilterFunction):
     """`match` and `search` in time linear in the text, which is the supplier's: a pattern that backtracks would hold up the run."""
 
-    arg_types = _KINDS
-    return_type = ExpressionType.LOGICAL
+    @property
+    def arg_types(self) -> list[ExpressionType]:
+        return [ExpressionType.VALUE, ExpressionType.VALUE]
+
+    @property
+    def return_type(self) -> ExpressionType:
+        return ExpressionType.LOGICAL
 
     def __init__(self, *, whole: bool) -> None:
         self._whole = whole
@@ -90,10 +96,6 @@ def _plain(value: Json) -> object:
 def _as_number(text: Number) -> int | float:
     read: Callable[[str], int | float] = float if any(mark in text for mark in ".eE") or len(text) > _INTEGER_DIGITS else int
     return read(text)
-
-
-_INTEGER_DIGITS: Final = 4_000
-"""Beyond it the interpreter refuses to read an integer from its digits."""
 
 
 def _at(record: Json, parts: tuple[int | str, ...]) -> Json:
