@@ -10,7 +10,7 @@ import orjson
 
 if TYPE_CHECKING:
     from engine.batch import Reject
-    from engine.flow.preview import Preview
+    from engine.flow.preview import Preview, PreviewField
     from engine.run import Problem, RunRecord, StageTimes
 
 
@@ -69,7 +69,7 @@ def shape_reject(reject: Reject, *, feed: str, run: int) -> dict[str, object]:
 
 
 def shape_preview(preview: Preview) -> dict[str, object]:
-    """Return a preview: dialect, records with raw, item and problems, and the problems of the whole."""
+    """Return a preview: dialect, records with raw, item, problems and fields, and the problems of the whole."""
     records = [
         {
             "record": record.record,
@@ -77,10 +77,18 @@ def shape_preview(preview: Preview) -> dict[str, object]:
             "raw": record.raw,
             "item": record.item,
             "problems": [shape_problem(problem) for problem in record.problems],
+            "fields": [shape_field(field) for field in record.fields],
         }
         for record in preview.records
     ]
     return {"dialect": dict(preview.dialect), "records": records, "problems": [shape_problem(problem) for problem in preview.problems]}
+
+
+def shape_field(field: PreviewField) -> dict[str, object]:
+    """Return one column's way to one attribute; several raw values are a list."""
+    raw = list(field.raw) if isinstance(field.raw, tuple) else field.raw
+    shaped = {"attribute": field.attribute, "source": field.source, "raw": raw, "value": field.value}
+    return shaped if field.problem is None else {**shaped, "problem": shape_problem(field.problem)}
 
 
 def dump(value: object) -> str:

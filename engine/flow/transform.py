@@ -12,7 +12,7 @@ from engine.decode import Decoding
 from engine.feed import Feed
 from engine.mapping.fields import MappingRow, Rule
 from engine.mapping.numbers import NumberReader
-from engine.mapping.rules import Mapped, Rules, compile_rules
+from engine.mapping.rules import Mapped, Rules, Trace, compile_rules
 from engine.run import Problem
 
 _BYTES_AS_OBJECTS: Final = 4
@@ -111,6 +111,10 @@ class Transform:
         warnings = self._mapper.dialect.get("warnings")
         noted = [Problem("dialect", str(warning)) for warning in warnings] if isinstance(warnings, list) else []
         return (*(self._rules.problems if self._rules else ()), *noted)
+
+    def trace(self, row: Sequence[str]) -> list[Trace]:
+        """Return what each attribute made of a row that `observe` was shown; for previews."""
+        return self._rules.trace(row) if self._rules else []
 
     def _map(self, raw: RawRecords) -> MappedBatch:
         batch = self._mapper.parse(raw)

@@ -34,6 +34,17 @@ class Mapped:
     flaws: Mapping[int, Flaw]
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one row gave for one attribute: from the columns at `sources`, `value`, or nothing and the `fault` of column `blamed`."""
+
+    attribute: str
+    sources: tuple[int, ...]
+    value: Value
+    fault: str | None
+    blamed: int
+
+
 @dataclass(slots=True)
 class Rules:
     """A feed's rules for documents with these columns. Keeps memos, so it serves one thread at a time."""
@@ -66,6 +77,17 @@ class Rules:
             keys = [keys[index] for index in indices]
             values = [[column[index] for index in indices] for column in values]
         return Mapped(self._assemble(keys, values, [batch.lines[index] for index in indices]), indices, flaws)
+
+    def trace(self, row: Sequence[str]) -> list[Trace]:
+        """Read one row again, attribute by attribute, with every fault and not only the first; for previews."""
+        cells: list[Sequence[str]] = [(cell,) for cell in row]
+        traces = []
+        for column in (self.key, *self.columns):
+            (value,) = column.read(cells)
+            fault = value.reason if isinstance(value, Bad) else self.require.get(column.attribute) if value is None else None
+            sources = tuple(source.index for source in column.sources)
+            traces.append(Trace(column.attribute, sources, None if isinstance(value, Bad) else value, fault, column.blame(cells, 0)))
+        return traces
 
     def _assemble(self, keys: list[Read], values: list[list[Read]], lines: list[int]) -> ItemBatch:
         rows: list[tuple[Value, ...]] = list(zip(*values, strict=True)) if keys else []

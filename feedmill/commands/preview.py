@@ -47,14 +47,6 @@ def preview(
 
 
 def _print_preview(preview: Preview) -> None:
-    from feedmill.shapes import dump
-    from feedmill.tables import describe_problem
+    from feedmill.tables import preview_lines
 
-    lines = [f"{name}: {value if isinstance(value, str) else dump(value)}" for name, value in preview.dialect.items()]
-    for record in preview.records:
-        lines += ["", f"record {record.record}, line {record.line}", f"  raw     {dump(record.raw)}"]
-        lines += [f"  mapped  {dump(record.item) if record.item is not None else 'no item'}"]
-        lines += [f"  {describe_problem(problem)}" for problem in record.problems]
-    for problem in preview.problems:
-        lines += ["", describe_problem(problem)]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write("".join(f"{line}\n" for line in preview_lines(preview)))
