@@ -31,7 +31,7 @@ from plugins import hookspecs
 from plugins.conformance import connector, mapper, sink
 
 DOCS: Final = Path(__file__).parent
-NOTES: Final[Mapping[str, Any]] = tomllib.loads((DOCS / "reference" / "notes.toml").read_text("utf-8"))
+NOTES: Final[Mapping[str, Any]] = tomllib.loads((DOCS.parent / "engine" / "settings" / "notes.toml").read_text("utf-8"))
 _BLOCK: Final = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _SOURCE: Final = "A URL or a path."
 

@@ -87,7 +87,7 @@ def shape_preview(preview: Preview) -> dict[str, object]:
 def shape_field(field: PreviewField) -> dict[str, object]:
     """Return one column's way to one attribute; several raw values are a list."""
     raw = list(field.raw) if isinstance(field.raw, tuple) else field.raw
-    shaped = {"attribute": field.attribute, "source": field.source, "raw": raw, "value": field.value}
+    shaped: dict[str, object] = {"attribute": field.attribute, "source": field.source, "raw": raw, "value": field.value}
     return shaped if field.problem is None else {**shaped, "problem": shape_problem(field.problem)}
 
 

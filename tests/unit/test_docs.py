@@ -166,7 +166,7 @@ def test_the_plugin_page_shows_the_plugin() -> None:
 
 
 def test_every_attribute_has_its_note_and_no_note_is_left_over() -> None:
-    """docs/reference/notes.toml and the models name the same attributes."""
+    """engine/settings/notes.toml and the models name the same attributes."""
     notes = GENERATOR.NOTES
     assert sorted(name for theme in notes["feed"].values() for name in theme) == sorted(aliases(Feed))
     assert sorted(notes["guard"]) == sorted(aliases(GuardLimits))
