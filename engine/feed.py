@@ -167,7 +167,7 @@ class Feed(Resource):
     line_ending: Annotated[Literal["lf", "crlf", "cr", "mixed"] | None, BeforeValidator(blank_is_none)] = None
 
     mapping: Literal["inventory", "inventory_pricing", "shopify", "custom", "publishing"] = "inventory"
-    xml_mapping: Literal["google", "custom"] = "google"
+    xml_mapping: Literal["google", "heureka", "zbozi", "ceneo", "yml", "custom"] = "google"
     xml_path: OptionalText = None
     xml_namespaces: Annotated[Mapping[str, str] | None, BeforeValidator(parse_object)] = None
     json_mapping: Literal["default", "custom"] = "default"

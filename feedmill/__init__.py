@@ -63,8 +63,9 @@ if TYPE_CHECKING:
         Tls,
     )
     from feedmill.feedfile.model import FeedFile, load_feed_file
-    from feedmill.library import preview, sync
+    from feedmill.library import guess, preview, sync
     from feedmill.process import tune_process
+    from mappers.guessing.guess import Guess
     from plugins.manager import Registry, load_registry
 
 _HOMES = {
@@ -83,8 +84,9 @@ _HOMES = {
     "engine.settings.transport": "Transport",
     "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
     "feedmill.feedfile.model": "FeedFile load_feed_file",
-    "feedmill.library": "preview sync",
+    "feedmill.library": "guess preview sync",
     "feedmill.process": "tune_process",
+    "mappers.guessing.guess": "Guess",
     "plugins.manager": "Registry load_registry",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -111,6 +113,7 @@ __all__ = [
     "FieldRuleSpec",
     "Flaw",
     "GuardLimits",
+    "Guess",
     "InternalError",
     "ItemBatch",
     "Kind",
@@ -153,6 +156,7 @@ __all__ = [
     "Superseded",
     "Tls",
     "Transport",
+    "guess",
     "hookimpl",
     "load_feed_file",
     "load_registry",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from anyio import to_thread
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from engine.run import RunRecord
     from engine.source import Source
     from feedmill.feedfile.model import FeedFile
+    from mappers.guessing.guess import Guess
     from plugins.manager import Registry
 
 Fields: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, object]]
 """A mapping: purposes to columns, or whole mapping rows by API names where a row needs rules."""
 
 _UNNAMED: Final = "preview"
+_KNOWN_OF_FORMAT: Final = {"delimiter", "csv_has_header", "encoding", "quote", "header_row", "line_ending"}
 
 
 async def sync(
@@ -119,6 +122,35 @@ async def preview(
     connector = await to_thread.run_sync(make_connector, registry, built, located)
     found = await preview_source(make_recipe(registry, built), connector, located, limit=limit)
     return replace(found, records=found.records[:limit])
+
+
+async def guess(
+    source: str,
+    *,
+    feed: str = "guess",
+    settings: Mapping[str, object] | None = None,
+    patience: Patience | None = None,
+    egress: Egress | None = None,
+    registry: Registry | None = None,
+) -> Guess:
+    """Look at the beginning of a source and guess how it is read and what its columns are for. Writes nothing.
+
+    `settings` (API names) are what is known already: credentials, an encoding, a path. Raises as `preview` does.
+    """
+    from engine.decode import Decoding
+    from engine.flow.sample import sample_source
+    from mappers.guessing.documents import guess_document
+
+    registry = registry or await load_plugins()
+    request = Request(source, feed, settings or {}, (), patience, egress)
+    built = request.build_feed(None)
+    located = request.locate(built)
+    connector = await to_thread.run_sync(make_connector, registry, built, located)
+    sample = await sample_source(Decoding.of(built), connector, located)
+    known = built.model_dump(mode="json", by_alias=True, exclude_unset=True, include=_KNOWN_OF_FORMAT)
+    look = partial(guess_document, sample.data, sample.facts, known, complete=sample.complete)
+    found = await to_thread.run_sync(look)
+    return found if sample.unpacked is None else replace(found, what=f"{found.what}, unpacked: {sample.unpacked}")
 
 
 def _request(

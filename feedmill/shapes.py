@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engine.batch import Reject
     from engine.flow.preview import Preview, PreviewField
     from engine.run import Problem, RunRecord, StageTimes
+    from mappers.guessing.guess import Guess
 
 
 COUNTS = ("read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed")
@@ -89,6 +90,25 @@ def shape_field(field: PreviewField) -> dict[str, object]:
     raw = list(field.raw) if isinstance(field.raw, tuple) else field.raw
     shaped: dict[str, object] = {"attribute": field.attribute, "source": field.source, "raw": raw, "value": field.value}
     return shaped if field.problem is None else {**shaped, "problem": shape_problem(field.problem)}
+
+
+def shape_guess(guess: Guess, *, name: str, source: str) -> dict[str, object]:
+    """Return a guess; credentials of the source are the names of environment variables."""
+    from feedmill.feedfile.draft import mask_source
+
+    masked, variables = mask_source(name, source)
+    return {
+        "name": name,
+        "source": masked,
+        "variables": list(variables),
+        "what": guess.what,
+        "records": guess.records,
+        "settings": [
+            {"attribute": each.attribute, "value": each.value, "reason": each.reason, "sure": each.sure} for each in guess.settings
+        ],
+        "fields": [{"row": each.row, "reason": each.reason, "sure": each.sure, "alsoLookedAt": list(each.rivals)} for each in guess.fields],
+        "notes": list(guess.notes),
+    }
 
 
 def dump(value: object) -> str:
