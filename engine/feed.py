@@ -411,9 +411,10 @@ def explain_fault(fault: ErrorDetails, model: type[Feed] = Feed) -> str:
         "pagination": Pagination,
         "parameters": Parameter,
     }
-    within = models.get(str(fault["loc"][0]), model) if len(fault["loc"]) > 1 else model
+    head, *inner = map(str, fault["loc"])
+    within = models.get(head, model) if inner else model
     names = [field.alias or key for key, field in within.model_fields.items()]
-    close = difflib.get_close_matches(str(fault["loc"][-1]), names, n=1)
+    close = difflib.get_close_matches(inner[-1] if inner else head, names, n=1)
     return f"{path}: unknown attribute" + (f"; did you mean {close[0]!r}?" if close else "")
 
 

@@ -6,11 +6,23 @@ A key that is not unique in the sample and a stock that may be another number ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from engine.batch import JsonValue, clip
-from mappers.guessing.names import HINT, MEANINGS, PART, WHOLE, NameVote, bars_stock, describe_vote, is_warehouse, name_votes, tokens_of
+from mappers.guessing.names import (
+    HINT,
+    MEANINGS,
+    PART,
+    WHOLE,
+    NameVote,
+    bars_stock,
+    describe_vote,
+    is_amount_word,
+    is_warehouse,
+    name_votes,
+    tokens_of,
+)
 from mappers.guessing.values import ENOUGH, Profile, profile
 
 _KEYS: Final = ("sku", "externalId")
@@ -88,7 +100,7 @@ def look_at(column: Column) -> Found:
     kept = {purpose: vote for purpose, vote in votes.items() if vote.strength == best}
     if any(purpose in kept for purpose in _STOCKS):
         # Which of the two it is, its values tell.
-        kept |= {purpose: replace(vote, strength=best) for purpose, vote in votes.items() if purpose in _STOCKS}
+        kept |= {purpose: vote for purpose, vote in votes.items() if purpose in _STOCKS}
     return Found(column, profile(column.values), kept)
 
 
@@ -168,7 +180,7 @@ def _leads(ranked: Sequence[Found], purpose: str) -> bool:
 
 
 def _choose_barcode_as_key(found: Sequence[Found], made: Choices) -> bool:
-    codes = [each for each in _ranked(found, "barcode") if each.profile.unique and each.profile.barcodes >= ENOUGH]
+    codes = [each for each in _ranked(found, "barcode") if each.profile.unique and each.profile.barcodes == each.profile.filled_share == 1]
     if not codes:
         return False
     reason = f"nothing else identifies the item; {codes[0].said('barcode')}; {_uniqueness(codes[0])}, with right check digits"
@@ -209,6 +221,8 @@ def _choose_stock(found: Sequence[Found], made: Choices) -> None:
     ranked = _ranked(free, "inventoryQuantity")
     figures = [each for each in ranked if _is_stock(each)]
     best = [each for each in figures if each.strength("inventoryQuantity") == figures[0].strength("inventoryQuantity")]
+    # `Lagerbestand` can only be stock, the `Menge` beside it may be what a pack holds.
+    best = [each for each in best if not _is_loose(each)] or best
     flags = [each for each in _ranked(free, "inventoryQuantityBoolean") if each.profile.records and each.profile.flags >= ENOUGH]
     doubts = [
         f"{each.column.name!r}: {each.said('inventoryQuantity')}, but {_doubt(each)}"
@@ -219,8 +233,9 @@ def _choose_stock(found: Sequence[Found], made: Choices) -> None:
         for each in free
         if (word := bars_stock(each.column.label, each.column.above)) and is_warehouse(each.column.label)
     ]
-    if len(best) == 1 and best[0].strength("inventoryQuantity") > HINT:
-        _add_stock(best[0], made, [*(f"{each.column.name!r}: {each.said('inventoryQuantity')}" for each in figures[1:3]), *doubts[:4]])
+    if len(best) == 1 and best[0].strength("inventoryQuantity") > HINT and (best[0].profile.moves or not _is_loose(best[0])):
+        others = [each for each in figures if each is not best[0]]
+        _add_stock(best[0], made, [*(f"{each.column.name!r}: {each.said('inventoryQuantity')}" for each in others[:2]), *doubts[:4]])
     elif len(best) > 1:
         for each in best:
             made.add(each, "inventoryQuantity", f"{each.said('inventoryQuantity')}; {_figures(each)}", sure=False)
@@ -247,6 +262,10 @@ def _is_stock(each: Found) -> bool:
         and not yes_or_no
         and (not prof.several or is_warehouse(each.column.above))
     )
+
+
+def _is_loose(each: Found) -> bool:
+    return is_amount_word(each.votes["inventoryQuantity"].word)
 
 
 def _doubt(each: Found) -> str:

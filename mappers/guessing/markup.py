@@ -25,6 +25,9 @@ _DEPTH: Final = 4
 _COLUMNS: Final = 400
 _GOOGLE: Final = "http://base.google.com/ns/1.0"
 _ZBOZI: Final = "http://www.zbozi.cz/ns/offer/1.0"
+_GENERIC: Final = frozenset({"a", "attribute", "attr", "param", "property", "prop", "field", "feature", "spec", "value", "parameter"})
+"""Elements whose name says nothing of what they hold; their attribute does."""
+
 _KEYS: Final = frozenset({"sku", "externalId", "barcode"})
 _SOLD: Final = frozenset({"inventoryQuantity", "inventoryQuantityBoolean", "retailPrice", "costPrice"})
 _NAMING: Final = ("name", "key", "code", "id", "type", "lang")
@@ -196,7 +199,8 @@ def _fields(element: Element, path: str, above: str, depth: int) -> Iterator[tup
         if told is not None:
             attribute, value = told
             quote = '"' if "'" in value else "'"
-            yield f"{step}[@{attribute}={quote}{value}{quote}]", value, "", _text(child)
+            kind = "" if _local(name).lower() in _GENERIC else _local(name)
+            yield f"{step}[@{attribute}={quote}{value}{quote}]", value, kind, _text(child)
             continue
         if not _children(child):
             yield step, _local(name), above, _text(child)
@@ -209,7 +213,7 @@ def _local(name: str) -> str:
 
 
 def _told_apart(element: Element) -> tuple[str, str] | None:
-    if _children(element):
+    if _children(element) or is_warehouse(_local(_name(element))):
         return None
     return next(((name, value) for name in _NAMING if (value := element.get(name)) and not ("'" in value and '"' in value)), None)
 

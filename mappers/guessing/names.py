@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from mappers.guessing.words import NOT_KEY, NOT_NAME, NOT_PRICE, NOT_STOCK, WAREHOUSE, WORDS
+from mappers.guessing.words import AMOUNTS, NOT_KEY, NOT_NAME, NOT_PRICE, NOT_STOCK, WAREHOUSE, WORDS
 
 WHOLE: Final = 3
 """The name is the word; `PART`, holds it among others; `HINT`, is a word that says little."""
@@ -74,6 +74,16 @@ def is_warehouse(name: str) -> bool:
 def bars_stock(label: str, above: str = "") -> str | None:
     """Return the word in a name that says it is no stock which can be sold, None when there is none."""
     return next((token for token in (*tokens_of(label), *tokens_of(above)) if _meets(token, NOT_STOCK)), None)
+
+
+def is_amount_word(word: str) -> bool:
+    """Tell whether a word for stock is used for other numbers of pieces as well."""
+    return "".join(tokens_of(word)) in _amounts()
+
+
+@cache
+def _amounts() -> frozenset[str]:
+    return frozenset("".join(tokens_of(word)) for word in AMOUNTS.split(", "))
 
 
 def _strength(entry: _Entry, tokens: tuple[str, ...], joined: str) -> int:

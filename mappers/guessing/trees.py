@@ -11,9 +11,9 @@ from engine.batch import SEVERAL, JsonValue, clip
 from engine.contracts import DocumentFacts
 from engine.errors import RefuseRun
 from mappers.charset import find_charset
-from mappers.content import refuse_foreign
 from mappers.guessing.columns import Column
 from mappers.guessing.guess import Guess, Setting, conclude
+from mappers.structured.complaint import find_complaint, find_message
 from mappers.structured.presets import INHERITED
 
 Json: TypeAlias = "str | bool | list[Json] | dict[str, Json] | None"
@@ -42,8 +42,9 @@ def guess_tree(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonV
     lines = sample.lines()
     root, records = ("", lines) if lines is not None else sample.longest_list()
     if not records:
-        refuse_foreign(data[charset.bom :], wanted="csv" if not root else "json", name=facts.name)
-        raise RefuseRun(f"{facts.name} has an empty list, so there is nothing to guess by; nothing was applied")
+        complaint = sample.complaint()
+        what = f"is a JSON object that says {complaint!r}" if complaint else "has no list with objects in it"
+        raise RefuseRun(f"{facts.name} {what}, so there is nothing to guess by: check the address and the credentials")
     objects = [record for record in records[:RECORDS] if isinstance(record, dict)]
     nested = lines is None or any(_VARIANTS in record for record in objects)
     variants = nested and any(isinstance(record.get(_VARIANTS), list) for record in objects)
@@ -97,6 +98,14 @@ class _Sample:
             return "", []
         way = max(self._lists, key=lambda each: (len(self._lists[each]), -len(each)))
         return ".".join(way), self._lists[way]
+
+    def complaint(self) -> str | None:
+        """Return what a whole document says in the place of a feed, None when it says nothing."""
+        try:
+            value = _DECODER.decode(self._text.strip())
+        except json.JSONDecodeError:
+            return None
+        return find_complaint(value) or find_message(value) if isinstance(value, dict) else None
 
     def _walk(self, at: int, way: tuple[str, ...]) -> int:
         at = self._skip(at)

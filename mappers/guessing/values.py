@@ -125,6 +125,11 @@ class Profile:
         return len(self.filled) < 5 or len(self.distinct) > 2 or any(value.strip(" 0.,") == "" for value in self.distinct)
 
     @property
+    def moves(self) -> bool:
+        """Tell whether the figures are plainly those of a stock: some are nought, or they are of all kinds; too few tell nothing."""
+        return len(self.filled) < 10 or len(self.distinct) >= 10 or any(value.strip(" 0.,") == "" for value in self.distinct)
+
+    @property
     def years(self) -> bool:
         """Tell whether every value is a year of our time."""
         return bool(self.filled) and all(_YEAR.fullmatch(value) for value in self.distinct)

@@ -294,6 +294,12 @@ WORDS: Final[dict[str, dict[str, str]]] = {
 }
 """Purposes as mapping rows have them; an option is given with its name, and `currency` is the column that names it."""
 
+AMOUNTS: Final = (
+    "qty, quantity, menge, anzahl, lager, quantité, qté, cantidad, quantità, qtà, ilość, szt, magazyn, množství, sklad, aantal, antal, "
+    "antall, varasto, mennyiség, quantidade, cantitate, adet, miktar, количество, кол во, кількість, склад"
+)
+"""Words for stock that are also used for what a pack holds, or for the number of a warehouse: their values have to confirm them."""
+
 NOT_STOCK: Final = (
     "min, mind, mindest*, minimum, minimal*, minim*, max, maximum, low, reorder, order, ordered, orders, moq, bestell*, "
     "meldebestand, commande, pedido, pack, packs, pack*, verpackung*, vpe, ve, box, boxes, carton, karton*, pallet, palette, unit, "
