@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, ParamSpec
 
 from engine.contracts import DocumentFacts
@@ -30,31 +29,32 @@ def check_feed_file(registry: Registry, data: bytes, environment: Mapping[str, s
     reading = parse_feed_file(data, environment, lenient=True)
     if reading.file is None:
         return reading.faults
-    found = [fault for error in _compile(registry, reading.file) for fault in _placed(error, reading)]
+    found = [fault for error, path in _compile(registry, reading.file) for fault in _placed(error, path, reading)]
     # Two parts of the program may have the same complaint.
     return tuple(sorted(dict.fromkeys((*reading.faults, *found)), key=lambda fault: fault.line or 0))
 
 
-def _compile(registry: Registry, file: FeedFile) -> Iterator[FeedmillError | Fault]:
+def _compile(registry: Registry, file: FeedFile) -> Iterator[tuple[FeedmillError, str]]:
+    """Yield what goes wrong in making all that a run needs, with the path at fault where the message need not tell."""
     request = Request(file.source, file.name, {}, (), config=file)
     try:
         feed = request.build_feed(None)
     except ConfigError as error:
-        yield error
+        yield error, ""
         return
-    yield from _faults_of(lambda: make_connector(registry, feed, request.locate(feed)))
+    yield from _faults_of("source", lambda: make_connector(registry, feed, request.locate(feed)))
     if file.to is not None:
-        yield from (Fault(str(error), "to") for error in _faults_of(_try_sink, registry, file.to))
+        yield from _faults_of("to", _try_sink, registry, file.to)
     for index, row in enumerate(feed.fields):
         for rule in row.rules:
-            yield from (Fault(str(error), f"fields.{index}.rules") for error in _faults_of(registry.field_rule, rule))
+            yield from _faults_of(f"fields.{index}.rules", registry.field_rule, rule)
     # The rules of plugins have been looked for; without them the rest is tried also where one is missing.
     plain = feed.model_copy(update={"fields": tuple(row.model_copy(update={"rules": ()}) for row in feed.fields)})
     recipes: list[Recipe] = []
-    yield from _faults_of(lambda: recipes.append(make_recipe(registry, plain)))
+    yield from _faults_of("", lambda: recipes.append(make_recipe(registry, plain)))
     for recipe in recipes:
-        yield from _faults_of(recipe.create_mapper, recipe.settings, DocumentFacts(feed.name))
-        yield from _faults_of(_try_rules, recipe, plain)
+        yield from _faults_of("", recipe.create_mapper, recipe.settings, DocumentFacts(feed.name))
+        yield from _faults_of("", _try_rules, recipe, plain)
 
 
 def _try_sink(registry: Registry, to: str) -> None:
@@ -71,30 +71,27 @@ def _try_rules(recipe: Recipe, feed: Feed) -> None:
     compile_rules(feed, recipe.rows, locate=locate, columns=(), rules=recipe.rules, numbers=recipe.read_numbers())
 
 
-def _faults_of(step: Callable[P, object], *args: P.args, **named: P.kwargs) -> Iterator[FeedmillError]:
+def _faults_of(path: str, step: Callable[P, object], *args: P.args, **named: P.kwargs) -> Iterator[tuple[FeedmillError, str]]:
     try:
         step(*args, **named)
     except (ConfigError, RefuseRun) as error:
-        yield error
+        yield error, path
 
 
-def _placed(error: FeedmillError | Fault, reading: Reading) -> Iterator[Fault]:
-    if isinstance(error, Fault):
-        yield replace(error, line=reading.places.line(split_path(error.path)))
-        return
+def _placed(error: FeedmillError, path: str, reading: Reading) -> Iterator[Fault]:
     problems = error.problems if isinstance(error, ConfigError) else ()
     for message in problems or (str(error).partition(_COLUMNS)[0],):
-        yield _located(message, reading)
+        yield _located(message, path, reading)
 
 
-def _located(message: str, reading: Reading) -> Fault:
+def _located(message: str, path: str, reading: Reading) -> Fault:
     """Find the place that a message speaks of: it begins with a path, or names an attribute or a mapped column."""
     known = {field.alias or name for name, field in FeedFile.model_fields.items()}
     if (begins := _PATH.match(message)) and begins[1].partition(".")[0] in known:
-        return Fault(message[begins.end() :], begins[1], reading.places.line(split_path(begins[1])))
-    for index, row in enumerate(reading.file.fields if reading.file is not None else ()):
-        if repr(row.name) in message:
-            return Fault(message, f"fields.{index}", reading.places.line(("fields", index)))
-    words = (word for found in _ATTRIBUTE.finditer(message) for word in found.groups() if word in known)
-    named = next((word for word in words if reading.places.line((word,))), None)
-    return Fault(message, named or "", reading.places.line((named,)) if named else None)
+        message, path = message[begins.end() :], begins[1]
+    elif not path or path == "source":
+        named = (word for found in _ATTRIBUTE.finditer(message) for word in found.groups() if word in known)
+        rows = enumerate(reading.file.fields if reading.file is not None else ())
+        mapped = (f"fields.{index}" for index, row in rows if repr(row.name) in message)
+        path = next(mapped, None) or next((word for word in named if reading.places.line((word,))), path)
+    return Fault(message, path, reading.places.line(split_path(path)) if path else None)

@@ -32,6 +32,8 @@ def feed_file_schema() -> dict[str, Any]:
         _describe(definition, {key: note for part in reversed(_NOTES_OF[name]) for key, note in notes[part].items()})
     properties = made["properties"]
     del properties["resourceLocation"]
+    # White space around it is taken off, and nothing is no name.
+    properties["name"]["pattern"] = r"\S"
     made["properties"] = {name: properties[name] for name in (*_FIRST, *(name for name in properties if name not in _FIRST))}
     made.update(title="feed.toml", description="One inventory feed of Feedmill.", required=["name", "source"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_as_toml(made)}

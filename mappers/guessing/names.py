@@ -6,7 +6,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from mappers.guessing.words import AMOUNTS, NOT_KEY, NOT_NAME, NOT_PRICE, NOT_STOCK, WAREHOUSE, WORDS
@@ -52,18 +53,22 @@ def tokens_of(name: str) -> tuple[str, ...]:
     return tuple(_plain(word) for word in _WORD.findall(_CAMEL.sub(" ", name)))
 
 
-def name_votes(label: str, above: str = "") -> dict[str, NameVote]:
+@lru_cache(maxsize=4096)
+def name_votes(label: str, above: str = "") -> Mapping[str, NameVote]:
     """Return what a name speaks for. `above` are the names of what it stands in: `stock` above `qty` is `stock qty`."""
     tokens, context = tokens_of(label), tokens_of(above)
+    joined = "".join(tokens)
     votes: dict[str, NameVote] = {}
     for entry in _entries():
-        strength = max(_strength(entry, tokens, "".join(tokens)) - bool(context), _in_context(entry, context, tokens))
+        strength = _strength(entry, tokens, joined)
+        if context:
+            strength = max(strength - 1, _in_context(entry, context, tokens))
         if strength < HINT or _is_barred(entry, tokens, context, strength):
             continue
         known = votes.get(entry.purpose)
         if known is None or (strength, len(entry.word)) > (known.strength, len(known.word)):
             votes[entry.purpose] = NameVote(strength, entry.word, entry.languages)
-    return votes
+    return MappingProxyType(votes)
 
 
 def is_warehouse(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -26,17 +26,17 @@ def gtin(number: int) -> str:
 GTINS = [gtin(number * 97) for number in range(COUNT)]
 
 
-def chosen(columns: dict[str, Sequence[str]]) -> Choices:
+def chosen(columns: Mapping[str, Sequence[str]]) -> Choices:
     """Choose among columns by their headers."""
     return choose([Column(name, name, values) for name, values in columns.items()])
 
 
-def mapped(columns: dict[str, Sequence[str]]) -> dict[str, str]:
+def mapped(columns: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return what is mapped for sure, purposes to columns."""
     return {str(guess.row["purpose"]): str(guess.row["name"]) for guess in chosen(columns).fields if guess.sure}
 
 
-def offered(columns: dict[str, Sequence[str]], purpose: str) -> list[str]:
+def offered(columns: Mapping[str, Sequence[str]], purpose: str) -> list[str]:
     """Return the columns that are offered to people for a purpose."""
     return [str(guess.row["name"]) for guess in chosen(columns).fields if not guess.sure and guess.row["purpose"] == purpose]
 
