@@ -26,6 +26,7 @@ from engine.settings.transport import Pagination, Parameter, Transport
 from engine.source import Source
 from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
+from feedmill.feedfile.schema import feed_file_schema
 from mappers.presets import PRESETS
 from plugins import hookspecs
 from plugins.conformance import connector, mapper, sink
@@ -112,6 +113,15 @@ def _attributes(model: type[resource.Resource], notes: Mapping[str, str], in_for
 def _feed_attributes() -> str:
     parts = [f"### {theme}\n\n{_attributes(Feed, notes, NOTES['in_force'], feed._IDLE_FEED)}" for theme, notes in NOTES["feed"].items()]
     return "\n\n".join(parts)
+
+
+def _feed_file() -> str:
+    schema = feed_file_schema()
+    rows = []
+    for name in ("name", "source", "to"):
+        found = schema["properties"][name]
+        rows.append((f"`{name}`", "yes" if name in schema["required"] else "", found["description"]))
+    return _table(("key", "required", "meaning"), rows)
 
 
 def _guard_limits() -> str:
@@ -240,6 +250,7 @@ def _checks(checks: Iterable[Callable[..., object]]) -> str:
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "feed-attributes": _feed_attributes,
+    "feed-file": _feed_file,
     "guard-limits": _guard_limits,
     "transport": lambda: _parts_of_the_source(Transport, "transport"),
     "pagination": lambda: _parts_of_the_source(Pagination, "pagination"),
