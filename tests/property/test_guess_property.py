@@ -130,7 +130,8 @@ def found(guess: Guess, columns: tuple[str, ...]) -> None:
     assert [name for purpose, name in mapped if purpose in ("sku", "externalId")] == [columns[0]]
     assert [name for purpose, name in mapped if purpose.startswith("inventoryQuantity")] == [columns[1]]
     assert columns[3] not in [name for _, name in mapped]
-    assert all(each.reason for each in (*guess.fields, *guess.settings))
+    assert all(field.reason for field in guess.fields)
+    assert all(setting.reason for setting in guess.settings)
 
 
 @settings(max_examples=60, deadline=None)
