@@ -135,4 +135,9 @@ def _value(value: object) -> str:
 
 
 def _written(value: object) -> str:
+    # On one line, whatever it is: what is not sure has a single mark of a comment before it.
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_written(str(key))} = {_value(each)}' for key, each in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
     return tomli_w.dumps({"v": value}).removeprefix("v = ").rstrip("\n")

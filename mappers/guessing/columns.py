@@ -23,12 +23,13 @@ from mappers.guessing.names import (
     name_votes,
     tokens_of,
 )
-from mappers.guessing.values import ENOUGH, Profile, profile
+from mappers.guessing.values import ENOUGH, Profile, holds_figure, is_stock_figure, profile, says_yes
 
 _KEYS: Final = ("sku", "externalId")
 _STOCKS: Final = ("inventoryQuantity", "inventoryQuantityBoolean")
 _PRICES: Final = ("retailPrice", "costPrice", "compareAtPrice")
 _TEXTS: Final = ("name", "description", "vendorName", "productType", "mpn")
+_WORDS: Final = 12
 _UNITS: Final = {"kg": "kg", "g": "g", "gr": "g", "gram": "g", "grams": "g", "gramm": "g", "lb": "lb", "lbs": "lb", "oz": "oz"}
 
 
@@ -60,7 +61,7 @@ class Found:
 
     def said(self, purpose: str) -> str:
         """Return what the name says of a purpose, in words."""
-        shown = repr(clip(self.column.label, 60))
+        shown = repr(clip(f"{self.column.above} {self.column.label}".strip(), 60))
         if purpose not in self.votes:
             return f"{shown} says nothing"
         return f"{shown} {describe_vote(self.votes[purpose], MEANINGS[purpose])}"
@@ -246,6 +247,7 @@ def _choose_stock(found: Sequence[Found], made: Choices) -> None:
         reason = f"{flags[0].said('inventoryQuantityBoolean')}; all of {len(flags[0].profile.filled)} values say yes or no: 1 or 0 in stock"
         made.add(flags[0], "inventoryQuantityBoolean", reason, rivals=doubts[:4])
     else:
+        _offer_words([each for each in ranked if each.profile.figures < ENOUGH], made)
         _offer_stock(free, best, doubts, made)
 
 
@@ -297,6 +299,21 @@ def _add_stock(each: Found, made: Choices, rivals: Sequence[str]) -> None:
     if each.profile.filled_share < 1:
         reason += f"; {_count(each)}, and blank changes nothing"
     made.add(each, "inventoryQuantity", reason, rivals=rivals)
+
+
+def _offer_words(ranked: Sequence[Found], made: Choices) -> None:
+    """Offer columns of stock in words: with the number inside the words, or a lookup that people complete."""
+    for each in ranked[:2]:
+        prof = each.profile
+        words = [value for value in prof.distinct if not is_stock_figure(value)]
+        if prof.several or not words:
+            continue
+        if prof.share(holds_figure) >= ENOUGH:
+            reason = f"{each.said('inventoryQuantity')}; its figures stand in words ({clip(words[0], 30)!r}): parseNumber takes them out"
+            made.add(each, "inventoryQuantity", reason, sure=False, parseNumber=True)
+        elif len(words) <= _WORDS:
+            reason = f"{each.said('inventoryQuantity')}; {len(words)} of its values are words: say how many pieces each of them is surely"
+            made.add(each, "inventoryQuantity", reason, sure=False, lookup={word: int(says_yes(word)) for word in words})
 
 
 def _offer_stock(free: Sequence[Found], hinted: Sequence[Found], doubts: Sequence[str], made: Choices) -> None:

@@ -173,6 +173,19 @@ def is_flag(text: str) -> bool:
     return not text.strip("-").isdecimal() or text in ("0", "1")
 
 
+def says_yes(text: str) -> bool:
+    """Tell whether a word says yes; one that says nothing known says no."""
+    return is_flag(text) and bool(read_flag(text))
+
+
+def holds_figure(text: str) -> bool:
+    """Tell whether a run could take a number of pieces out of a text."""
+    try:
+        return is_stock_figure(NumberReader("decimal").embedded(text))
+    except RejectRecord:
+        return False
+
+
 def is_amount(text: str) -> bool:
     """Tell whether a text can be an amount of money, in either notation of decimals."""
     for notation in ("decimal", "comma"):

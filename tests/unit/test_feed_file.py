@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tomllib
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.batch import JsonValue
 from engine.errors import ConfigError
 from feedmill.assembly import Request
 from feedmill.feedfile.check import check_feed_file
-from feedmill.feedfile.draft import mask_source, name_of
+from feedmill.feedfile.draft import draft_lines, mask_source, name_of
 from feedmill.feedfile.model import FeedFile, load_feed_file, parse_feed_file
 from feedmill.feedfile.places import Places
+from mappers.guessing.columns import FieldGuess
+from mappers.guessing.guess import Guess, Setting
 from plugins.manager import Registry, load_registry
 
 GOOD = """\
@@ -296,6 +301,21 @@ p = 3.5
 def test_a_source_is_written_without_its_secrets(source: str, masked: str, variables: tuple[str, ...]) -> None:
     """Credentials and what looks like a token become variables; everything else stays."""
     assert mask_source("acme", source) == (masked, variables)
+
+
+def test_what_is_not_sure_is_a_comment_to_the_last_character() -> None:
+    """Tables, lists, line ends and variables in the values of a guess: each is one line, and read back as it was."""
+    lookup: dict[str, JsonValue] = {"in stock\nx": 1, "${X}": "${Y}"}
+    row: dict[str, JsonValue] = {"name": "a\n[b]", "purpose": "inventoryQuantity", "lookup": lookup, "strip": ["a", '"b']}
+    sure, unsure = FieldGuess(row, "because\nof it"), FieldGuess(row, "maybe\nnot", sure=False)
+    setting = Setting("excludeTags", ["a", "b"], "so", sure=False)
+
+    def drafted(*fields: FieldGuess) -> dict[str, Any]:
+        guess = Guess("CSV", 1, (setting,), fields, ("a note\nof two lines",))
+        return tomllib.loads("".join(f"{line}\n" for line in draft_lines(guess, name="x", source="s", given={})))
+
+    assert drafted(unsure) == {"name": "x", "source": "s", "to": "sqlite:///shop.db"}
+    assert drafted(sure)["fields"] == [{**row, "lookup": {"in stock\nx": 1, "${X}": "$${Y}"}}]
 
 
 def test_a_feed_is_named_after_its_file() -> None:

@@ -114,6 +114,16 @@ def test_yes_and_no_are_stock_only_where_there_are_no_figures() -> None:
     assert "inventoryQuantityBoolean" not in both
 
 
+def test_stock_in_words_is_offered_with_what_reads_it() -> None:
+    """`12 pcs` is offered with parseNumber, words with a lookup in which what says yes is one piece and the rest none."""
+    in_words = chosen({"SKU": KEYS, "Stock": [f"{figure} pcs" for figure in STOCK]})
+    assert in_words.fields[-1].row == {"name": "Stock", "purpose": "inventoryQuantity", "parseNumber": True}
+    said = [("in stock", ">100", "low", "sold out")[number % 4] for number in range(COUNT)]
+    words = chosen({"SKU": KEYS, "Stock": said})
+    assert words.fields[-1].row["lookup"] == {"in stock": 1, "low": 0, "sold out": 0}
+    assert not any(guess.sure for guess in (in_words.fields[-1], words.fields[-1]))
+
+
 def test_one_sku_for_all_sizes_is_no_key() -> None:
     """Where an id tells the sizes apart it is the key; where nothing does, SKU and size together are offered."""
     shared = [f"S{number // 4}" for number in range(COUNT)]
