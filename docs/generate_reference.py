@@ -28,13 +28,15 @@ from engine.settings.transport import Pagination, Parameter, Transport
 from engine.source import Source
 from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
+from feedmill.feedfile.schema import feed_file_schema
 from mappers.markup.presets import XML_PRESETS
 from mappers.presets import PRESETS
 from plugins import hookspecs
 from plugins.conformance import connector, mapper, sink
 
 DOCS: Final = Path(__file__).parent
-NOTES: Final[Mapping[str, Any]] = tomllib.loads((DOCS / "reference" / "notes.toml").read_text("utf-8"))
+NOTES: Final[Mapping[str, Any]] = tomllib.loads((DOCS.parent / "engine" / "settings" / "notes.toml").read_text("utf-8"))
+EXAMPLES: Final[Sequence[Mapping[str, Any]]] = tomllib.loads((DOCS / "reference" / "examples.toml").read_text("utf-8"))["example"]
 _BLOCK: Final = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
 _SOURCE: Final = "A URL or a path."
 
@@ -117,6 +119,15 @@ def _feed_attributes() -> str:
     return "\n\n".join(parts)
 
 
+def _feed_file() -> str:
+    schema = feed_file_schema()
+    rows = []
+    for name in ("name", "source", "to"):
+        found = schema["properties"][name]
+        rows.append((f"`{name}`", "yes" if name in schema["required"] else "", found["description"]))
+    return _table(("key", "required", "meaning"), rows)
+
+
 def _guard_limits() -> str:
     return _attributes(GuardLimits, NOTES["guard"], NOTES["guard_in_force"], ())
 
@@ -143,7 +154,7 @@ def _rules(model: type[resource.Resource], themes: Mapping[str, Mapping[str, str
     schema = model.model_json_schema(by_alias=True)
     rows = []
     for name, note in (pair for notes in themes.values() for pair in notes.items()):
-        examples = [each for each in NOTES["example"] if each["of"] == name]
+        examples = [each for each in EXAMPLES if each["of"] == name]
         if examples:
             found = schema["properties"][name]
             default = _default(found, required=name in schema.get("required", ()))
@@ -291,6 +302,7 @@ def _checks(checks: Iterable[Callable[..., object]]) -> str:
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "feed-attributes": _feed_attributes,
+    "feed-file": _feed_file,
     "guard-limits": _guard_limits,
     "transport": lambda: _parts_of_the_source(Transport, "transport"),
     "pagination": lambda: _parts_of_the_source(Pagination, "pagination"),

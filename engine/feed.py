@@ -428,7 +428,7 @@ def build_feed(
     try:
         feed = Feed.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"feed {name!r} has invalid settings", problems=tuple(map(_explain, error.errors()))) from None
+        raise ConfigError(f"feed {name!r} has invalid settings", problems=tuple(map(explain_fault, error.errors()))) from None
     _refuse_idle(feed)
     if any(row.value == MASK for row in feed.parameters):
         raise ConfigError(f"feed {name!r} has parameters whose values are not stored: give parameters with every run")
@@ -457,7 +457,8 @@ def _assign(settings: dict[str, object], dotted: str, value: object) -> None:
     settings[head] = copy
 
 
-def _explain(fault: ErrorDetails) -> str:
+def explain_fault(fault: ErrorDetails, model: type[Feed] = Feed) -> str:
+    """Return a fault of validation as `path: what is wrong`, with the attribute that may be meant, and never with a secret."""
     path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] != "extra_forbidden":
         shown = fault["input"] if isinstance(fault["input"], str | int | float | bool) else None
@@ -476,9 +477,10 @@ def _explain(fault: ErrorDetails) -> str:
         "parameters": Parameter,
         "mappings": Rewrite,
     }
-    model = models.get(str(fault["loc"][0]), Feed)
-    names = [field.alias or key for key, field in model.model_fields.items()]
-    close = difflib.get_close_matches(str(fault["loc"][-1]), names, n=1)
+    head, *inner = map(str, fault["loc"])
+    within = models.get(head, model) if inner else model
+    names = [field.alias or key for key, field in within.model_fields.items()]
+    close = difflib.get_close_matches(inner[-1] if inner else head, names, n=1)
     return f"{path}: unknown attribute" + (f"; did you mean {close[0]!r}?" if close else "")
 
 

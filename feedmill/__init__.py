@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from engine.events import RunEvent, RunFinished, RunStarted
     from engine.feed import Feed, FieldRow, GuardLimits
-    from engine.flow.preview import Preview, PreviewRecord
+    from engine.flow.preview import Preview, PreviewField, PreviewRecord
     from engine.flow.tally import Progress
     from engine.hooks import hookimpl
     from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
@@ -62,8 +62,10 @@ if TYPE_CHECKING:
         Ssh,
         Tls,
     )
-    from feedmill.library import preview, sync
+    from feedmill.feedfile.model import FeedFile, load_feed_file
+    from feedmill.library import guess, preview, sync
     from feedmill.process import tune_process
+    from mappers.guessing.guess import Guess
     from plugins.manager import Registry, load_registry
 
 _HOMES = {
@@ -74,15 +76,17 @@ _HOMES = {
     "engine.errors": "ConfigError FeedmillError InternalError NotModified PluginError RefuseRun RejectRecord Retry Stalled Superseded",
     "engine.events": "RunEvent RunFinished RunStarted",
     "engine.feed": "Feed FieldRow GuardLimits",
-    "engine.flow.preview": "Preview PreviewRecord",
+    "engine.flow.preview": "Preview PreviewField PreviewRecord",
     "engine.flow.tally": "Progress",
     "engine.hooks": "hookimpl",
     "engine.run": "Counts Problem RunRecord RunStatus StageTimes",
     "engine.schema": "ATTRIBUTES Attribute Kind",
     "engine.settings.transport": "Transport",
     "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
-    "feedmill.library": "preview sync",
+    "feedmill.feedfile.model": "FeedFile load_feed_file",
+    "feedmill.library": "guess preview sync",
     "feedmill.process": "tune_process",
+    "mappers.guessing.guess": "Guess",
     "plugins.manager": "Registry load_registry",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -103,11 +107,13 @@ __all__ = [
     "Expansion",
     "Feed",
     "FeedDefinition",
+    "FeedFile",
     "FeedmillError",
     "FieldRow",
     "FieldRuleSpec",
     "Flaw",
     "GuardLimits",
+    "Guess",
     "InternalError",
     "ItemBatch",
     "Kind",
@@ -121,6 +127,7 @@ __all__ = [
     "PluginError",
     "PresetField",
     "Preview",
+    "PreviewField",
     "PreviewRecord",
     "Problem",
     "Progress",
@@ -149,7 +156,9 @@ __all__ = [
     "Superseded",
     "Tls",
     "Transport",
+    "guess",
     "hookimpl",
+    "load_feed_file",
     "load_registry",
     "preview",
     "sync",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from anyio import to_thread
 
-from engine.contracts import Connector, MapperSpec, Sink
+from engine.contracts import Connector, MapperSpec, Sink, SinkSpec
 from engine.errors import ConfigError
 from engine.feed import Feed, FieldRow, build_feed
 from engine.flow.transform import Recipe, preset_rows
@@ -22,6 +22,7 @@ from plugins.manager import Registry, load_registry
 
 if TYPE_CHECKING:
     from engine.contracts import FeedDefinition
+    from feedmill.feedfile.model import FeedFile
 
 _TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _PACKED: Final = frozenset({".gz", ".zip", ".bz2", ".xz", ".zst"})
@@ -32,7 +33,10 @@ _PUSHED: Final = frozenset({"webhook", "upload", "manual"})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asks for: a source, a feed's name, attributes and mapping rows by API names."""
+    """What a person asks for: a source, a feed's name, attributes and mapping rows by API names.
+
+    `config` is the whole feed but for what stands beside it: what is stored of the feed counts no more.
+    """
 
     source: str
     feed: str
@@ -40,6 +44,7 @@ class Request:
     fields: Sequence[Mapping[str, object]]
     patience: Patience | None = None
     egress: Egress | None = None
+    config: FeedFile | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -49,6 +54,8 @@ class Request:
 
     def build_feed(self, stored: FeedDefinition | None) -> Feed:
         """Return the feed: what is stored of it, changed as asked. Raises `ConfigError` with every fault."""
+        if self.config is not None:
+            return self._build_declared(self.config)
         asked = {
             "resourceType": _guess_type(self.source, self.settings.get("resourcePath")),
             **(stored.attributes if stored else {}),
@@ -56,6 +63,14 @@ class Request:
         }
         changes = {**self.settings, "resourceType": asked["resourceType"], "resourceLocation": self.source}
         return build_feed(self.feed, changes, self.fields, stored=stored)
+
+    def _build_declared(self, config: FeedFile) -> Feed:
+        declared = {**config.settings, **self.settings}
+        path = declared.get("resourcePath")
+        changes = {"resourceType": _guess_type(self.source, path), **declared, "resourceLocation": self.source}
+        purposes = {row.get("purpose") for row in self.fields}
+        rows = [row for row in config.rows if row["purpose"] not in purposes]
+        return build_feed(self.feed, changes, [*rows, *self.fields])
 
     def locate(self, feed: Feed) -> Source:
         """Return where to fetch from and how, with the feed's credentials when the URL has none of its own."""
@@ -91,11 +106,15 @@ async def load_plugins() -> Registry:
     return await to_thread.run_sync(load_registry)
 
 
+def find_sink(registry: Registry, url: str) -> SinkSpec:
+    """Return the sink that a URL names. Raises `ConfigError` when there is none of its scheme."""
+    return registry.sink(urlsplit(url).scheme)
+
+
 @asynccontextmanager
 async def open_sink(registry: Registry, url: str) -> AsyncIterator[Sink]:
     """Open the sink that a URL names."""
-    scheme = urlsplit(url).scheme
-    async with registry.sink(scheme).open(url) as sink:
+    async with find_sink(registry, url).open(url) as sink:
         yield sink
 
 

@@ -63,7 +63,7 @@ def build_app() -> App:
     """Return the application with every command."""
     from cyclopts import App
 
-    from feedmill.commands import items, plugins, preview, rejects, runs, sync
+    from feedmill.commands import check, guess, items, plugins, preview, rejects, runs, schema, sync
 
     app = App(
         name="feedmill",
@@ -73,7 +73,8 @@ def build_app() -> App:
         # Ours to report: the library would end the process without a word.
         suppress_keyboard_interrupt=False,
     )
-    for command in (sync.sync, preview.preview, items.items, runs.runs, rejects.rejects, plugins.plugins):
+    feeds = (sync.sync, preview.preview, guess.guess, check.check, schema.schema)
+    for command in (*feeds, items.items, runs.runs, rejects.rejects, plugins.plugins):
         app.command(command)
     return app
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from anyio import to_thread
 
-from engine.errors import FeedmillError
+from engine.errors import ConfigError, FeedmillError
 from engine.flow.pipeline import STALL_PATIENCE, Job, run_feed
 from engine.flow.preview import Preview, preview_source
 from engine.source import Egress, Patience
@@ -21,17 +22,23 @@ if TYPE_CHECKING:
     from engine.flow.tally import Progress
     from engine.run import RunRecord
     from engine.source import Source
+    from feedmill.feedfile.model import FeedFile
+    from mappers.guessing.guess import Guess
     from plugins.manager import Registry
 
 Fields: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, object]]
 """A mapping: purposes to columns, or whole mapping rows by API names where a row needs rules."""
 
+_UNNAMED: Final = "preview"
+_KNOWN_OF_FORMAT: Final = {"delimiter", "csv_has_header", "encoding", "quote", "header_row", "line_ending"}
+
 
 async def sync(
-    source: str,
+    source: str | None = None,
     *,
-    to: str,
-    feed: str,
+    to: str | None = None,
+    feed: str | None = None,
+    config: FeedFile | None = None,
     settings: Mapping[str, object] | None = None,
     fields: Fields = (),
     dry_run: bool = False,
@@ -46,7 +53,8 @@ async def sync(
     """Run a feed once: fetch it, map it, and make the sink's picture of its items agree.
 
     `source` is a URL or a path, `to` a sink's URL (`sqlite:///shop.db`) or the path of an SQLite database, which is created
-    and migrated when absent. The feed is created on first use; later `settings` (API names) change what is stored of it. The
+    and migrated when absent. The feed is created on first use; later `settings` (API names) change what is stored of it. A
+    `config` (see `load_feed_file`) is the whole feed: it replaces what is stored, and what is given beside it counts first. The
     record's status says what became of the run: a source that fails, or content that cannot be trusted, ends as `error` and
     changes nothing; one that is what the last complete run read is not fetched again, unless `refetch` asks for it.
     `patience` overrides the feed's timeouts, `egress` says which addresses may be reached. Raises `ConfigError` when the
@@ -54,7 +62,8 @@ async def sync(
     `InternalError` when the figures do not add up.
     """
     registry = registry or await load_plugins()
-    request = Request(source, feed, settings or {}, _as_rows(fields), patience, egress)
+    request = _request(source, feed, config, settings, fields, patience, egress)
+    url = _sink_url(to, config)
 
     def notify(event: RunEvent) -> None:
         if on_event is not None:
@@ -63,9 +72,8 @@ async def sync(
             if on_listener_error is not None:
                 on_listener_error(error)
 
-    url = as_sink_url(to)
     async with open_sink(registry, await to_thread.run_sync(traceless, url) if dry_run else url) as sink:
-        built = request.build_feed(await sink.feed(feed))
+        built = request.build_feed(await sink.feed(request.feed))
         located = request.locate(built)
         return await run_feed(
             Job(
@@ -91,10 +99,11 @@ def _longest_wait(source: Source) -> float:
 
 
 async def preview(
-    source: str,
+    source: str | None = None,
     *,
     to: str | None = None,
-    feed: str = "preview",
+    feed: str | None = None,
+    config: FeedFile | None = None,
     settings: Mapping[str, object] | None = None,
     fields: Fields = (),
     limit: int = 20,
@@ -104,18 +113,71 @@ async def preview(
 ) -> Preview:
     """Show the first `limit` records of a source, raw beside mapped, with what is wrong with each. Writes nothing.
 
-    With `to`, the stored settings of `feed` apply under those given, and it is read as its last complete run was. Raises as
-    `sync` does, and `Retry` or `RefuseRun` when the source cannot be read.
+    With `to`, the stored settings of `feed` apply under those given, and it is read as its last complete run was; a `config` is the
+    whole feed, as in `sync`. Raises as `sync` does, and `Retry` or `RefuseRun` when the source cannot be read.
     """
     registry = registry or await load_plugins()
-    request = Request(source, feed, settings or {}, _as_rows(fields), patience, egress)
-    stored, pinned = await _stored(registry, to, feed)
+    request = _request(source, feed or (_UNNAMED if config is None else None), config, settings, fields, patience, egress)
+    stored, pinned = await _stored(registry, to, request.feed)
     built = request.build_feed(stored)
     located = request.locate(built)
     connector = await to_thread.run_sync(make_connector, registry, built, located)
     recipe = replace(make_recipe(registry, built), pinned=pinned)
     found = await preview_source(recipe, connector, located, limit=limit)
     return replace(found, records=found.records[:limit])
+
+
+async def guess(
+    source: str,
+    *,
+    feed: str = "guess",
+    settings: Mapping[str, object] | None = None,
+    patience: Patience | None = None,
+    egress: Egress | None = None,
+    registry: Registry | None = None,
+) -> Guess:
+    """Look at the beginning of a source and guess how it is read and what its columns are for. Writes nothing.
+
+    `settings` (API names) are what is known already: credentials, an encoding, a path. Raises as `preview` does.
+    """
+    from engine.decode import Decoding
+    from engine.flow.sample import sample_source
+    from mappers.guessing.documents import guess_document
+
+    registry = registry or await load_plugins()
+    request = Request(source, feed, settings or {}, (), patience, egress)
+    built = request.build_feed(None)
+    located = request.locate(built)
+    connector = await to_thread.run_sync(make_connector, registry, built, located)
+    sample = await sample_source(Decoding.of(built), connector, located)
+    known = built.model_dump(mode="json", by_alias=True, exclude_unset=True, include=_KNOWN_OF_FORMAT)
+    look = partial(guess_document, sample.data, sample.facts, known, complete=sample.complete)
+    found = await to_thread.run_sync(look)
+    return found if sample.unpacked is None else replace(found, what=f"{found.what}, unpacked: {sample.unpacked}")
+
+
+def _request(
+    source: str | None,
+    feed: str | None,
+    config: FeedFile | None,
+    settings: Mapping[str, object] | None,
+    fields: Fields,
+    patience: Patience | None,
+    egress: Egress | None,
+) -> Request:
+    source = source if source is not None or config is None else config.source
+    feed = feed if feed is not None or config is None else config.name
+    if source is None or feed is None:
+        missing = "source" if source is None else "name"
+        raise ConfigError(f"the feed's {missing} is not given: give it, or a feed file that says it")
+    return Request(source, feed, settings or {}, _as_rows(fields), patience, egress, config)
+
+
+def _sink_url(to: str | None, config: FeedFile | None) -> str:
+    to = to if to is not None or config is None else config.to
+    if to is None:
+        raise ConfigError('where the items go is not given: give a database, or a feed file with to = "sqlite:///shop.db"')
+    return as_sink_url(to)
 
 
 async def _stored(registry: Registry, to: str | None, feed: str) -> tuple[FeedDefinition | None, Mapping[str, JsonValue]]:

@@ -10,8 +10,9 @@ import orjson
 
 if TYPE_CHECKING:
     from engine.batch import Reject
-    from engine.flow.preview import Preview
+    from engine.flow.preview import Preview, PreviewField
     from engine.run import Problem, RunRecord, StageTimes
+    from mappers.guessing.guess import Guess
 
 
 COUNTS = ("read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed")
@@ -69,7 +70,7 @@ def shape_reject(reject: Reject, *, feed: str, run: int) -> dict[str, object]:
 
 
 def shape_preview(preview: Preview) -> dict[str, object]:
-    """Return a preview: dialect, records with raw, item and problems, and the problems of the whole."""
+    """Return a preview: dialect, records with raw, item, problems and fields, and the problems of the whole."""
     records = [
         {
             "record": record.record,
@@ -77,10 +78,37 @@ def shape_preview(preview: Preview) -> dict[str, object]:
             "raw": record.raw,
             "item": record.item,
             "problems": [shape_problem(problem) for problem in record.problems],
+            "fields": [shape_field(field) for field in record.fields],
         }
         for record in preview.records
     ]
     return {"dialect": dict(preview.dialect), "records": records, "problems": [shape_problem(problem) for problem in preview.problems]}
+
+
+def shape_field(field: PreviewField) -> dict[str, object]:
+    """Return one column's way to one attribute; several raw values are a list."""
+    raw = list(field.raw) if isinstance(field.raw, tuple) else field.raw
+    shaped: dict[str, object] = {"attribute": field.attribute, "source": field.source, "raw": raw, "value": field.value}
+    return shaped if field.problem is None else {**shaped, "problem": shape_problem(field.problem)}
+
+
+def shape_guess(guess: Guess, *, name: str, source: str) -> dict[str, object]:
+    """Return a guess; credentials of the source are the names of environment variables."""
+    from feedmill.feedfile.draft import mask_source
+
+    masked, variables = mask_source(name, source)
+    return {
+        "name": name,
+        "source": masked,
+        "variables": list(variables),
+        "what": guess.what,
+        "records": guess.records,
+        "settings": [
+            {"attribute": each.attribute, "value": each.value, "reason": each.reason, "sure": each.sure} for each in guess.settings
+        ],
+        "fields": [{"row": each.row, "reason": each.reason, "sure": each.sure, "alsoLookedAt": list(each.rivals)} for each in guess.fields],
+        "notes": list(guess.notes),
+    }
 
 
 def dump(value: object) -> str:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from engine.batch import clip
 from engine.run import RunStatus
-from feedmill.shapes import COUNTS, shape_run
+from feedmill.shapes import COUNTS, dump, shape_run
 
 if TYPE_CHECKING:
+    from engine.flow.preview import Preview, PreviewField, PreviewRecord
     from engine.run import Problem, RunRecord
+
+_CELL: Final = 48
+_MAPPED: Final = 160
+"""Characters of a cell and of a mapped value that a table shows; `--json` shows all."""
 
 
 def run_lines(record: RunRecord) -> Iterator[str]:
@@ -23,6 +29,40 @@ def run_lines(record: RunRecord) -> Iterator[str]:
         yield f"  read as {describe_dialect(record.dialect)}"
     for problem in record.problems:
         yield f"  {describe_problem(problem)}"
+
+
+def preview_lines(preview: Preview) -> Iterator[str]:
+    """Yield how a source is read, then each record: every field from raw to mapped, and what is wrong with it."""
+    for name, value in preview.dialect.items():
+        yield f"{name}: {value if isinstance(value, str) else dump(value)}"
+    for record in preview.records:
+        yield from ("", f"record {record.record}, line {record.line}" + ("" if record.item is not None else ": no item"))
+        yield from _field_lines(record)
+    for problem in preview.problems:
+        yield from ("", describe_problem(problem))
+
+
+def _field_lines(record: PreviewRecord) -> Iterator[str]:
+    rows = [_field_cells(field) for field in record.fields]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    shown = {field.source for field in record.fields}
+    rest = {name: cell for name, cell in record.raw.items() if name not in shown and cell}
+    if rest:
+        yield "  not mapped: " + ", ".join(f"{name} {_cell(cell)}" if name else _cell(cell) for name, cell in rest.items())
+    told = {field.problem.message for field in record.fields if field.problem is not None}
+    yield from (f"  {describe_problem(problem)}" for problem in record.problems if problem.message not in told)
+
+
+def _field_cells(field: PreviewField) -> tuple[str, str, str, str, str]:
+    raw = "" if field.raw is None else _cell(field.raw) if isinstance(field.raw, str) else " | ".join(map(_cell, field.raw))
+    mapped = describe_problem(field.problem) if field.problem is not None else clip(dump(field.value), _MAPPED)
+    return (field.attribute, field.source or "", raw, "->", mapped)
+
+
+def _cell(text: str) -> str:
+    return repr(clip(text, _CELL))
 
 
 def describe_dialect(dialect: object) -> str:

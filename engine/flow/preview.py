@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 
-from engine.batch import Batch, JsonValue, Reject
+from engine.batch import SEVERAL, Batch, JsonValue, Reject, clip
 from engine.contracts import Connector, DocumentFacts
 from engine.decode import Ended, Opened
 from engine.errors import RefuseRun
 from engine.flow.absence import Absence
 from engine.flow.transform import MappedBatch, Recipe, Transform, number_records
-from engine.flow.unpacking import Unpacking
+from engine.flow.unpacking import Unpacking, unpack_source
 from engine.run import Problem
 from engine.schema import ATTRIBUTES
 from engine.source import Source
@@ -23,19 +23,39 @@ from engine.source import Source
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from engine.decode import Part
-    from engine.document import Document
+    from engine.mapping.rules import Trace
+
+_SHOWN: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewField:
+    """One column's way to one attribute: `raw` is the cell, a list where it has several values; `value` what came of it.
+
+    An attribute of several columns has a field for each, with the same value. One that no column feeds, because it was made of
+    other attributes, has no `source`.
+    """
+
+    attribute: str
+    source: str | None
+    raw: str | tuple[str, ...] | None
+    value: JsonValue | Decimal
+    problem: Problem | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewRecord:
-    """One record: `raw` by the source's column names, `item` by attribute names or None when the record makes no item."""
+    """One record: `raw` by the source's column names, `item` by attribute names or None when the record makes no item.
+
+    `fields` leads from the one to the other, also for a record that makes no item: then with every fault of it.
+    """
 
     record: int
     line: int
     raw: Mapping[str, str]
     item: Mapping[str, JsonValue | Decimal] | None
     problems: tuple[Problem, ...] = ()
+    fields: tuple[PreviewField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +75,13 @@ async def preview_source(recipe: Recipe, connector: Connector, source: Source, *
     """
     reader: _Reader | None = None
     with Unpacking(recipe.decoding) as unpacking:
-        async with connector.fetch(source) as documents, aclosing(_parts(documents)) as parts:
-            async for part in parts:
-                unpacking.take(part)
-                while (decoded := await unpacking.next_part()) is not None:
-                    if isinstance(decoded, Opened):
-                        reader = _Reader(recipe, decoded.facts, limit)
-                    elif reader is not None and await to_thread.run_sync(reader.enough, decoded):
-                        return reader.preview(unpacking.how)
+        async with aclosing(unpack_source(unpacking, connector, source)) as parts:
+            async for decoded in parts:
+                if isinstance(decoded, Opened):
+                    reader = _Reader(recipe, decoded.facts, limit)
+                elif reader is not None and await to_thread.run_sync(reader.enough, decoded):
+                    return reader.preview(unpacking.how)
     raise RefuseRun(f"{source.name} holds no document")
-
-
-async def _parts(documents: AsyncIterator[Document]) -> AsyncGenerator[Part]:
-    async for document in documents:
-        yield Opened(DocumentFacts.of(document))
-        async for chunk in document.chunks:
-            yield chunk
-        yield Ended()
 
 
 class _Reader:
@@ -111,23 +121,49 @@ class _Reader:
         # By ordinal and not by line, for a whole document may stand on one line.
         ordinals = number_records(batch, self._read + 1).rows
         self._read += mapped.read
-        raws = {
-            record: dict(zip(batch.columns, row, strict=True)) for record, row in zip(ordinals[: self._limit], batch.rows, strict=False)
-        }
-        items = _first_items(mapped, self._limit)
-        rejects = [_rejected(reject, raws.get(reject.record, {"": reject.raw})) for reject in mapped.rejects[: self._limit]]
-        accepted = [PreviewRecord(record, line, raws.get(record, {}), item) for record, line, item in items]
-        self.records += sorted([*accepted, *rejects], key=lambda found: found.record)
+        rows = dict(zip(ordinals[: self._limit], batch.rows, strict=False))
+        found = [_accepted(mapped, index) for index in range(min(len(mapped.items), self._limit))]
+        found += [_rejected(reject) for reject in mapped.rejects[: self._limit]]
+        for record in sorted(found, key=lambda found: found.record):
+            row = rows.get(record.record)
+            self.records.append(record if row is None else self._traced(record, batch.columns, row))
+
+    def _traced(self, record: PreviewRecord, columns: Sequence[str], row: Sequence[str]) -> PreviewRecord:
+        traces = self._transform.trace(row)
+        fields = [
+            PreviewField(
+                trace.attribute,
+                columns[source],
+                _values(row[source]),
+                record.item.get(trace.attribute) if record.item else ATTRIBUTES[trace.attribute].to_json(trace.value),
+                _fault_of(trace, record, columns[source], row[source]) if source == trace.blamed else None,
+            )
+            for trace in traces
+            for source in trace.sources
+        ]
+        made = {name: value for name, value in (record.item or {}).items() if name not in {trace.attribute for trace in traces}}
+        fields += [PreviewField(name, None, None, value) for name, value in made.items()]
+        raw = dict(zip(columns, row, strict=True))
+        return replace(record, raw=raw, fields=tuple(fields))
 
 
-def _first_items(mapped: MappedBatch, limit: int) -> Sequence[tuple[int, int, Mapping[str, JsonValue | Decimal]]]:
+def _accepted(mapped: MappedBatch, index: int) -> PreviewRecord:
     items = mapped.items
-    found = []
-    for key, row, record, line in list(zip(items.keys, items.rows, items.records, items.lines, strict=True))[:limit]:
-        values = {name: ATTRIBUTES[name].to_json(value) for name, value in zip(items.columns, row, strict=True)}
-        found.append((record, line, {"externalId": key, **values}))
-    return found
+    values = {name: ATTRIBUTES[name].to_json(value) for name, value in zip(items.columns, items.rows[index], strict=True)}
+    return PreviewRecord(items.records[index], items.lines[index], {}, {"externalId": items.keys[index], **values})
 
 
-def _rejected(reject: Reject, raw: Mapping[str, str]) -> PreviewRecord:
-    return PreviewRecord(reject.record, reject.line, raw, None, (Problem.of(reject),))
+def _rejected(reject: Reject) -> PreviewRecord:
+    return PreviewRecord(reject.record, reject.line, {"": reject.raw}, None, (Problem.of(reject),))
+
+
+def _values(cell: str) -> str | tuple[str, ...]:
+    return tuple(cell.split(SEVERAL)) if SEVERAL in cell else cell
+
+
+def _fault_of(trace: Trace, record: PreviewRecord, column: str, cell: str) -> Problem | None:
+    if trace.fault is None:
+        return None
+    return Problem(
+        "rejected", f"{trace.attribute} {trace.fault}", record=record.record, line=record.line, column=column, value=clip(cell, _SHOWN)
+    )

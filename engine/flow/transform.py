@@ -14,7 +14,7 @@ from engine.feed import Feed
 from engine.flow.absence import Absence
 from engine.mapping.fields import MappingRow, Rule
 from engine.mapping.numbers import NumberReader
-from engine.mapping.rules import Mapped, Rules, compile_rules
+from engine.mapping.rules import Mapped, Rules, Trace, compile_rules
 from engine.run import Problem
 
 _BYTES_AS_OBJECTS: Final = 4
@@ -134,6 +134,10 @@ class Transform:
         """Take down, when the document has ended, which columns no record of it had."""
         if self._rules is not None:
             absence.note(self._mapper)
+
+    def trace(self, row: Sequence[str]) -> list[Trace]:
+        """Return what each attribute made of a row that `observe` was shown; for previews."""
+        return self._rules.trace(row) if self._rules else []
 
     def _map(self, raw: RawRecords) -> MappedBatch:
         batch = self._mapper.parse(raw)

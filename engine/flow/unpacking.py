@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Self
 
 from anyio import to_thread
 
+from engine.contracts import DocumentFacts
 from engine.decode import Decoder, Ended, Opened
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from engine.contracts import Connector
     from engine.decode import Decoding, Part
+    from engine.document import Document
+    from engine.source import Source
 
 
 class Unpacking:
@@ -54,3 +59,20 @@ class Unpacking:
         if self._inline or (self._decoder is not None and self._decoder.passthrough):
             return next(self._parts, None)
         return await to_thread.run_sync(next, self._parts, None)
+
+
+async def unpack_source(unpacking: Unpacking, connector: Connector, source: Source) -> AsyncGenerator[Part]:
+    """Fetch a source and yield its plain parts, one at a time: whoever has seen enough leaves off, and no more is fetched."""
+    async with connector.fetch(source) as documents, aclosing(_parts(documents)) as parts:
+        async for part in parts:
+            unpacking.take(part)
+            while (decoded := await unpacking.next_part()) is not None:
+                yield decoded
+
+
+async def _parts(documents: AsyncIterator[Document]) -> AsyncGenerator[Part]:
+    async for document in documents:
+        yield Opened(DocumentFacts.of(document))
+        async for chunk in document.chunks:
+            yield chunk
+        yield Ended()

@@ -41,6 +41,17 @@ class Mapped:
     keyless: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one row gave for one attribute: from the columns at `sources`, `value`, or nothing and the `fault` of column `blamed`."""
+
+    attribute: str
+    sources: tuple[int, ...]
+    value: Value
+    fault: str | None
+    blamed: int
+
+
 @dataclass(slots=True)
 class Rules:
     """A feed's rules for documents with these columns. Keeps memos, so it serves one thread at a time.
@@ -110,6 +121,17 @@ class Rules:
         left = [place for place in range(table.rows) if place not in faults]
         table.columns = {name: _picked(column, left) for name, column in table.columns.items()}
         return [indices[place] for place in left]
+
+    def trace(self, row: Sequence[str]) -> list[Trace]:
+        """Read one row again, attribute by attribute, with every fault and not only the first; for previews."""
+        cells: list[Sequence[str]] = [(cell,) for cell in row]
+        traces = []
+        for column in (*([self.key] if self.key is not None else []), *self.columns):
+            (value,) = column.read(cells)
+            fault = value.reason if isinstance(value, Bad) else self.require.get(column.attribute) if value is None else None
+            sources = tuple(source.index for source in column.sources)
+            traces.append(Trace(column.attribute, sources, None if isinstance(value, Bad) else value, fault, column.blame(cells, 0)))
+        return traces
 
     def _assemble(self, keys: list[Read], values: list[list[Read]], lines: list[int]) -> ItemBatch:
         rows: list[tuple[Value, ...]] = list(zip(*values, strict=True)) if values else [()] * len(keys)

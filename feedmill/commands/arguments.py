@@ -1,13 +1,16 @@
-"""What several commands take: `--set`, `--field`, `--to`."""
+"""What several commands take: `--config`, `--set`, `--field`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import Parameter
 
 from feedmill.exits import UsageError
+
+if TYPE_CHECKING:
+    from feedmill.feedfile.model import FeedFile
 
 Settings: TypeAlias = Annotated[
     list[str] | None, Parameter(name="--set", negative=(), help="ATTRIBUTE=VALUE: a feed attribute, e.g. --set delimiter=';' (repeatable).")
@@ -15,8 +18,21 @@ Settings: TypeAlias = Annotated[
 Fields: TypeAlias = Annotated[
     list[str] | None, Parameter(name="--field", negative=(), help="PURPOSE=COLUMN: a mapping row, e.g. --field sku=Artikelnr (repeatable).")
 ]
+Config: TypeAlias = Annotated[str | None, Parameter(help="A feed file, feed.toml: the whole feed; what is given beside it counts first.")]
 Json: TypeAlias = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 Database: TypeAlias = Annotated[str, Parameter(name="--db", help="The database: sqlite:///shop.db, or a path.")]
+
+
+def read_config(path: str | None, *needed: tuple[str, object]) -> FeedFile | None:
+    """Read the feed file that `--config` names. Without one, raises `UsageError` for the first argument that is not given."""
+    if path is None:
+        for name, given in needed:
+            if given is None:
+                raise UsageError(f"{name} is not given, and no --config that says it")
+        return None
+    from feedmill.feedfile.model import load_feed_file
+
+    return load_feed_file(path)
 
 
 def parse_settings(pairs: Sequence[str] | None) -> dict[str, object]:

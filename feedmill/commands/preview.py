@@ -7,25 +7,26 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from feedmill.commands.arguments import Fields, Json, Settings, parse_fields, parse_settings
+from feedmill.commands.arguments import Config, Fields, Json, Settings, parse_fields, parse_settings, read_config
 
 if TYPE_CHECKING:
     from engine.flow.preview import Preview
 
 
 def preview(
-    source: str,
+    source: Annotated[str | None, Parameter(help="A URL or a path; not needed with --config.")] = None,
     /,
     *,
+    config: Config = None,
     to: Annotated[str | None, Parameter(help="A database whose stored settings of the feed apply.")] = None,
-    feed: Annotated[str, Parameter(help="The feed's name.")] = "preview",
+    feed: Annotated[str | None, Parameter(help="The feed's name.")] = None,
     settings: Settings = None,
     fields: Fields = None,
     limit: Annotated[int, Parameter(help="How many records to show.")] = 20,
     dry_run: Annotated[bool, Parameter(negative=(), show=False)] = False,
     as_json: Json = False,
 ) -> int:
-    """Show dialect, raw records, mapped records and problems of a URL or a path."""
+    """Show how a URL or a path would be read: each field of the first records from raw to mapped, and each problem."""
     from feedmill.cli import run_async
     from feedmill.exits import Exit, UsageError
     from feedmill.library import preview as preview_feed
@@ -34,9 +35,10 @@ def preview(
     if limit < 1:
         raise UsageError("--limit has to be at least 1")
     chosen, rows = parse_settings(settings), parse_fields(fields)
+    file = read_config(config, ("SOURCE", source))
 
     async def work() -> int:
-        found = await preview_feed(source, to=to, feed=feed, settings=chosen, fields=rows, limit=limit)
+        found = await preview_feed(source, to=to, feed=feed, config=file, settings=chosen, fields=rows, limit=limit)
         if as_json:
             sys.stdout.write(f"{dump(shape_preview(found))}\n")
         else:
@@ -47,14 +49,6 @@ def preview(
 
 
 def _print_preview(preview: Preview) -> None:
-    from feedmill.shapes import dump
-    from feedmill.tables import describe_problem
+    from feedmill.tables import preview_lines
 
-    lines = [f"{name}: {value if isinstance(value, str) else dump(value)}" for name, value in preview.dialect.items()]
-    for record in preview.records:
-        lines += ["", f"record {record.record}, line {record.line}", f"  raw     {dump(record.raw)}"]
-        lines += [f"  mapped  {dump(record.item) if record.item is not None else 'no item'}"]
-        lines += [f"  {describe_problem(problem)}" for problem in record.problems]
-    for problem in preview.problems:
-        lines += ["", describe_problem(problem)]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write("".join(f"{line}\n" for line in preview_lines(preview)))

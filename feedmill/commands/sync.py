@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from feedmill.commands.arguments import Fields, Json, Settings, parse_fields, parse_settings
-from feedmill.exits import exit_of_status
+from feedmill.commands.arguments import Config, Fields, Json, Settings, parse_fields, parse_settings, read_config
+from feedmill.exits import UsageError, exit_of_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,20 +18,25 @@ if TYPE_CHECKING:
     from engine.flow.tally import Progress
     from engine.run import RunRecord
 
+_TO: Final = "Where the items go: sqlite:///shop.db, jsonl:///items.jsonl, or the path of an SQLite database."
+
 
 def sync(
-    source: str,
+    source: Annotated[str | None, Parameter(help="A URL or a path; not needed with --config.")] = None,
     /,
     *,
-    to: Annotated[str, Parameter(help="Where the items go: sqlite:///shop.db, jsonl:///items.jsonl, or the path of an SQLite database.")],
-    feed: Annotated[str, Parameter(help="The feed's name; the feed is created on first use.")],
+    config: Config = None,
+    to: Annotated[str | None, Parameter(help=_TO)] = None,
+    feed: Annotated[str | None, Parameter(help="The feed's name; the feed is created on first use.")] = None,
     settings: Settings = None,
     fields: Fields = None,
     dry_run: Annotated[bool, Parameter(negative=(), help="Do everything but apply: show what would change.")] = False,
     refetch: Annotated[bool, Parameter(negative=(), help="Fetch the source even when it is what the last run read.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Import a feed from a URL or a path.
+    """Import a feed from a URL or a path, or as a feed file says.
+
+    Without --config, SOURCE, --to and --feed are needed.
 
     Exit codes: 0 complete or unchanged, 2 usage, 3 held, 4 refused or failed, 78 configuration.
     """
@@ -41,6 +46,9 @@ def sync(
     from feedmill.shapes import dump, shape_run
 
     chosen, rows = parse_settings(settings), parse_fields(fields)
+    file = read_config(config, ("SOURCE", source), ("--to", to), ("--feed", feed))
+    if to is None and file is not None and file.to is None:
+        raise UsageError(f'--to is not given, and {config} does not say where the items go (to = "sqlite:///shop.db")')
 
     async def work() -> int:
         with _progress_bar() as on_progress:
@@ -48,6 +56,7 @@ def sync(
                 source,
                 to=to,
                 feed=feed,
+                config=file,
                 settings=chosen,
                 fields=rows,
                 dry_run=dry_run,

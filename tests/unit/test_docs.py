@@ -21,7 +21,9 @@ from engine.schema import ATTRIBUTES, Kind
 from engine.settings.transport import Pagination, Parameter, Transport
 from feedmill.cli import build_app
 from feedmill.commands.arguments import parse_fields, parse_settings
+from feedmill.feedfile.check import check_feed_file
 from feedmill.shapes import shape_reject, shape_run
+from plugins.manager import load_registry
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -129,7 +131,7 @@ def commands(text: str) -> Iterator[list[str]]:
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         words = list(lexer)
-        stop = next((place for place, word in enumerate(words) if word in {"|", ";", "&&"}), len(words))
+        stop = next((place for place, word in enumerate(words) if word in {"|", ";", "&&", ">"}), len(words))
         yield words[1:stop]
 
 
@@ -142,6 +144,14 @@ def test_commands_can_be_given(page: str) -> None:
         given = bound.arguments
         settings, fields = parse_settings(given.get("settings")), parse_fields(given.get("fields"))
         assert build_feed("docs", settings, fields).name == "docs"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "```toml\nname = " in PAGES[page]])
+def test_feed_files_that_are_shown_can_be_used(page: str) -> None:
+    """Every feed file of a page holds no fault, once its variables are set."""
+    for block in re.findall(r"```toml\n(name = .*?)```", PAGES[page], re.DOTALL):
+        faults = check_feed_file(load_registry(), block.encode(), {"ACME_USER": "joe", "ACME_PASSWORD": "secret"})
+        assert [str(fault) for fault in faults] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "```python" in PAGES[page]])
@@ -166,7 +176,7 @@ def test_the_plugin_page_shows_the_plugin() -> None:
 
 
 def test_every_attribute_has_its_note_and_no_note_is_left_over() -> None:
-    """docs/reference/notes.toml and the models name the same attributes."""
+    """engine/settings/notes.toml and the models name the same attributes."""
     notes = GENERATOR.NOTES
     assert sorted(name for theme in notes["feed"].values() for name in theme) == sorted(aliases(Feed))
     assert sorted(notes["guard"]) == sorted(aliases(GuardLimits))

@@ -1,4 +1,4 @@
-"""Every field rule has an example in docs/reference/notes.toml, the example is true, and the rule is what makes it so."""
+"""Every field rule has an example in docs/reference/examples.toml, the example is true, and the rule is what makes it so."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from tests.unit.rules_parts import SKU, apply, compiled
 
 Example = Mapping[str, Any]
 
-NOTES: Mapping[str, Any] = tomllib.loads((Path(__file__).parents[2] / "docs/reference/notes.toml").read_text("utf-8"))
-EXAMPLES: Sequence[Example] = NOTES["example"]
+ROOT = Path(__file__).parents[2]
+NOTES: Mapping[str, Any] = tomllib.loads((ROOT / "engine/settings/notes.toml").read_text("utf-8"))
+EXAMPLES: Sequence[Example] = tomllib.loads((ROOT / "docs/reference/examples.toml").read_text("utf-8"))["example"]
 EXPLAINED_ELSEWHERE = {
     *("name", "purpose", "enabled", "rules"),  # what a row is; `rules` are those of plugins
     *("skuExempt", "requireBarcode"),  # what is let in, not what becomes of it

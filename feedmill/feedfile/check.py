@@ -1,0 +1,97 @@
+"""Whether a feed file can work, found without fetching anything: by making all that a run of it would make first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, ParamSpec
+
+from engine.contracts import DocumentFacts
+from engine.errors import ConfigError, FeedmillError, RefuseRun
+from engine.mapping.rules import compile_rules
+from feedmill.assembly import Request, as_sink_url, find_sink, make_connector, make_recipe
+from feedmill.feedfile.model import Fault, FeedFile, Reading, parse_feed_file, split_path
+
+if TYPE_CHECKING:
+    from engine.feed import Feed
+    from engine.flow.transform import Recipe
+    from plugins.manager import Registry
+
+P = ParamSpec("P")
+
+_PATH: Final = re.compile(r"([A-Za-z]\w*(?:\.\w+)*): ")
+_ATTRIBUTE: Final = re.compile(r"^([a-z]+) (?=is |names )|\b([a-z]+[A-Z]\w*)")
+_COLUMNS: Final = "; the source has "
+
+
+def check_feed_file(registry: Registry, data: bytes, environment: Mapping[str, str]) -> tuple[Fault, ...]:
+    """Return every fault of a feed file, in the order of its lines; warnings among them. Fetches nothing. Blocks."""
+    reading = parse_feed_file(data, environment, lenient=True)
+    if reading.file is None:
+        return reading.faults
+    found = [fault for error, path in _compile(registry, reading.file) for fault in _placed(error, path, reading)]
+    # Two parts of the program may have the same complaint.
+    return tuple(sorted(dict.fromkeys((*reading.faults, *found)), key=lambda fault: fault.line or 0))
+
+
+def _compile(registry: Registry, file: FeedFile) -> Iterator[tuple[FeedmillError, str]]:
+    """Yield what goes wrong in making all that a run needs, with the path at fault where the message need not tell."""
+    request = Request(file.source, file.name, {}, (), config=file)
+    try:
+        feed = request.build_feed(None)
+    except ConfigError as error:
+        yield error, ""
+        return
+    yield from _faults_of("source", lambda: make_connector(registry, feed, request.locate(feed)))
+    if file.to is not None:
+        yield from _faults_of("to", _try_sink, registry, file.to)
+    for index, row in enumerate(feed.fields):
+        for rule in row.rules:
+            yield from _faults_of(f"fields.{index}.rules", registry.field_rule, rule)
+    # The rules of plugins have been looked for; without them the rest is tried also where one is missing.
+    plain = feed.model_copy(update={"fields": tuple(row.model_copy(update={"rules": ()}) for row in feed.fields)})
+    recipes: list[Recipe] = []
+    yield from _faults_of("", lambda: recipes.append(make_recipe(registry, plain)))
+    for recipe in recipes:
+        yield from _faults_of("", recipe.create_mapper, recipe.settings, DocumentFacts(feed.name))
+        yield from _faults_of("", _try_rules, recipe, plain)
+
+
+def _try_sink(registry: Registry, to: str) -> None:
+    find_sink(registry, as_sink_url(to))
+
+
+def _try_rules(recipe: Recipe, feed: Feed) -> None:
+    columns: dict[str, int] = {}
+
+    def locate(name: str) -> int:
+        """Every column is there: what the source has is not known."""
+        return columns.setdefault(name.strip().casefold(), len(columns))
+
+    compile_rules(feed, recipe.rows, locate=locate, columns=(), rules=recipe.rules, numbers=recipe.read_numbers())
+
+
+def _faults_of(path: str, step: Callable[P, object], *args: P.args, **named: P.kwargs) -> Iterator[tuple[FeedmillError, str]]:
+    try:
+        step(*args, **named)
+    except (ConfigError, RefuseRun) as error:
+        yield error, path
+
+
+def _placed(error: FeedmillError, path: str, reading: Reading) -> Iterator[Fault]:
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    for message in problems or (str(error).partition(_COLUMNS)[0],):
+        yield _located(message, path, reading)
+
+
+def _located(message: str, path: str, reading: Reading) -> Fault:
+    """Find the place that a message speaks of: it begins with a path, or names an attribute or a mapped column."""
+    known = {field.alias or name for name, field in FeedFile.model_fields.items()}
+    if (begins := _PATH.match(message)) and begins[1].partition(".")[0] in known:
+        message, path = message[begins.end() :], begins[1]
+    elif not path or path == "source":
+        named = (word for found in _ATTRIBUTE.finditer(message) for word in found.groups() if word in known)
+        rows = enumerate(reading.file.fields if reading.file is not None else ())
+        mapped = (f"fields.{index}" for index, row in rows if repr(row.name) in message)
+        path = next(mapped, None) or next((word for word in named if reading.places.line((word,))), path)
+    return Fault(message, path, reading.places.line(split_path(path)) if path else None)
