@@ -49,7 +49,7 @@ class Body(ABC):
         self._sizes = sizes
         self._decoder = make_decoder(comma=options.comma)
         self._quick = QuickReader(comma=options.comma)
-        self.columns = Columns(options.names, inherited=options.inherited, alternatives=options.alternatives, document=name)
+        self.columns = Columns(options.names, inherited=options.inherited, offered=options.offered, document=name)
         self._batches = BatchMaker(self.columns, options.nesting)
         self._variants = False
         self._recent: tuple[int, dict[int, tuple[Found, int]]] = (-1, {})

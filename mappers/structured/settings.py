@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_ROOT: Final = "products"
 
 _VARIANTS: Final = Nesting(((VARIANTS,),), optional=True)
-_IDENTIFIERS: Final = frozenset(field.names[0] for field in PRESETS["inventory"] if field.purpose in ("externalId", "sku"))
+_OFFERED: Final = frozenset(field.names[0] for field in PRESETS["inventory"] if field.purpose in ("externalId", "sku", "inventoryQuantity"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class JsonOptions:
     """The settings of a JSON feed.
 
     `root` is where the list stands, as it was set, and `way` the keys on the way there; both and `encoding` are None where the
-    document decides. `nesting` leads from an element of the list to its records. `names` are the mapped ones, `alternatives` those
-    of which a document need not have all, `inherited` what a variant takes from its product. `paged`: the document is one of the
+    document decides. `nesting` leads from an element of the list to its records. `names` are the mapped ones, `offered` those
+    of a preset that a document may do without, `inherited` what a variant takes from its product. `paged`: the document is one of the
     pages that the feed reads.
     """
 
@@ -39,7 +39,7 @@ class JsonOptions:
     comma: bool = False
     encoding: str | None = None
     names: tuple[str, ...] = ()
-    alternatives: frozenset[str] = frozenset()
+    offered: frozenset[str] = frozenset()
     inherited: frozenset[str] = INHERITED
     paged: bool = False
 
@@ -61,8 +61,8 @@ def read_options(settings: MapperSettings) -> JsonOptions:
         comma=_choice(attributes, "decimalNotation", ("decimal", "comma"), problems) == "comma",
         encoding=_encoding(attributes, problems),
         names=names,
-        # A feed that knows only one identifier uses it as both, so an offered one that is not there must not pass for blank.
-        alternatives=_IDENTIFIERS if not custom and attributes.get("mapping") in PRESETS else frozenset(),
+        # Whether they are there decides what the rules do: one identifier serves as both, and without stock a run is refused.
+        offered=_OFFERED if not custom and attributes.get("mapping") in PRESETS else frozenset(),
         inherited=frozenset() if custom else INHERITED,
         paged=attributes.get("pagination") is not None,
     )

@@ -55,3 +55,14 @@ async def test_a_long_document_that_breaks_off_changes_nothing(tmp_path: Path) -
     assert (torn.status, torn.counts.updated) == (RunStatus.ERROR, 0)
     assert "ends at line 1" in torn.problems[-1].message
     assert (await _sync(tmp_path, text)).counts.unchanged == 6_000
+
+
+@pytest.mark.parametrize("count", [5, 20_000])
+async def test_a_preset_without_stock_is_refused(tmp_path: Path, count: int) -> None:
+    """And one with one identifier takes it as both, in a document of several pieces as in a small one."""
+    items = [{"vendorSku": f"a{number}", "name": "a lamp of some length"} for number in range(count)]
+    refused = await _sync(tmp_path, json.dumps(items))
+    assert (refused.status, refused.counts.created) == (RunStatus.ERROR, 0)
+    assert "no column of stock found" in refused.problems[-1].message
+    read = await _sync(tmp_path, json.dumps([{**item, "inventoryQuantity": 1} for item in items]))
+    assert (read.status, read.counts.created) == (RunStatus.COMPLETE, count)

@@ -71,16 +71,14 @@ class Columns:
     """The columns of a document, fixed with its first records.
 
     Every mapped name and path is one, though no record may have had it so far: its cells are blank until one has. What nobody
-    mapped is a column only if one of the first records has it. `alternatives` are names of which a document need not have all:
-    one that the first records do not have is no column, and `RefuseRun` if it comes later.
+    mapped is a column only if one of the first records has it. `offered` are names that a document may do without: one that
+    the first records do not have is no column, and `RefuseRun` if it comes later.
     """
 
-    def __init__(
-        self, mapped: Sequence[str], *, inherited: Collection[str], alternatives: Collection[str] = (), document: str = ""
-    ) -> None:
+    def __init__(self, mapped: Sequence[str], *, inherited: Collection[str], offered: Collection[str] = (), document: str = "") -> None:
         self._document = document
         self._mapped = tuple(mapped)
-        self._alternatives = frozenset(alternatives)
+        self._offered = frozenset(offered)
         self._names = Names([name for name in self._mapped if is_plain(name)], inherited=inherited, document=document)
         self._columns: list[Column] = []
         self._places: dict[str, int] = {}
@@ -203,7 +201,7 @@ class Columns:
         titles = {column.name: index for index, column in enumerate(self._columns)}
         for name in self._mapped:
             spelled = self._names.spelled(name) if is_plain(name) else None
-            if spelled is None and name in self._alternatives:
+            if spelled is None and name in self._offered:
                 continue
             title = name if spelled is None else spelled
             if spelled is None or spelled not in titles:
