@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -141,7 +141,18 @@ def _find_record(places: dict[tuple[str, ...], _Place]) -> _Place | None:
         # A variant is an item of its own where the stock is its own; a warehouse is a part of the item.
         if scores[place.path] >= 3 and (_has_stock(place) or is_warehouse(best.path[-1])):
             return place
-    return best
+    return _variant_of(best, structured, scores)
+
+
+def _variant_of(item: _Place, structured: Sequence[_Place], scores: Mapping[tuple[str, ...], int]) -> _Place:
+    """Return what repeats inside an item with a key and a stock of its own, where the item itself has no stock; else the item."""
+    if _has_stock(item):
+        return item
+    for place in structured:
+        within = place is not item and place.path[: len(item.path)] == item.path and _repeats(place)
+        if within and scores[place.path] > 3 and _has_stock(place) and not is_warehouse(place.path[-1]):
+            return place
+    return item
 
 
 def _has_fields(place: _Place) -> bool:

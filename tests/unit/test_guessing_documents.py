@@ -178,6 +178,27 @@ def test_xml_is_mapped_by_paths_from_its_record(record: str, path: str, expected
     assert fields(found) == expected
 
 
+@pytest.mark.parametrize(("skus", "key"), [("A{n}-S A{n}-L", "sku"), ("S L", None)])
+def test_a_product_s_id_is_no_key_of_its_variants(skus: str, key: str | None) -> None:
+    """Variants with a key and a stock of their own are the items; where their keys are no keys the product's is none either."""
+    variants = "".join(f"<variant><sku>{sku}</sku><qty>{{q}}</qty></variant>" for sku in skus.split())
+    record = f"<product><id>{{n}}</id><title>t</title><variants>{variants}</variants></product>"
+    found = look(xml("".join(record.replace("{n}", str(n)).replace("{q}", str(n % 7)) for n in range(40)), root="list"))
+    assert settings(found)["xmlPath"] == "/list/product/variants/variant"
+    assert (fields(found).get("sku"), fields(found).get("externalId")) == (key, None)
+    assert fields(found)["inventoryQuantity"] == "qty"
+
+
+def test_a_single_variant_s_product_id_is_no_key() -> None:
+    """Where each product but one has one variant, its id would be unique but for that one; still it is never asked."""
+    one = "<product><pid>{n}</pid><variants><variant><sku>same</sku><qty>{q}</qty></variant></variants></product>"
+    two = "<product><pid>x</pid><variants><variant><sku>a</sku><qty>0</qty></variant><variant><qty>0</qty></variant></variants></product>"
+    found = look(xml("".join(one.replace("{n}", str(n)).replace("{q}", str(n % 7)) for n in range(40)) + two, root="list"))
+    assert not [
+        guess for guess in found.fields if guess.row["purpose"] in ("sku", "externalId") and str(guess.row["name"]).startswith("..")
+    ]
+
+
 def test_prefixes_are_written_as_the_document_has_them() -> None:
     """A default namespace asks for no ceremony, a prefix is part of the name."""
     record = "<item><p:sku>A{n}</p:sku><qty>{q}</qty></item>"
