@@ -16,6 +16,7 @@ from benchmarks.transports.material import page, write_material
 from benchmarks.transports.report import check_streams, write_section
 from benchmarks.transports.streams import Stream, Streams
 
+BARE = {"XML": ("bare lxml.iterparse",), "JSON": ("bare ijson",)}
 ROOT = Path(__file__).parents[2]
 
 
@@ -31,8 +32,10 @@ def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert page.read_text(encoding="utf-8") == done.stdout
     rows = [line for line in done.stdout.splitlines() if line.startswith("| ") and " ---" not in line]
-    assert [row.split(" | ")[0].removeprefix("| ") for row in rows if "5,000" in row][-4:] == list(PARTS.values())
-    assert sum("5,000" in row for row in rows) == len(PARTS) + 3 + (find_command() is not None)
+    measured = [row.split(" | ")[0].removeprefix("| ") for row in rows if "5,000" in row]
+    assert measured[-6:] == [f"{title}: {what}" for title in ("XML", "JSON") for what in (*BARE[title], "mapper alone", "whole sync")]
+    assert measured[:-6][-len(PARTS) :] == list(PARTS.values())
+    assert len(measured) == 6 + len(PARTS) + 3 + (find_command() is not None)
     assert ("equal tables" if find_command() else "nothing was compared") in done.stdout
     streamed = done.stdout.partition("## Transports")[2].splitlines()
     titles = [line.split(" | ")[0].removeprefix("| ").partition(",")[0] for line in streamed if " MB/s |" not in line and " MB |" in line]
