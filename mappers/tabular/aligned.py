@@ -28,7 +28,7 @@ class Aligned:
 
 def set_columns(text: str, spans: tuple[Span, ...], *, complete: bool) -> Fixed:
     """Return the columns that a feed sets; how its lines end is seen from the text."""
-    return Fixed(spans, (), is_trimmed([line for line in _lines(text, complete) if line.strip()][1:]))
+    return Fixed(spans, (), is_trimmed([line for line in _lines(text, complete) if line.strip()][1:], spans))
 
 
 def find_columns(text: str, options: CsvOptions, *, complete: bool) -> Aligned | None:
@@ -49,7 +49,7 @@ def find_columns(text: str, options: CsvOptions, *, complete: bool) -> Aligned |
     block = _block(lines[start:])
     pinned = options.pinned
     if pinned is not None and pinned.spans and _named(block[0], pinned.spans) == [normal(name) for name in pinned.columns]:
-        kept = Fixed(pinned.spans, gaps_between(pinned.spans), is_trimmed(block[1:]))
+        kept = Fixed(pinned.spans, gaps_between(pinned.spans), is_trimmed(block[1:], pinned.spans))
         if all(map(kept.fits, block)):
             return Aligned(kept, "pinned to the feed (run before)")
     shared = _shared_columns(block)
@@ -85,7 +85,7 @@ def _lines(text: str, complete: bool) -> list[str]:
 
 def _fitting(spans: tuple[Span, ...], lines: Sequence[str], reason: str) -> Aligned | None:
     filled = [line for line in lines if line.strip()]
-    fixed = Fixed(spans, gaps_between(spans), is_trimmed(filled))
+    fixed = Fixed(spans, gaps_between(spans), is_trimmed(filled, spans))
     fit = sum(map(fixed.fits, filled))
     if len(spans) < 2 or not filled or fit * 10 < len(filled) * 9:
         return None

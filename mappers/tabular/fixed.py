@@ -69,9 +69,11 @@ def gaps_between(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     return tuple(gaps)
 
 
-def is_trimmed(lines: list[str]) -> bool:
+def is_trimmed(lines: list[str], spans: tuple[Span, ...]) -> bool:
     """Tell whether a source leaves out the blanks at the end of its lines, by those that have been seen."""
     if any(line != line.rstrip(" ") for line in lines):
         return False
-    # Lines that all are of one length are padded, or the last column is aligned to the right and never blank.
-    return len({len(line) for line in lines}) > 1 or len(lines) == 1
+    lengths = {len(line) for line in lines}
+    # Lines that all are of one length are padded, or the last column is aligned to the right and never blank; but nobody pads
+    # to the middle of a column.
+    return len(lengths) > 1 or len(lines) == 1 or any(begin < length < (end or 0) for begin, end in spans for length in lengths)

@@ -61,7 +61,7 @@ def _rows(names: Mapping[str, str], *, tags: Mapping[str, object]) -> list[Mappi
 
 _TABLE: Final = _rows({}, tags={"name": "tags", "seperator": TAGS_MARK})
 
-# --- CSV, in ten dialects ---
+# --- CSV, in eleven dialects ---
 
 
 def _table(items: Iterable[Item], end: str = "\n", *, comma: bool = False, header: bool = True, **dialect: object) -> str:
@@ -106,6 +106,7 @@ CSV: Final[Mapping[str, Callable[[Sequence[Item]], Written]]] = {
     "two bars": lambda items: _csv(_table(items, delimiter="\x01", quoting=csv.QUOTE_ALL).replace("\x01", "||"), delimiter="||"),
     "a preamble and a mark": _with_preamble,
     "no header": _by_number,
+    "fixed width": _fixed,
 }
 
 # --- XML ---
