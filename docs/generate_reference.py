@@ -30,7 +30,7 @@ from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
 from feedmill.feedfile.schema import feed_file_schema
 from mappers.markup.presets import XML_PRESETS
-from mappers.presets import PRESETS
+from mappers.tabular.presets import PRESETS
 from plugins import hookspecs
 from plugins.conformance import connector, mapper, sink
 

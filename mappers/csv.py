@@ -15,11 +15,11 @@ from mappers.checks import Inspector, refuse_failed
 from mappers.header import locate_column, refuse_ambiguous, refuse_moved
 from mappers.opening import Opening, open_document, undecodable
 from mappers.options import CsvOptions, read_options
-from mappers.presets import PRESETS
 from mappers.reader import RECORD_BYTES, Sources, find_record, read_table
 from mappers.splitter import PIECE_BYTES
 from mappers.tabular.grouping import ShopifyGrouping
 from mappers.tabular.pinned import read_pinned
+from mappers.tabular.presets import PRESETS
 
 SAMPLE_BYTES: Final = 256 * 1024
 """How much of a document is looked at to detect its dialect."""

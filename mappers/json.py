@@ -14,7 +14,7 @@ from mappers.structured.document import DocumentBody
 from mappers.structured.fields.presets import PRESETS
 from mappers.structured.lines import LinesBody, is_lines
 from mappers.structured.settings import read_options
-from mappers.structured.stream import Stream
+from mappers.structured.stream import JsonStream
 
 
 class JsonMapper:
@@ -33,7 +33,7 @@ class JsonMapper:
         self._sizes = sizes or Sizes()
         # Bytes are held in the first until they tell their encoding, and decoded in the second until they tell their layout.
         self._head, self._decoded = bytearray(), bytearray()
-        self._stream: Stream | None = None
+        self._stream: JsonStream | None = None
         self._body: Body | None = None
         self._line_ended = False
         self._searched = 0
@@ -43,13 +43,13 @@ class JsonMapper:
             self._head += chunk
             if len(self._head) < self._sizes.sample:
                 return []
-            self._stream = Stream(bytes(self._head[: self._sizes.sample]), self._options.encoding, self._facts, complete=False)
+            self._stream = JsonStream(bytes(self._head[: self._sizes.sample]), self._options.encoding, self._facts, complete=False)
             chunk, self._head = bytes(self._head), bytearray()
         return self._take(self._stream, self._stream.decode(chunk))
 
     def finish(self) -> Iterable[RawRecords]:
         head, self._head = bytes(self._head), bytearray()
-        stream = self._stream = self._stream or Stream(head, self._options.encoding, self._facts, complete=True)
+        stream = self._stream = self._stream or JsonStream(head, self._options.encoding, self._facts, complete=True)
         pieces = self._take(stream, stream.decode(head, final=True), complete=True)
         return chain(pieces, self._begun.finish())
 
@@ -100,7 +100,7 @@ class JsonMapper:
             raise InternalError("records of a JSON document were parsed before any was cut out of it")
         return self._body
 
-    def _take(self, stream: Stream, data: bytes, *, complete: bool = False) -> Iterable[RawRecords]:
+    def _take(self, stream: JsonStream, data: bytes, *, complete: bool = False) -> Iterable[RawRecords]:
         if self._body is not None:
             return self._body.feed(data)
         self._decoded += data

@@ -10,11 +10,12 @@ from typing import Final
 from engine.batch import Batch, RawRecords, clip
 from engine.errors import InternalError
 from mappers.splitter import PIECE_BYTES
+from mappers.stream import SAMPLE_BYTES
 from mappers.structured.fields.columns import Columns
 from mappers.structured.reading import BatchMaker, QuickReader, Reading, read_exactly, uncollected
 from mappers.structured.records import Found, excerpt_of
 from mappers.structured.settings import JsonOptions
-from mappers.structured.stream import SAMPLE_BYTES, Stream
+from mappers.structured.stream import JsonStream
 from mappers.structured.values import make_decoder
 
 LINE_BYTES: Final = 8 * 1024 * 1024
@@ -42,7 +43,7 @@ class Body(ABC):
     layout: str
     numbered: bool
 
-    def __init__(self, stream: Stream, options: JsonOptions, name: str, sizes: Sizes) -> None:
+    def __init__(self, stream: JsonStream, options: JsonOptions, name: str, sizes: Sizes) -> None:
         self._stream = stream
         self._options = options
         self._name = name

@@ -16,7 +16,7 @@ from mappers.structured.cursor import BrokenJson, Cursor, Place, refuse_broken
 from mappers.structured.reading import QuickReader, uncollected
 
 if TYPE_CHECKING:
-    from mappers.structured.stream import Stream
+    from mappers.structured.stream import JsonStream
     from mappers.structured.values import Json
 
 _BETWEEN: Final = re.compile(rb'\}[ \t\r\n]*,[ \t\r\n]*(?=\{[ \t\r\n]*"[^"\\]*"[ \t\r\n]*:)')
@@ -54,7 +54,7 @@ class ListCutter:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: JsonStream,
         quick: QuickReader,
         decoder: json.JSONDecoder,
         *,

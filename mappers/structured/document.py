@@ -14,7 +14,7 @@ from mappers.structured.outline import Outline
 from mappers.structured.reading import Reading, is_exact, read_quickly, uncollected
 from mappers.structured.records import Found, find_records, spread
 from mappers.structured.settings import DEFAULT_ROOT, JsonOptions
-from mappers.structured.stream import Stream
+from mappers.structured.stream import JsonStream
 from mappers.structured.values import Json
 
 _KEYS_SHOWN: Final = 20
@@ -30,7 +30,7 @@ class DocumentBody(Body):
     layout = "document"
     numbered = True
 
-    def __init__(self, stream: Stream, options: JsonOptions, name: str, sizes: Sizes) -> None:
+    def __init__(self, stream: JsonStream, options: JsonOptions, name: str, sizes: Sizes) -> None:
         super().__init__(stream, options, name, sizes)
         self._buffer = bytearray()
         self._looked = 0

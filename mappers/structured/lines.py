@@ -15,7 +15,7 @@ from mappers.structured.line_splitter import LineSplitter
 from mappers.structured.reading import Reading, is_exact, read_quickly
 from mappers.structured.records import Found, Misfit, Nesting, find_records, spread
 from mappers.structured.settings import JsonOptions
-from mappers.structured.stream import Stream
+from mappers.structured.stream import JsonStream
 from mappers.structured.values import Json, make_decoder
 
 _FILLED: Final = re.compile(rb"[^ \t\r\n]")
@@ -78,7 +78,7 @@ class LinesBody(Body):
     layout = "lines"
     numbered = False
 
-    def __init__(self, stream: Stream, options: JsonOptions, name: str, sizes: Sizes) -> None:
+    def __init__(self, stream: JsonStream, options: JsonOptions, name: str, sizes: Sizes) -> None:
         super().__init__(stream, options, name, sizes)
         if options.way:
             raise RefuseRun(f"{name} is JSON Lines, in which jsonRoot={options.root} leads nowhere: unset it; nothing was applied")

@@ -11,7 +11,7 @@ from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import RefuseRun
 from mappers import feedmill_mappers
 from mappers.csv import CsvMapper
-from mappers.presets import PRESETS
+from mappers.tabular.presets import PRESETS
 
 EXPORT = """\
 Handle,Title,Body (HTML),Vendor,Type,Tags,Option1 Name,Option1 Value,Option2 Name,Option2 Value,\

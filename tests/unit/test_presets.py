@@ -6,7 +6,7 @@ import pytest
 
 from engine.contracts import DocumentFacts, MapperSettings
 from mappers.csv import CsvMapper
-from mappers.presets import PRESETS
+from mappers.tabular.presets import PRESETS
 
 PURPOSES = {
     "barcode", "compareAtPrice", "costPrice", "description", "externalGroupId", "externalId", "grams", "handle", "images",
