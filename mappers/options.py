@@ -56,7 +56,7 @@ def read_options(settings: MapperSettings) -> CsvOptions:
         quote=quote,
         has_header=_has_header(attributes, problems),
         header_row=_header_row(attributes, problems),
-        encoding=_encoding(attributes, problems),
+        encoding=read_encoding(attributes, problems),
         line_ending=_line_ending(attributes, problems),
         spans=_spans(attributes, problems),
         names=tuple(_comparable(aliases) for aliases in settings.fields),
@@ -123,9 +123,15 @@ def _header_row(attributes: Mapping[str, JsonValue], problems: list[str]) -> int
     return None
 
 
-def _encoding(attributes: Mapping[str, JsonValue], problems: list[str]) -> str | None:
-    text = _text(attributes, "encoding", problems)
-    if not text:
+def read_text(attributes: Mapping[str, JsonValue], name: str, problems: list[str]) -> str | None:
+    """Return an attribute that is a text, None where it is blank; anything else is one more problem."""
+    return (_text(attributes, name, problems) or "").strip() or None
+
+
+def read_encoding(attributes: Mapping[str, JsonValue], problems: list[str]) -> str | None:
+    """Return Python's own name of the attribute `encoding`; one that nobody knows is one more problem."""
+    text = read_text(attributes, "encoding", problems)
+    if text is None:
         return None
     name = text_encoding(text)
     if name is None:

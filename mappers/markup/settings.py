@@ -13,7 +13,7 @@ from mappers.markup.names import Names
 from mappers.markup.plan import Field, Pairs
 from mappers.markup.presets import XML_PRESETS
 from mappers.markup.streaming import Look, RecordPath, looks_of, record_path
-from mappers.options import text_encoding
+from mappers.options import read_encoding, read_text
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue
@@ -59,13 +59,13 @@ def read_options(settings: MapperSettings) -> XmlOptions:
     preset = XML_PRESETS.get(str(mapping))
     looks: list[Look] = []
     fields = [_field(names, looks, problems) for names in dict.fromkeys(settings.fields)]
-    path = _text(attributes, "xmlPath", problems)
+    path = read_text(attributes, "xmlPath", problems)
     record = _record(path or (preset.path if preset is not None else None), problems)
     options = XmlOptions(
         fields=_labelled([each for each in fields if each is not None]),
         record=record,
         record_reason="set by the feed" if path else f"where {mapping} has its records",
-        encoding=_encoding(attributes, problems),
+        encoding=read_encoding(attributes, problems),
         pinned=_namespaces(attributes, problems),
         offered=preset.namespaces if preset is not None else {},
         looks=tuple(dict.fromkeys(looks)),
@@ -138,14 +138,6 @@ def _uncompiled(options: XmlOptions) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
-def _text(attributes: Mapping[str, JsonValue], name: str, problems: list[str]) -> str | None:
-    value = attributes.get(name)
-    if value is None or isinstance(value, str):
-        return (value or "").strip() or None
-    problems.append(f"{name} is {value!r}: give a text, or null")
-    return None
-
-
 def _namespaces(attributes: Mapping[str, JsonValue], problems: list[str]) -> dict[str, str]:
     value = attributes.get("xmlNamespaces") or {}
     if not isinstance(value, Mapping) or not all(isinstance(uri, str) and uri for uri in value.values()):
@@ -154,13 +146,3 @@ def _namespaces(attributes: Mapping[str, JsonValue], problems: list[str]) -> dic
     odd = [prefix for prefix in value if prefix in ("xml", "xmlns") or ":" in prefix]
     problems += [f"xmlNamespaces: {prefix!r} is no prefix that can be given" for prefix in odd]
     return {prefix: str(uri) for prefix, uri in value.items() if prefix not in odd}
-
-
-def _encoding(attributes: Mapping[str, JsonValue], problems: list[str]) -> str | None:
-    text = _text(attributes, "encoding", problems)
-    if text is None:
-        return None
-    name = text_encoding(text)
-    if name is None:
-        problems.append(f"encoding is {text!r}, which is no known encoding: try utf-8, windows-1252, iso-8859-2 or utf-16")
-    return name

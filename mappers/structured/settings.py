@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import ConfigError
-from mappers.options import text_encoding
+from mappers.options import read_encoding, read_text
 from mappers.structured.fields.paths import BadPath, Path, behind_product, compile_path, is_plain, read_steps
 from mappers.structured.fields.presets import INHERITED, PRESETS
 from mappers.structured.records import VARIANTS, Nesting
@@ -50,7 +50,7 @@ def read_options(settings: MapperSettings) -> JsonOptions:
     attributes = settings.attributes
     custom = _choice(attributes, "jsonMapping", ("default", "custom"), problems) == "custom"
     nested = _choice(attributes, "jsonStructure", ("nested", "flat"), problems) == "nested"
-    root = _text(attributes, "jsonRoot", problems)
+    root = read_text(attributes, "jsonRoot", problems)
     way, inner = _root(root, problems) if root is not None else (None, ())
     names = tuple(dict.fromkeys(name.strip() for names in settings.fields for name in names))
     problems += _faults(names)
@@ -59,7 +59,7 @@ def read_options(settings: MapperSettings) -> JsonOptions:
         way=way,
         nesting=Nesting(inner) if inner else _VARIANTS if nested else Nesting(),
         comma=_choice(attributes, "decimalNotation", ("decimal", "comma"), problems) == "comma",
-        encoding=_encoding(attributes, problems),
+        encoding=read_encoding(attributes, problems),
         names=names,
         # Whether they are there decides what the rules do: one identifier serves as both, and without stock a run is refused.
         offered=_OFFERED if not custom and attributes.get("mapping") in PRESETS else frozenset(),
@@ -105,14 +105,6 @@ def _faults(names: tuple[str, ...]) -> list[str]:
     return faults
 
 
-def _text(attributes: Mapping[str, JsonValue], name: str, problems: list[str]) -> str | None:
-    value = attributes.get(name)
-    if value is None or isinstance(value, str):
-        return (value or "").strip() or None
-    problems.append(f"{name} is {value!r}: give a text, or null")
-    return None
-
-
 def _choice(attributes: Mapping[str, JsonValue], name: str, allowed: tuple[str, ...], problems: list[str]) -> str:
     value = attributes.get(name)
     if value is None:
@@ -120,13 +112,3 @@ def _choice(attributes: Mapping[str, JsonValue], name: str, allowed: tuple[str, 
     if value not in allowed:
         problems.append(f"{name} is {value!r}: give one of {', '.join(allowed)}")
     return str(value)
-
-
-def _encoding(attributes: Mapping[str, JsonValue], problems: list[str]) -> str | None:
-    text = _text(attributes, "encoding", problems)
-    if text is None:
-        return None
-    name = text_encoding(text)
-    if name is None:
-        problems.append(f"encoding is {text!r}, which is no known encoding: JSON is utf-8; try windows-1252 or utf-16")
-    return name
