@@ -437,6 +437,8 @@ def test_a_stored_definition_becomes_the_same_feed(changes: dict[str, object], r
     again = build_feed("shop", {}, stored=feed.definition())
     assert again == feed
     assert again.definition() == feed.definition()
+    # As bytes too: 10 and 10.0 are equal, but another fingerprint.
+    assert again.model_dump_json(by_alias=True) == feed.model_dump_json(by_alias=True)
 
 
 def test_a_number_that_no_store_keeps_is_refused() -> None:

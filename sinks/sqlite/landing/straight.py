@@ -76,7 +76,8 @@ class StraightLoad:
         """Make the stock of loaded items unknown."""
         mine = "inventory_feed_id = ? AND external_id IN (SELECT value FROM json_each(?))"
         async with self._writer.transaction() as writer:
-            await writer.execute(f"UPDATE {VARIANTS} SET inventory_quantity = NULL, {OTHER_DIGEST} WHERE {mine}", self._fence.feed, json_text(keys))
+            forget = f"UPDATE {VARIANTS} SET inventory_quantity = NULL, {OTHER_DIGEST} WHERE {mine}"
+            await writer.execute(forget, self._fence.feed, json_text(keys))
 
     async def discard(self) -> None:
         """Delete what was written, which nobody has seen."""
