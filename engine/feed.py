@@ -23,7 +23,7 @@ from engine.batch import JsonValue
 from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
 from engine.mapping.pattern import compile_pattern
-from engine.settings.resource import OptionalText, Quantity, Ratio, Resource, StoredNumber, Texts, blank_is_none, parse_object
+from engine.settings.resource import LookedUp, OptionalText, Quantity, Ratio, Resource, Texts, blank_is_none, parse_object
 from engine.settings.transport import TRANSPORT_SECRETS, Pagination, Parameter, Transport
 from engine.settings.widths import read_widths
 from engine.source import MASK, mask_location
@@ -84,7 +84,7 @@ class FieldRow(Resource):
     inventory_quantity_default: Quantity | None = None
     meta_fields_scope: OptionalText = None
     default: OptionalText = None
-    lookup: Annotated[Mapping[str, str | int | StoredNumber], BeforeValidator(parse_object)] = Field(default_factory=dict)
+    lookup: Annotated[Mapping[str, LookedUp], BeforeValidator(parse_object)] = Field(default_factory=dict)
     blank: Literal["skip", "clear"] = "skip"
     locations: Literal["sum", "first", "single"] = "sum"
     quantity_operator: Literal["addition", "subtract"] = "addition"

@@ -70,6 +70,9 @@ class Request:
         changes = {"resourceType": _guess_type(self.source, path), **declared, "resourceLocation": self.source}
         purposes = {row.get("purpose") for row in self.fields}
         rows = [row for row in config.rows if row["purpose"] not in purposes]
+        if "jsonFields" not in self.settings and isinstance(paths := changes.get("jsonFields"), Sequence):
+            # Stock of both would be added up.
+            changes["jsonFields"] = [row for row in paths if row["purpose"] not in purposes]
         return build_feed(self.feed, changes, [*rows, *self.fields])
 
     def locate(self, feed: Feed) -> Source:

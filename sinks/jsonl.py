@@ -110,6 +110,7 @@ class JsonlSession:
         for key, (columns, clears, row) in self._staged.items():
             if key in self._spoiled:
                 row = tuple(None if name == _QUANTITY else value for name, value in zip(columns, row, strict=True))
+                clears = clears - {_QUANTITY}
             old = items.get(key)
             new = _merge(DEFAULTS if old is None else old, columns, clears, row)
             if old is None and above is not None and not _exceeds(new.get(_QUANTITY), above):

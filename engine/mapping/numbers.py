@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
+import orjson
+
 from engine.errors import RejectRecord
 from engine.mapping.currency import meanings
 from engine.schema import MONEY_DIGITS, MONEY_SCALE
@@ -135,7 +137,12 @@ class NumberReader:
         return as_quantity(value)
 
     def embedded(self, text: str) -> str:
-        """Return the first number inside a text, as `parseNumber` asks for: `ca. 12 Stk.` holds `12`."""
+        """Return the first number inside a text, as `parseNumber` asks for: `ca. 12 Stk.` holds `12`.
+
+        A list or an object of JSON, which is what a path to one gives, holds several: `[5,7]` is neither 5 nor 5.7.
+        """
+        if text[:1] in ("[", "{") and _holds_several(text):
+            raise RejectRecord("is a list or an object: name the part that is meant, as in stock[0].qty, or all, as in stock[*].qty")
         found = _EMBEDDED.search(text)
         if found is None:
             raise RejectRecord("holds no number")
@@ -155,6 +162,14 @@ class NumberReader:
             f"the numbers contradict decimalNotation={self.notation}: {self.other_only!r} can only be meant as {_OTHER[self.notation]}, "
             f"so {self.ambiguous!r} may be wrong by a factor of a thousand; set decimalNotation={_OTHER[self.notation]}"
         )
+
+
+def _holds_several(text: str) -> bool:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) or (isinstance(found, list) and (len(found) > 1 or any(isinstance(each, list | dict) for each in found)))
 
 
 def scale_money(amount: Decimal) -> int:

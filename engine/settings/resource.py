@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 
@@ -31,8 +31,24 @@ def blank_is_none(value: object) -> object:
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_split_text)]
 OptionalText = Annotated[str | None, BeforeValidator(blank_is_none)]
-StoredNumber = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+
+
+def _check_digits(number: Decimal) -> Decimal:
+    if Decimal(repr(float(number))) != number:
+        raise ValueError("has more digits than a stored number keeps: write it as text")
+    return number
+
+
+StoredNumber = Annotated[Decimal, AfterValidator(_check_digits), PlainSerializer(float, return_type=float, when_used="json")]
 """A number that comes back from a store as one: as text it would be read in the feed's notation, `1.234` as a thousand."""
+
+
+def _whole(value: str | int | Decimal) -> str | int | Decimal:
+    return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
+
+
+LookedUp = Annotated[str | int | StoredNumber, AfterValidator(_whole)]
+"""A value of a table: `10.0` is the 10 that a store gives back."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Quantity = Annotated[int, Field(ge=0, lt=2**62)]
 

@@ -310,8 +310,9 @@ NOT_STOCK: Final = (
     "lagerplatz, platz, ort, name, return, returns, retoure*, retour*, reklamation*, complaint*, defekt*, defect*, damaged, "
     "beschadigt, gesperrt, blocked, quarantine, weight, jednostka, jm, opakowani*, zamowieni*, objednavk*, baleni*, minimaln*, "
     "type, typ, variant*, attribute*, demand, bedarf, open, future, kunftig*, next, nachste*, url, image, tax, vat, dimension*, "
-    "length, width, height, size, volume, rating, review*, download*, mini, мин*, заказ*, упаков*, резерв*, ожида*, единица, "
-    "замов*"
+    "length, width, height, size, volume, rating, review*, download*, mini, maxi, maks, maksym*, maksim*, maximal*, safety, sicherheit*, "
+    "securite, seguridad, sicurezza, critical, target, ideal, optimal*, status, state, statut, stato, estado, "
+    "мин*, макс*, заказ*, упаков*, резерв*, ожида*, единица, замов*"
 )
 """A header with one of these is not the stock that can be sold, whatever else it says; `*` stands for any rest of a word."""
 

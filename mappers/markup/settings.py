@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.contracts import MapperSettings
 
 MAPPINGS: Final = (*XML_PRESETS, "custom")
+_NUMBER: Final = re.compile(r"[-+]?\s*(?:\d+(?:\.\d*)?|\.\d+)")
 _PAIRS: Final = re.compile(r"options\(\s*([^,()]+?)\s*,\s*([^,()]+?)\s*,\s*([^,()]+?)\s*\)")
 
 
@@ -97,6 +98,9 @@ def _field(names: tuple[str, ...], looks: list[Look], problems: list[str]) -> Fi
 
 def read_choice(name: str) -> Expression | Pairs:
     """Read what a mapping row names: XPath, or `options(ELEMENT, NAME, VALUE)`. Raises `BadExpression`."""
+    if _NUMBER.fullmatch(name.strip()):
+        # XPath has it for the number itself: one key for all goods, or one stock.
+        raise BadExpression("is a number and no path, and columns of XML have none: name an element or an attribute, as sku or @id")
     pairs = _PAIRS.fullmatch(name.strip())
     if pairs is None:
         return parse_expression(name.strip())

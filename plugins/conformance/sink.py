@@ -193,7 +193,10 @@ async def knows_no_sum_of_a_spoiled_key(case: SinkCase) -> None:
         await _expect(case, _AFTER_FIRST, "the sums of a good run are not there")
         _, counts = await import_items(sink, before, batch(_BOTH, ("a", "Fig", 9), ("b", "Pear", 9)), after, feed=feed)
         _require(counts == Counts(updated=1, unchanged=1, duplicate=1), f"expected 1 updated, got {counts}")
-    await _expect(case, {**_AFTER_FIRST, "a": ("Apricot", 1)}, "a sum that is not known took the place of the stored stock")
+        await _expect(case, {**_AFTER_FIRST, "a": ("Apricot", 1)}, "a sum that is not known took the place of the stored stock")
+        clearing = batch(_BOTH, ("a", "Fig", 9), ("b", "Pear", 7), clears=("inventoryQuantity",))
+        await import_items(sink, before, clearing, feed=feed)
+    await _expect(case, {**_AFTER_FIRST, "a": ("Fig", 1), "b": ("Pear", 7)}, "where blanks clear, a sum that is not known did so")
 
 
 async def refuses_a_repeated_key_where_told(case: SinkCase) -> None:

@@ -85,6 +85,7 @@ def apply_to_model(model: Model, run: Run) -> Model:
         if run.feed.duplicate_keys == "sum" and any("inventoryQuantity" in each for each, _ in found):
             known = [each["inventoryQuantity"] for each, _ in found if isinstance(each.get("inventoryQuantity"), int)]
             spoiled = any(key in each.spoiled for each in run.batches)
+            clears = clears - {"inventoryQuantity"} if spoiled else clears
             values = {**values, "inventoryQuantity": sum(cast("list[int]", known)) if known and not spoiled else None}
         quantity, above = values.get("inventoryQuantity"), run.feed.creates_above
         if key not in model and above is not None and not (isinstance(quantity, int) and quantity > above):

@@ -81,6 +81,20 @@ def test_what_stands_beside_a_feed_file_counts_first() -> None:
     assert {each.purpose: each.name for each in feed.fields} == {"inventoryQuantity": "Lager", "sku": "Nr"}
 
 
+def test_a_row_beside_a_feed_file_takes_the_place_of_a_json_row() -> None:
+    """A path given for stock is the stock: what `jsonFields` of the file says of it is not added."""
+    file = read(
+        'name = "a"\nsource = "x.json"\njsonMapping = "custom"\n'
+        'jsonFields = [{ path = "s", purpose = "sku" }, { path = "q", purpose = "inventoryQuantity" }]\n'
+    )
+    feed = Request("x.json", "a", {}, [{"purpose": "inventoryQuantity", "name": "free"}], config=file).build_feed(None)
+    assert [(row.path, row.purpose) for row in feed.json_fields] == [("s", "sku")]
+    assert [row.name for row in feed.fields] == ["free"]
+    rows = [{"path": "r", "purpose": "inventoryQuantity"}]
+    both = Request("x.json", "a", {"jsonFields": rows}, [{"purpose": "sku", "name": "nr"}], config=file).build_feed(None)
+    assert [row.path for row in both.json_fields] == ["r"]
+
+
 def test_figures_of_a_file_are_exact() -> None:
     """A price in TOML is a decimal, never a binary float."""
     text = f'{GOOD}\n[[fields]]\nname = "VK"\npurpose = "retailPrice"\npriceOperator = "multiply"\npriceOperatorValue = 1.1\n'

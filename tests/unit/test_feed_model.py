@@ -424,7 +424,7 @@ def test_rows_replace_the_stored_rows_of_their_purposes() -> None:
                 "purpose": "costPrice",
                 "priceOperator": "multiply",
                 "priceOperatorValue": "1.190",
-                "lookup": {"a": 1, "b": "2", "c": Decimal("1.234")},
+                "lookup": {"a": 1, "b": "2", "c": Decimal("1.234"), "d": Decimal("10.0")},
             },
         ],
         [*ROWS, {"name": "t", "purpose": "name", "subfieldRegex": "(\\d+)", "subfieldPurpose": "barcode"}],
@@ -437,6 +437,15 @@ def test_a_stored_definition_becomes_the_same_feed(changes: dict[str, object], r
     again = build_feed("shop", {}, stored=feed.definition())
     assert again == feed
     assert again.definition() == feed.definition()
+    # As bytes too: 10 and 10.0 are equal, but another fingerprint.
+    assert again.model_dump_json(by_alias=True) == feed.model_dump_json(by_alias=True)
+
+
+def test_a_number_that_no_store_keeps_is_refused() -> None:
+    """Read back from the store it would be another stock."""
+    with pytest.raises(ConfigError) as caught:
+        build_feed("shop", {}, [{"name": "q", "purpose": "inventoryQuantity", "lookup": {"many": Decimal("12345678901234567.25")}}])
+    assert any("write it as text" in problem for problem in caught.value.problems)
 
 
 def test_a_definition_holds_what_differs_from_the_defaults_only() -> None:

@@ -53,6 +53,15 @@ def test_parse_number_finds_the_number_in_a_text() -> None:
     assert read_cells({**PRICE, "parseNumber": True}, "nur 12,50 je Stück", decimalNotation="comma") == [12_500_000]
 
 
+def test_parse_number_takes_nothing_out_of_a_list_or_an_object() -> None:
+    """A path to a whole list of JSON gives its text: `[5,7]` is neither 5 nor 5.7, and one of its stocks is not the stock."""
+    row = {**QTY, "parseNumber": True}
+    texts = ("[5,7]", '["many","3"]', '{"reserved":4,"free":9}', "[[1],[2]]", '[{"qty":4}]')
+    reason = "!inventoryQuantity is a list or an object: name the part that is meant, as in stock[0].qty, or all, as in stock[*].qty"
+    assert read_cells(row, *texts) == [reason] * len(texts)
+    assert read_cells(row, "[12]", "[12] Stk. [2 reserved]", "{5} ca") == [12, 12, 5]
+
+
 def test_normalize_image_url_cuts_what_varies_without_a_change() -> None:
     """Query strings of image hosts are no change; a URL that is none rejects its record only."""
     row = {"name": "i", "purpose": "images", "normalizeImageUrl": True, "seperator": " "}

@@ -94,6 +94,12 @@ def test_names_in_many_languages_are_known(name: str, purpose: str, strength: in
         "Stock id",
         "next delivery qty",
         "reorder quantity",
+        "Stock maxi",
+        "Safety stock",
+        "Sicherheitsbestand",
+        "Stan maksymalny",
+        "Target stock",
+        "Макс. остаток",
     ],
 )
 def test_other_numbers_of_pieces_are_no_stock(name: str) -> None:
@@ -107,6 +113,12 @@ def test_other_numbers_of_pieces_are_no_stock(name: str) -> None:
 def test_other_amounts_are_no_price(name: str) -> None:
     """What delivery costs, and what a kilogram does, is not what the item costs."""
     assert not {"retailPrice", "costPrice"} & set(name_votes(name))
+
+
+def test_a_status_is_no_figure() -> None:
+    """A status of the stock may say yes or no; its codes 0 to 3 are no pieces."""
+    assert set(name_votes("stock status")) == {"inventoryQuantityBoolean"}
+    assert set(name_votes("Lagerstatus")) == {"inventoryQuantityBoolean"}
 
 
 def test_what_stands_around_a_name_counts() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from engine.errors import ConfigError
 from mappers.markup.expression import BadExpression, Kind, parse_expression, simple_path
+from mappers.markup.settings import read_choice
 from mappers.markup.streaming import Look, looks_of, record_path
 from tests.unit.xml_parts import make
 
@@ -108,6 +109,13 @@ def test_a_path_that_no_stream_can_follow_is_refused_with_the_reason(path: str, 
     with pytest.raises(BadExpression) as caught:
         record_path(path)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["1", " 12 ", "-1", "2.", ".5"])
+def test_a_number_is_no_field(name: str) -> None:
+    """A column by its number is for tables: XPath reads the number itself, one key and one stock for all goods."""
+    with pytest.raises(BadExpression, match="is a number and no path"):
+        read_choice(name)
 
 
 @pytest.mark.parametrize(

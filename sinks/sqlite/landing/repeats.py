@@ -44,7 +44,7 @@ class Landing(Protocol):
         ...
 
     async def forget_stock(self, keys: Sequence[str]) -> None:
-        """Make the stock of staged rows blank, where these keys have one."""
+        """Leave the stock of these keys as it is stored, unknown where it is not."""
         ...
 
 

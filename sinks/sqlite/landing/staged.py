@@ -99,7 +99,7 @@ class StagedRun:
         return created, updated
 
     async def forget_stock(self, keys: Sequence[str]) -> None:
-        """Make the stock of staged items blank, so that the stored one stays."""
+        """Let the stored stock of staged items stay, also where blanks clear."""
         async with self._writer.transaction() as writer:
             await writer.execute(self._stage.forget_stock(), json_text(keys))
 

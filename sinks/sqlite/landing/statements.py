@@ -28,8 +28,8 @@ lock to and fro for every row (measured: 9,000 rows/s beside a busy thread, 240,
 in parallel, and even alone it is a third faster.
 """
 
-FORGETTING: Final = "inventory_quantity = NULL, content_hash = ~content_hash"
-"""What makes a quantity blank in a row whose digest says that it is known; turned round, it says so no more."""
+OTHER_DIGEST: Final = "content_hash = ~content_hash"
+"""What goes with another quantity than the one a row's digest stands for; turned round, it stands for that one no more."""
 
 PARAMETERS: Final = 32_766
 """SQLite's default limit for one statement."""
@@ -166,8 +166,15 @@ class StageTable:
         return f"DELETE FROM {self.table} WHERE run_id = {self.run} AND external_id IN (SELECT value FROM json_each(?))"
 
     def forget_stock(self) -> str:
-        """Make the staged stock of the keys of a JSON array blank, under a digest that is not the one of their rows."""
-        return f"UPDATE {self.table} SET {FORGETTING} WHERE run_id = {self.run} AND external_id IN (SELECT value FROM json_each(?))"
+        """Stage the stored stock of the keys of a JSON array, under a digest that is not the one of their rows.
+
+        A blank would do where blanks say nothing. Where they clear, it would take away a stock that nobody said is gone.
+        """
+        stored = f"(SELECT v.inventory_quantity FROM {VARIANTS} AS v WHERE v.id = item_id)"
+        return (
+            f"UPDATE {self.table} SET inventory_quantity = {stored}, {OTHER_DIGEST}"
+            f" WHERE run_id = {self.run} AND external_id IN (SELECT value FROM json_each(?))"
+        )
 
     def count_created(self) -> str:
         """Count the staged items that are not stored yet and will be."""

@@ -11,7 +11,7 @@ from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
 from sinks.sqlite.landing.housekeeping import delete_load
 from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
-from sinks.sqlite.landing.statements import FORGETTING, VARIANTS, Insert, straight_insert
+from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, straight_insert
 
 
 class StraightLoad:
@@ -76,7 +76,8 @@ class StraightLoad:
         """Make the stock of loaded items unknown."""
         mine = "inventory_feed_id = ? AND external_id IN (SELECT value FROM json_each(?))"
         async with self._writer.transaction() as writer:
-            await writer.execute(f"UPDATE {VARIANTS} SET {FORGETTING} WHERE {mine}", self._fence.feed, json_text(keys))
+            forget = f"UPDATE {VARIANTS} SET inventory_quantity = NULL, {OTHER_DIGEST} WHERE {mine}"
+            await writer.execute(forget, self._fence.feed, json_text(keys))
 
     async def discard(self) -> None:
         """Delete what was written, which nobody has seen."""
