@@ -56,6 +56,9 @@ _RESULTS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """The core functions but `id`, which would need a DTD."""
 
+_OF_CONTEXT: Final = frozenset({"string", "number", "string-length", "normalize-space"})
+"""Without an argument they read the whole text of the element they stand at, as `.` does."""
+
 
 class BadExpression(Exception):
     """Text that is no XPath 1.0, or asks for what there is not; the message says where."""
@@ -239,10 +242,11 @@ class _Parser:
             while self._take(","):
                 arguments.append(self.expression())
             self._expect(")")
+        paths = tuple(path for argument in arguments for path in argument.paths)
         return Expression(
             "",
             _RESULTS[token.text],
-            tuple(path for argument in arguments for path in argument.paths),
+            paths if arguments or token.text not in _OF_CONTEXT else (Path(False, (Step("self", "node()"),), "."),),
             frozenset({token.text}).union(*(argument.calls for argument in arguments)),
         )
 

@@ -57,7 +57,7 @@ def make_parser() -> etree.XMLParser:
         no_network=True,
         load_dtd=False,
         dtd_validation=False,
-        attribute_defaults=False,
+        attribute_defaults=True,
         huge_tree=False,
         recover=False,
         remove_comments=True,

@@ -26,7 +26,11 @@ _DECLARED: Final = re.compile(
 _ROOT: Final = re.compile(rb"<[^!?/\s<>=\"']")
 _LITERAL: Final = rb"""(?:"[^"]*+"|'[^']*+')"""
 _DOCTYPE: Final = re.compile(
-    rb"<!DOCTYPE[ \t\r\n]+([^\s\[>\"']+)[ \t\r\n]*(?:(?:SYSTEM|PUBLIC[ \t\r\n]+" + _LITERAL + rb")[ \t\r\n]+" + _LITERAL + rb"[ \t\r\n]*)?"
+    rb"<!DOCTYPE[ \t\r\n]+([^\s\[<>&\"'=]+)[ \t\r\n]*(?:(?:SYSTEM|PUBLIC[ \t\r\n]+"
+    + _LITERAL
+    + rb")[ \t\r\n]+"
+    + _LITERAL
+    + rb"[ \t\r\n]*)?"
 )
 _SUBSET_PART: Final = re.compile(
     rb"[ \t\r\n]+|<!--(?:(?!--)[\s\S])*+-->|<\?(?:(?!\?>)[\s\S])*+\?>|<![A-Z]+(?:[^<>\"'\[\]]++|" + _LITERAL + rb")*+>|%[^;\s]+;"

@@ -155,9 +155,9 @@ def _looks(path: Path, level: int, named: str | None) -> Iterator[Look]:
     if path.absolute:
         raise BadExpression("it begins at the document's root: lead it from the record, as in ../@currency or ancestor::shop/@name")
     # Whether the path has gone down from an ancestor, so that what it needs is said.
-    inside = False
+    inside = deep = False
     for step in path.steps:
-        _refuse_outward(step, level)
+        _refuse_outward(step, level if named is None else 0)
         above = named is not None or level < 0
         if step.axis in ("attribute", "child", "descendant", "descendant-or-self"):
             if above and not inside and step.axis != "attribute":
@@ -165,9 +165,10 @@ def _looks(path: Path, level: int, named: str | None) -> Iterator[Look]:
                 yield _look(down, level, named)
             inside = inside or above
             level += not above and step.axis != "descendant-or-self"
+            deep = deep or step.axis.startswith("descendant")
         elif step.axis in ("parent", "ancestor", "ancestor-or-self"):
-            if inside or (named is not None and step.axis == "parent"):
-                # Down and up again: it may lead anywhere.
+            if inside or (step.axis == "parent" and (named is not None or (deep and level <= 0))):
+                # Down, nobody knows how far, and up again: it may lead anywhere.
                 yield Look(_ANY)
             if step.axis == "parent":
                 level -= 1

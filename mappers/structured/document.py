@@ -18,6 +18,7 @@ from mappers.structured.stream import JsonStream
 from mappers.structured.values import Json
 
 _KEYS_SHOWN: Final = 20
+_HIGH: Final = bytes(range(0x80, 0x100))
 
 
 class DocumentBody(Body):
@@ -112,7 +113,8 @@ class DocumentBody(Body):
             if size > len(self._buffer) and not final:
                 return False
             self._looked = min(size, len(self._buffer))
-            data = bytes(self._buffer[: self._looked])
+            # A character that is cut in two does not decode.
+            data = bytes(self._buffer[: self._looked]).rstrip(_HIGH)
             if self._find(data):
                 return True
             if self._looked == self._sizes.page and len(self._buffer) > self._sizes.page:

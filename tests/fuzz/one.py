@@ -7,7 +7,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["mappers", "engine.mapping"], enable_loader_override=False):
-    from mappers import charset, csv, json  # noqa: F401  # imported for their instrumentation
+    from mappers import charset, csv, json, xpath  # noqa: F401  # imported for their instrumentation
     from tests.fuzz.targets import make_target
 
 

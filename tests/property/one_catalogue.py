@@ -117,9 +117,14 @@ def _xml(body: str, path: str, fields: Sequence[Mapping[str, object]], **setting
     return Written((document,), {"resourceType": "xml", "xmlMapping": "custom", "xmlPath": path, **settings}, fields)
 
 
+def _section(text: str) -> str:
+    # A section ends at the first ]]>, so a text that holds one takes two of them.
+    return f"<![CDATA[{text.replace(']]>', ']]]]><![CDATA[>')}]]>"
+
+
 def _leaves(item: Item, prefix: str = "", *, cdata: bool = False) -> str:
     texts = dict(zip(COLUMNS[:-1], item.cells(), strict=False))
-    leaf = (lambda text: f"<![CDATA[{text}]]>") if cdata else escape
+    leaf = _section if cdata else escape
     leaves = "".join(f"<{prefix}{name}>{leaf(text)}</{prefix}{name}>" for name, text in texts.items())
     tags = "".join(f"<{prefix}tag>{leaf(tag)}</{prefix}tag>" for tag in item.tags)
     return f"{leaves}<{prefix}tags>{tags}</{prefix}tags>"

@@ -343,3 +343,16 @@ def test_presets_name_the_default_document(preset: str) -> None:
     assert all(field.names == ({"sku": "vendorSku"}.get(field.purpose, field.purpose),) for field in SPEC.presets[preset])
     feed = build_feed("acme", {"resourceType": "json", "mapping": preset})
     assert len(make_recipe(load_registry(), feed).rows) == len(SPEC.presets[preset])
+
+
+@pytest.mark.parametrize("sample", range(8, 40))
+def test_a_character_that_lies_across_the_first_look_is_read(sample: int) -> None:
+    """Where the list is looked for, what is held may end inside a character, in whatever encoding the document is."""
+    text = '{"note": "\u017elu\u0165ou\u010dk\u00fd k\u016f\u0148", "products": [{"sku": "\u017e"}]}'
+    settings = MapperSettings((("sku",),), {"jsonMapping": "custom"})
+    for encoding in ("utf-8", "utf-16"):
+        mapper = JsonMapper(settings, DocumentFacts("t.json"), sizes=Sizes(sample=sample))
+        data = text.encode(encoding)
+        pieces = [piece for byte in data for piece in mapper.feed(bytes((byte,)))]
+        rows = [row for piece in [*pieces, *mapper.finish()] for row in mapper.parse(piece).rows]
+        assert [tuple(row) for row in rows] == [("\u017e",)]

@@ -169,3 +169,13 @@ def test_big_integers_within_a_list_keep_their_digits() -> None:
     assert cells('[{"t": [123456789012345678901234567890, {"x": [-1.0, true]}]}]', "t") == [
         ['[123456789012345678901234567890,{"x":[-1.0,true]}]']
     ]
+
+
+@pytest.mark.parametrize("path", ["stock[0].qty", "stock[*].qty", "$.stock[0].qty"])
+def test_a_lone_text_with_a_nul_is_no_several_values(path: str) -> None:
+    """A NUL in the one text that a path leads to rejects the record, where it would pass for a boundary between two values."""
+    _, batches = open_mapper('[{"stock": [{"qty": "5\\u00003"}]}]', path)
+    assert [flaw.reason for batch in batches for flaw in batch.flaws] == [
+        f"{path!r} holds a NUL character, which no store takes: have the supplier remove it"
+    ]
+    assert not any(batch.rows for batch in batches)

@@ -7,7 +7,7 @@ import codecs
 import pytest
 
 from engine.batch import SEVERAL, JsonValue
-from engine.errors import RefuseRun
+from engine.errors import ConfigError, RefuseRun
 from mappers.markup.cutter import CutterSizes
 from tests.unit.xml_parts import Read, make, read
 
@@ -299,3 +299,49 @@ def test_regular_records_are_read_by_a_template_and_odd_ones_in_between() -> Non
     assert found.rows == [(str(n), texts.get(n, str(n))) for n in range(200)]
     assert found.lines == list(range(2, 202))
     assert found.mapper.regular
+
+
+@pytest.mark.parametrize("odd", ["<1a>x</1a>", "<x:y>1</x:y>", "<a&b>x</a&b>", '<b 1="2"/>'])
+def test_a_template_is_not_widened_by_what_is_no_xml(odd: str) -> None:
+    """An element whose name is none, or whose prefix nobody declared, refuses the document also amid regular records."""
+    items = "".join(f"<item><a>{number}</a></item>" for number in range(200))
+    with pytest.raises(RefuseRun, match="not well-formed"):
+        read(f"<r>{items}<item><a>1</a>{odd}</item>{items}</r>", "a", xmlPath="/r/item", sizes=CutterSizes(piece=2000))
+
+
+@pytest.mark.parametrize("way", ["template", "walk", "xpath"])
+def test_defaults_of_attributes_are_read(way: str) -> None:
+    """What the document itself declares for attributes that are absent counts (XML 1.0, 3.3.2), however a field is read."""
+    document = '<!DOCTYPE r [<!ATTLIST item cur CDATA "EUR">]><r><item id="1"/><item cur="CZK"/></r>'
+    assert read(document, "@cur", "string(@cur)", xmlPath="/r/item", way=way).rows == [("EUR", "EUR"), ("CZK", "CZK")]
+
+
+@pytest.mark.parametrize("field", ["a/ancestor::item/following-sibling::item/a", ".//a/ancestor-or-self::item/preceding-sibling::item/@id"])
+def test_records_beside_an_ancestor_found_by_name_are_refused(field: str) -> None:
+    """An ancestor that is named may be the record itself, beside which a piece holds whatever it happens to."""
+    with pytest.raises(ConfigError, match="records beside it"):
+        read("<r/>", field, xmlPath="/r/item")
+
+
+@pytest.mark.parametrize("path", ["/r[normalize-space()='']/item", "/r[string-length() > 9]/item", "/r[string()='x']/item"])
+def test_the_text_of_an_open_element_is_refused(path: str) -> None:
+    """The text of an element that holds the records is not known before its end; in a piece it would be that of the piece."""
+    with pytest.raises(ConfigError, match="still open"):
+        read("<r/>", "a", xmlPath=path)
+
+
+@pytest.mark.parametrize("field", ["parent::*[string-length() > 9]/@id", ".//b/../../../x"])
+def test_fields_that_need_all_of_an_ancestor_are_refused_where_it_is_long(field: str) -> None:
+    """What depends on all of an ancestor, or leads up from an unknown depth, is held whole or refused, never read of a piece."""
+    items = "<item><b>1</b></item>" * 200
+    document = f'<q><x>1</x><r id="5">{items}</r></q>'
+    whole = read(document, field, xmlPath="/q/r/item").rows
+    assert whole == read(document, field, xmlPath="/q/r/item", way="xpath", sizes=CutterSizes(piece=500)).rows
+    with pytest.raises(RefuseRun, match="needs all of"):
+        read(document, field, xmlPath="/q/r/item", sizes=CutterSizes(piece=500, holder=500))
+
+
+def test_a_doctype_whose_name_is_none_is_refused() -> None:
+    """A DOCTYPE is taken off before the parser sees it, so its name is judged here."""
+    with pytest.raises(RefuseRun, match="DOCTYPE"):
+        read('<!DOCTYPE r&s SYSTEM "x.dtd"><r><item a="1"/></r>', "@a", xmlPath="/r/item")

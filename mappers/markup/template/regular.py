@@ -106,13 +106,12 @@ class Regular:
             if not self._template.starts(records, at):
                 # Something lies between the records: it may be the end of their parent, and the beginning of another.
                 return None
-            if self._widen(records, at):
-                continue
-            odd += 1
             end = records.find(self._template.ending, at) + len(self._template.ending)
-            row = parse(records[at:end]) if odd <= _ODD else None
+            row = parse(records[at:end]) if odd < _ODD else None
             if row is None:
                 return None
+            # Only by what the parser took: a shape does not know which names are none, and which prefixes are declared.
+            odd += not self._widen(records[at:end])
             rows.append(row)
             at = end
         if self._template is None or not rows or rows[0] != tuple(first):
@@ -131,20 +130,19 @@ class Regular:
         """Return the lines of the `count` records that were just read."""
         return self._template.lines(records, line, count) if self._template is not None else ()
 
-    def _widen(self, records: str, start: int) -> bool:
-        """Learn a record that did not fit; tell whether it does now."""
-        if self._template is None or self._shape is None or self._widenings <= 0:
+    def _widen(self, record: str) -> bool:
+        """Learn a record that did not fit, and that the parser took; tell whether it does now."""
+        if self._shape is None or self._widenings <= 0:
             return False
         self._widenings -= 1
-        ending = self._template.ending
         shape = deepcopy(self._shape)
         try:
-            learn(shape, records[start : records.find(ending, start) + len(ending)])
+            learn(shape, record)
             template = Template(shape, self._columns, self._tag_of)
         except Irregular:
             return False
         self._shape, self._template = shape, template
-        return template.fits(records, start)
+        return template.fits(record, 0)
 
 
 _TAG_NAME: Final = re.compile(r"<([^\s/>]+)")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from engine.batch import SEVERAL
 from mappers.structured.values import Several, Unusable
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ def _reaches(value: Json, place: int) -> bool:
 
 
 def one_value(found: list[Json]) -> Json:
-    """Return what a path found as the value of a cell."""
-    if len(found) == 1:
+    """Return what a path found as the value of a cell. A lone text that holds `SEVERAL` stays a list, whose writing refuses it."""
+    if len(found) == 1 and not (isinstance(found[0], str) and SEVERAL in found[0]):
         return found[0]
     return Several(found) if found else None
 
