@@ -23,7 +23,7 @@ from engine.batch import JsonValue
 from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
 from engine.mapping.pattern import compile_pattern
-from engine.settings.resource import LookedUp, OptionalText, Quantity, Ratio, Resource, Texts, blank_is_none, parse_object
+from engine.settings.resource import Amount, LookedUp, OptionalText, Quantity, Ratio, Resource, Texts, blank_is_none, parse_object
 from engine.settings.transport import TRANSPORT_SECRETS, Pagination, Parameter, Transport
 from engine.settings.widths import read_widths
 from engine.source import MASK, mask_location
@@ -76,7 +76,7 @@ class FieldRow(Resource):
     parse_number: bool = False
     normalize_image_url: bool = False
     price_operator: Literal["addition", "subtract", "multiply", "divide"] | None = None
-    price_operator_value: Decimal | None = None
+    price_operator_value: Amount | None = None
     price_operator_field: OptionalText = None
     subfield_regex: OptionalText = None
     subfield_purpose: Purpose | None = None
@@ -235,7 +235,7 @@ class Feed(Resource):
     restrict_inventory_import: bool = False
     inventory_restriction_level: int = 0
 
-    retail_price_change: Decimal = Decimal(0)
+    retail_price_change: Amount = Decimal(0)
     retail_price_change_type: Literal["percentage", "fixed"] = "percentage"
     price_change_base: Literal["retail_price", "cost_price"] = "retail_price"
     zero_null_prices: bool = False

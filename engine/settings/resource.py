@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
@@ -49,6 +49,17 @@ def _whole(value: str | int | Decimal) -> str | int | Decimal:
 
 LookedUp = Annotated[str | int | StoredNumber, AfterValidator(_whole)]
 """A value of a table: `10.0` is the 10 that a store gives back."""
+
+
+def _check_size(number: Decimal) -> Decimal:
+    if number and abs(number.adjusted()) > _DIGITS:
+        raise ValueError(f"has more than {_DIGITS} digits before or behind the point")
+    return number
+
+
+_DIGITS: Final = 12
+Amount = Annotated[Decimal, AfterValidator(_check_size)]
+"""What prices are reckoned with: `1e999999999` would take all memory to write out."""
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Quantity = Annotated[int, Field(ge=0, lt=2**62)]
 

@@ -21,6 +21,7 @@ from engine.source import MASK, parse_location
 from feedmill.feedfile.places import Places
 
 _VARIABLE: Final = re.compile(r"(?P<escaped>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+_SHORTEST: Final = 4
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@")
 _AT_LINE: Final = re.compile(r"\(at line (\d+), column (\d+)\)")
 _SECRETS: Final = (
@@ -125,8 +126,9 @@ def parse_feed_file(data: bytes, environment: Mapping[str, str], *, lenient: boo
     try:
         file = FeedFile.model_validate(filled)
     except ValidationError as error:
-        told = (explain_fault(fault, FeedFile).partition(": ") for fault in error.errors())
-        faults += [Fault(message, path, places.line(split_path(path))) for path, _, message in told]
+        for fault in error.errors():
+            path, message = ".".join(map(str, fault["loc"])), _named(explain_fault(fault, FeedFile), found, environment)
+            faults.append(Fault(message.removeprefix(f"{path}: "), path, places.line(split_path(path)) if path else None))
         file = None
     faults.sort(key=lambda fault: fault.line or 0)
     return Reading(file if all(fault.warning for fault in faults) else None, tuple(faults), places)
@@ -166,6 +168,15 @@ def _fill(value: object, path: str, environment: Mapping[str, str], missing: Cal
         return quote(environment[name], safe="") if encoded else environment[name]
 
     return _VARIABLE.sub(replace, value)
+
+
+def _named(message: str, found: Mapping[str, object], environment: Mapping[str, str]) -> str:
+    """Put the names of variables in the place of their values, which may be secret wherever a person uses one."""
+    for name in {variable["name"] for variable in _VARIABLE.finditer(repr(found))}:
+        # Shorter ones are parts of other words.
+        if len(value := environment.get(name, "")) >= _SHORTEST:
+            message = message.replace(value, f"${{{name}}}")
+    return message
 
 
 def _unset(path: str, name: str, places: Places, *, warning: bool) -> Fault:

@@ -95,6 +95,21 @@ def test_a_row_beside_a_feed_file_takes_the_place_of_a_json_row() -> None:
     assert [row.path for row in both.json_fields] == ["r"]
 
 
+def test_a_fault_never_shows_what_a_variable_holds() -> None:
+    """A variable may hold a secret wherever it is used: the fault names it instead."""
+    text = b'name = "a"\nsource = "x.csv"\nweightUnit = "${TOKEN}"\n'
+    (fault,) = parse_feed_file(text, {"TOKEN": "hunter2"}).faults
+    assert "hunter2" not in str(fault)
+    assert "${TOKEN}" in fault.message
+
+
+def test_a_fault_of_the_whole_file_is_a_message_without_a_path() -> None:
+    """Settings that need one another stand in no one line."""
+    (fault,) = parse_feed_file(b'name = "a"\nsource = "x.csv"\nprefixSku = true\n', {}).faults
+    assert (fault.path, fault.line) == ("", None)
+    assert "prefixSku needs skuPrefix" in fault.message
+
+
 def test_figures_of_a_file_are_exact() -> None:
     """A price in TOML is a decimal, never a binary float."""
     text = f'{GOOD}\n[[fields]]\nname = "VK"\npurpose = "retailPrice"\npriceOperator = "multiply"\npriceOperatorValue = 1.1\n'

@@ -441,6 +441,15 @@ def test_a_stored_definition_becomes_the_same_feed(changes: dict[str, object], r
     assert again.model_dump_json(by_alias=True) == feed.model_dump_json(by_alias=True)
 
 
+@pytest.mark.parametrize("amount", ["1e999999999", "1e-999999999", "1e13"])
+def test_a_price_change_that_cannot_be_written_out_is_refused(amount: str) -> None:
+    """Such a number took all memory instead of an answer."""
+    row = {"name": "p", "purpose": "retailPrice", "priceOperator": "multiply", "priceOperatorValue": amount}
+    with pytest.raises(ConfigError) as caught:
+        build_feed("shop", {"retailPriceChange": amount}, [row])
+    assert len([problem for problem in caught.value.problems if "more than 12 digits" in problem]) == 2
+
+
 def test_a_number_that_no_store_keeps_is_refused() -> None:
     """Read back from the store it would be another stock."""
     with pytest.raises(ConfigError) as caught:
