@@ -405,9 +405,10 @@ def build_feed(
 ) -> Feed:
     """Make a feed from what is stored and what is asked for; both by API names.
 
-    `changes` may hold dotted names (`guard.minItems`). Mapping rows in `fields` replace the stored rows of their purposes;
-    naming rows without a `mapping` (for XML without an `xmlMapping`) means `custom`, as naming `jsonFields` without a `jsonMapping`
-    does. Raises `ConfigError` listing every fault at once.
+    `changes` may hold dotted names (`guard.minItems`). Mapping rows in `fields` replace the stored rows of their purposes, and those
+    that fill the same attribute otherwise (a weight in grams, stock as yes and no). Naming rows without a `mapping` (for XML without
+    an `xmlMapping`) means `custom`, as naming `jsonFields` without a `jsonMapping` does. Raises `ConfigError` listing every fault at
+    once.
     """
     settings: dict[str, object] = dict(stored.attributes) if stored else {}
     _refuse_misplaced(name, changes)
@@ -419,10 +420,10 @@ def build_feed(
         settings[preset] = "custom"
     if "jsonFields" in changes and "jsonMapping" not in settings:
         settings["jsonMapping"] = "custom"
-    purposes = {row.get("purpose") for row in fields}
+    replaced = {_filled(row) for row in fields}
     if stored and "jsonFields" not in changes and isinstance(rows := settings.get("jsonFields"), list):
-        settings["jsonFields"] = [row for row in rows if row.get("purpose") not in purposes]
-    kept = [row for row in (stored.fields if stored else ()) if row.get("purpose") not in purposes]
+        settings["jsonFields"] = [row for row in rows if _filled(row) not in replaced]
+    kept = [row for row in (stored.fields if stored else ()) if _filled(row) not in replaced]
     settings["fields"] = [*kept, *fields]
     settings["name"] = name
     try:
@@ -433,6 +434,12 @@ def build_feed(
     if any(row.value == MASK for row in feed.parameters):
         raise ConfigError(f"feed {name!r} has parameters whose values are not stored: give parameters with every run")
     return feed
+
+
+def _filled(row: Mapping[str, object]) -> object:
+    """Return what a mapping row fills: of two purposes for one thing a person means the later."""
+    purpose = row.get("purpose")
+    return {"weight": "grams", "inventoryQuantityBoolean": "inventoryQuantity"}.get(str(purpose), purpose)
 
 
 def _refuse_misplaced(name: str, changes: Mapping[str, object]) -> None:
@@ -463,7 +470,8 @@ def explain_fault(fault: ErrorDetails, model: type[Feed] = Feed) -> str:
     if fault["type"] != "extra_forbidden":
         shown = fault["input"] if isinstance(fault["input"], str | int | float | bool) else None
         where = f"{path}: " if path else ""
-        return f"{where}{fault['msg'][0].lower()}{fault['msg'][1:]}" + (
+        message = fault["msg"].removeprefix("Value error, ")
+        return f"{where}{message[0].lower()}{message[1:]}" + (
             f", got {shown!r}" if shown is not None and not _SECRET & {str(part) for part in fault["loc"]} else ""
         )
     if path in COMPUTED:

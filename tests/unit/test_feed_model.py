@@ -521,3 +521,14 @@ def test_secrets_of_the_transport_are_not_stored() -> None:
     assert "hush" not in repr(stored)
     assert stored.attributes["transport"] == {"privateKey": "id", "clientCertificate": "c.pem"}
     assert stored.attributes["parameters"] == [{"name": "key", "value": MASK, "type": "header"}]
+
+
+@pytest.mark.parametrize(
+    ("stored", "given"),
+    [("grams", "weight"), ("weight", "grams"), ("inventoryQuantity", "inventoryQuantityBoolean"), ("sku", "sku")],
+)
+def test_a_row_takes_the_place_of_those_that_fill_the_same(stored: str, given: str) -> None:
+    """Of two purposes for one attribute the one that is asked for now is meant, not the stored one and never both."""
+    before = FeedDefinition("acme", {"mapping": "custom"}, ({"name": "old", "purpose": stored}, {"name": "n", "purpose": "name"}))
+    feed = build_feed("acme", {}, [{"name": "new", "purpose": given}], stored=before)
+    assert [(row.name, row.purpose) for row in feed.fields] == [("n", "name"), ("new", given)]

@@ -59,8 +59,8 @@ def test_paths_may_be_mapping_rows() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"jsonFields": ROWS, "jsonMapping": "default"}, "jsonFields: value error, these rows are read with jsonMapping=custom only"),
-        ({"jsonFields": BOTH}, "jsonFields: value error, stock is mapped from a column of figures and from one of yes and no"),
+        ({"jsonFields": ROWS, "jsonMapping": "default"}, "jsonFields: these rows are read with jsonMapping=custom only"),
+        ({"jsonFields": BOTH}, "jsonFields: stock is mapped from a column of figures and from one of yes and no"),
         ({"jsonFields": '[{"purpose": "sku"}]'}, "jsonFields.0.path: field required"),
         ({"jsonFields": '[{"path": "a", "purpose": "sku", "parsNumber": true}]'}, "did you mean 'parseNumber'?"),
         ({"jsonFields": "[{"}, "jsonFields: "),
