@@ -102,6 +102,25 @@ def test_all_ways_read_the_same(document: str, path: str, fields: Sequence[str],
     assert outcome(read(document, *fields, xmlPath=path, way="template", sizes=sizes)) == reference
 
 
+@st.composite
+def lists_of_tags(draw: st.DrawFn) -> str:
+    """Write records that are alike but for how many tags each has and what stands in and between them."""
+    gaps = st.just(draw(st.sampled_from(["", " ", "\n  "]))) if draw(st.booleans()) else st.sampled_from(["", " ", "\n  "])
+    texts = st.lists(st.sampled_from(["a", "b", "&amp;", "&lt;", "&lt;t&gt;", "lt;", " ", "é"]), max_size=3).map("".join)
+    tagged = st.lists(st.tuples(texts, gaps), max_size=4).map(lambda tags: "".join(f"<t>{text}</t>{gap}" for text, gap in tags))
+    inside = draw(st.lists(tagged, min_size=1, max_size=12))
+    return f"<r>{''.join(f'<item><ts>{tags}</ts><n>{number}</n></item>' for number, tags in enumerate(inside))}</r>"
+
+
+@given(lists_of_tags(), PIECES)
+@QUICK
+def test_lists_are_taken_whole(document: str, piece: int) -> None:
+    """However many elements a list has and whatever stands between and in them, every way gives the same values in their order."""
+    reference = read(document, "ts/t", "n", xmlPath="/r/item", way="xpath")
+    for way in ("walk", "template"):
+        assert read(document, "ts/t", "n", xmlPath="/r/item", way=way, sizes=CutterSizes(piece=piece)).rows == reference.rows
+
+
 @given(documents(), PATHS, FIELDS, PIECES, st.integers(1, 200))
 @QUICK
 def test_chunks_never_change_what_is_read(document: str, path: str, fields: Sequence[str], piece: int, size: int) -> None:

@@ -19,6 +19,9 @@ from mappers.markup.template.shape import Irregular, Shape
 _BLANK: Final = r"[ \t\n]*+"
 _CDATA: Final = r"<!\[CDATA\[[^\]]*+(?:\](?!\]>)[^\]]*+)*+\]\]>"
 _REFERENCE: Final = "&(?:amp|lt|gt|quot|apos);"
+_MARK: Final = "\x01"
+"""Stands between the cells of a column while they are one text: no XML holds it, and a stretch with it is left to the parser."""
+
 _CDATA_PARTS: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 
 
@@ -60,11 +63,33 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """How the values are taken of a run of elements. `absent` is what one stands for that has none, None for nothing."""
+    """How the values are taken of a run of elements. `absent` is what one stands for that has none, None for nothing.
+
+    `tag` is the name of elements that are a start tag, a text and an end tag, and nothing else; None where they may be more.
+    """
 
     pattern: re.Pattern[str]
     absent: str | None
     blank: bool
+    tag: str | None = None
+
+    def values(self, texts: Sequence[str], plain: Callable[[str], str] | None) -> list[str]:
+        """Return the values of each run in a column of them."""
+        taken = self._plain_values(texts, plain) if self.tag is not None and plain is not _read_sections else None
+        return taken or [self.join(text, plain) if text else "" for text in texts]
+
+    def _plain_values(self, texts: Sequence[str], plain: Callable[[str], str] | None) -> list[str] | None:
+        """Take all runs of a column at once; None where not all elements have the same blanks in between.
+
+        An object for every element would take most of the time that a record takes.
+        """
+        opening, closing, column = f"<{self.tag}>", f"</{self.tag}>", _MARK.join(texts)
+        between = re.search(f"{re.escape(closing)}({_BLANK}){re.escape(opening)}", column)
+        found = column.replace(f"{closing}{between[1]}{opening}", SEVERAL) if between else column
+        if found.count(opening) != len(texts) - texts.count(""):
+            return None
+        begin, end = len(opening), -len(closing)
+        return [each.rstrip(" \t\n")[begin:end] for each in (_unescape(found) if plain else found).split(_MARK)]
 
     def join(self, text: str, plain: Callable[[str], str] | None) -> str:
         found = [self.absent if match[1] is None else match[1] for match in self.pattern.finditer(text)]
@@ -222,7 +247,9 @@ class Template:
 
 def _values(texts: Sequence[str], run: _Run | None, plain: Callable[[str], str] | None) -> Sequence[str]:
     if run is not None:
-        return [run.join(text, plain) if text else "" for text in texts]
+        return run.values(texts, plain)
+    if plain is _unescape:
+        return _unescape(_MARK.join(texts)).split(_MARK)
     return texts if plain is None else [plain(text) if "&" in text or "<" in text else text for text in texts]
 
 
@@ -281,4 +308,5 @@ def _run(place: _Place, *, rich: bool) -> _Run:
     if (last is not run and last.closed) or (place.nodes and last.cdata):
         # Nothing captured may be an element that is not there, or one that is empty.
         raise Irregular
-    return _Run(pattern, "" if last is run and not place.nodes else None, not place.nodes)
+    bare = last is run and not (place.nodes or run.closed or run.cdata or run.children or any(run.attribute_orders))
+    return _Run(pattern, "" if last is run and not place.nodes else None, not place.nodes, run.name if bare else None)
