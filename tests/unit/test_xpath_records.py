@@ -290,6 +290,28 @@ def test_an_excerpt_is_the_record_as_written() -> None:
     assert [found.mapper.excerpt(found.pieces[0], line) for line in (2, 4, 9)] == ["<i a='1'>x<!-- </i> --><b/></i>", "<i/>", ""]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "<t>x</t><t>y</t>\n<t>z</t>",  # another gap between two of them
+        "<t>x</t> <t>y</t>\n",  # blanks behind the last
+        "<t></t><t>&lt;/t&gt;&amp;lt;</t>",  # what looks like tags when it is read
+        "<t>x</t><t/><t>y</t>",
+        "<t k='1'>x</t><t>y</t>",
+        "<t>x</t><!-- --><t>y</t>",
+        "",
+    ],
+)
+@pytest.mark.parametrize("gap", ["", " ", "\n  "])
+def test_a_list_that_is_written_otherwise_is_the_list_it_is(odd: str, gap: str) -> None:
+    """Amid thousands of lists written alike one that is not gives its own values, and the others theirs."""
+    usual = f"<item><ts><t>a</t>{gap}<t>&amp;b</t>{gap}</ts></item>\n"
+    document = f"<r>{usual * 400}<item><ts>{odd}</ts></item>\n{usual * 400}</r>"
+    found = read(document, "ts/t", xmlPath="/r/item", sizes=CutterSizes(piece=3000))
+    assert found.mapper.regular
+    assert found.rows == read(document, "ts/t", xmlPath="/r/item", way="xpath").rows
+
+
 def test_regular_records_are_read_by_a_template_and_odd_ones_in_between() -> None:
     """A reference or a comment in one record sends that one to the parser, not the whole file."""
     odd = {50: "caf&#233;", 90: "a<!-- b -->c", 120: "<![CDATA[1 < 2]]>", 150: "x &amp; y"}
