@@ -107,16 +107,15 @@ def _read(data: bytes, name: str, *, complete: bool) -> tuple[Element, dict[tupl
 
 
 def _name(element: Element) -> str:
-    local = etree.QName(element).localname
+    # By hand: the library's own way to a name's parts raises for those that its parser lets pass, as `:`.
+    local = str(element.tag).rpartition("}")[2]
     return f"{element.prefix}:{local}" if element.prefix else local
 
 
 def _attribute_name(element: Element, name: str) -> str:
-    found = etree.QName(name)
-    if found.namespace is None:
-        return found.localname
-    prefix = next((key for key, value in element.nsmap.items() if value == found.namespace and key), None)
-    return f"{prefix}:{found.localname}" if prefix else found.localname
+    namespace, _, local = name.rpartition("}")
+    prefix = next((key for key, value in element.nsmap.items() if f"{{{value}" == namespace and key), None)
+    return f"{prefix}:{local}" if prefix else local
 
 
 def _children(element: Element) -> list[Element]:

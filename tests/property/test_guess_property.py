@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.contracts import DocumentFacts
@@ -163,6 +163,8 @@ def test_xml_in_any_layout(goods: Catalogue, layout: str) -> None:
     assert parse_feed_file(written(guess), {}).faults == ()
 
 
+@example(b"  <:>", False)
+@example(b"<a><p:b p:c='1' :='2'/></a>", True)
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400) | st.text(alphabet='a1;,\n"{}[]:<>/ é', max_size=200).map(str.encode), st.booleans())
 def test_any_bytes_are_a_guess_or_refused(data: bytes, complete: bool) -> None:
