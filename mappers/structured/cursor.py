@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _BLANKS: Final = re.compile(r"[ \t\n\r]*")
 _NEXT: Final = re.compile(r"[ \t\n\r]*(?:,[ \t\n\r]*)?")
 
+ENDLESS: Final = "a text without an end"
+"""Line ends are no end of a text here, so one without a closing quote reaches to the end of the document."""
+
 
 class BrokenJson(Exception):
     """Text that is no JSON, with where that shows. `position` is an index of the text."""
@@ -50,7 +53,8 @@ class Cursor:
         try:
             value, self.at = self._decode(self.text, self.at)
         except json.JSONDecodeError as fault:
-            raise BrokenJson(fault.msg[0].lower() + fault.msg[1:], fault.pos) from None
+            reason = ENDLESS if fault.msg.startswith("Unterminated string") else fault.msg[0].lower() + fault.msg[1:]
+            raise BrokenJson(reason, fault.pos) from None
         except RecursionError:
             raise BrokenJson("a value nested too deep to be read", self.at) from None
         return value
@@ -134,8 +138,7 @@ def refuse_broken(fault: BrokenJson, text: str, begin: Place, name: str) -> Refu
     at = min(fault.position, len(text))
     place = begin.behind(text[:at])
     line, column = place.line + 1, place.column + 1
-    # A text may hold line ends here, so one without an end reaches to the end of the document.
-    if not text[at:].strip(" \t\r\n") or str(fault).startswith("unterminated string"):
+    if not text[at:].strip(" \t\r\n") or str(fault) == ENDLESS:
         return RefuseRun(
             f"{name} ends at line {line}, column {column} before its JSON does ({fault}): it is cut short; fetch it again, or ask the "
             f"supplier whether the export ran through; nothing was applied"

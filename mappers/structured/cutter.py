@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.errors import RefuseRun
-from mappers.structured.cursor import BrokenJson, Cursor, Place, refuse_broken
+from mappers.structured.cursor import ENDLESS, BrokenJson, Cursor, Place, refuse_broken
 from mappers.structured.reading import QuickReader, uncollected
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class ListCutter:
         """Refuse the element at the window's begin, unless more of it may come."""
         if not whole and self._window < self._element_bytes:
             return
-        torn = fault.position >= len(text) - _TORN or str(fault).startswith("unterminated")
+        torn = fault.position >= len(text) - _TORN or str(fault) == ENDLESS
         if whole or not torn:
             raise refuse_broken(fault, text, self._place, self._name) from None
         raise RefuseRun(
