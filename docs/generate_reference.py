@@ -137,8 +137,7 @@ def _parts_of_the_source(model: type[resource.Resource], notes: str) -> str:
 
 
 def _mapping_rows() -> str:
-    in_force = [name for name in NOTES["row"] if name not in map(to_camel, feed._IDLE_FIELD)]
-    return _attributes(FieldRow, NOTES["row"], in_force, feed._IDLE_FIELD)
+    return _attributes(FieldRow, NOTES["row"], NOTES["row"], ())
 
 
 def _rules_of_rows() -> str:

@@ -393,7 +393,6 @@ COMPUTED = frozenset(
 """Attributes of a feed that only the service sets."""
 
 _IDLE_FEED = frozenset({"review_changes", "sync_sale_prices"})
-_IDLE_FIELD: frozenset[str] = frozenset()
 
 
 def build_feed(
@@ -498,12 +497,6 @@ def _refuse_idle(feed: Feed) -> None:
         to_camel(name)
         for name in sorted(_IDLE_FEED)
         if getattr(feed, name) != Feed.model_fields[name].get_default(call_default_factory=True)
-    ]
-    idle += [
-        f"fields.{number}.{to_camel(name)}"
-        for number, row in enumerate(feed.fields)
-        for name in sorted(_IDLE_FIELD)
-        if getattr(row, name) is not None
     ]
     if idle:
         raise ConfigError(

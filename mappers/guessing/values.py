@@ -75,11 +75,6 @@ class Profile:
         """Return the share of records that have a value."""
         return self.records / self.total if self.total else 0.0
 
-    @property
-    def constant(self) -> bool:
-        """Tell whether several records all have the same value."""
-        return len(self.filled) > 2 and len(self.distinct) == 1
-
     def share(self, test: Callable[[str], bool]) -> float:
         """Return the share of the values that pass a test."""
         return sum(times for value, times in self.distinct.items() if test(value)) / len(self.filled) if self.filled else 0.0

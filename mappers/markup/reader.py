@@ -112,7 +112,8 @@ class Reader:
         if not raw.data:
             return ""
         if self._recent[0] != raw.offset:
-            self._recent = (raw.offset, self._texts(self._parsed(unpack(raw.data), raw), unpack(raw.data)))
+            piece = unpack(raw.data)
+            self._recent = (raw.offset, self._texts(self._parsed(piece, raw), piece))
         there = self._recent[1].get(line, ())
         return there[nth] if nth < len(there) else ""
 
