@@ -66,7 +66,9 @@ def measure_import(command: str, file: CatalogueFile, database: Path, schema: tu
 
 
 def _script(file: CatalogueFile, schema: tuple[str, ...]) -> str:
-    fixed = dict.fromkeys(("inventory_feed_id", "run_id"), "1") | dict.fromkeys(("inventory_updated_at", "created_at", "updated_at"), "1")
+    fixed = dict.fromkeys(("inventory_feed_id", "created_run_id"), "1") | dict.fromkeys(
+        ("inventory_updated_at", "created_at", "updated_at"), "1"
+    )
     # A constant stands where Feedmill keeps its content hash: the rows are as long, only the hashing is spared.
     values = {**fixed, "content_hash": "4611686018427387904", **_VALUES}
     overwritten = (name for name in values if name not in ("inventory_feed_id", "external_id", "created_at"))

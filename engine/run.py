@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import Enum
 
 from engine.batch import JsonValue, Reject
 from engine.errors import InternalError
+from engine.figures import Figures
 
 
 class RunStatus(Enum):
@@ -25,9 +26,11 @@ class RunStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a store did for a run, in items; `removed` counts items that were missing and taken out of stock.
+    """What a store did for a run, in items; `removed` counts items that were taken out of stock, missing or said to be gone.
 
-    `skipped` counts new items that the feed's `restrictInventoryImport` keeps out; a run's record counts them as its `skipped`.
+    `skipped` counts items that were not written for the store's own reasons: new ones that `restrictInventoryImport` keeps out or
+    that the source says are gone, those that somebody wrote after the run had begun, and the `limited` ones, which are over the
+    daily limit. A run's record counts them as its own.
     """
 
     created: int = 0
@@ -36,6 +39,10 @@ class Counts:
     duplicate: int = 0
     removed: int = 0
     skipped: int = 0
+    limited: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,8 @@ class Problem:
 class RunRecord:
     """A finished run. `read` counts records of the source, the others split it; `bytes` is what the source sent.
 
-    `asked_at` is when the run first asked its source for anything, None when it never came to that.
+    `asked_at` is when the run first asked its source for anything, None when it never came to that. `figures` is what the guard
+    judged, None where it did not come to that. `skipped` includes what the store skipped (`counts.skipped`).
     """
 
     feed: str
@@ -86,6 +94,12 @@ class RunRecord:
     problems: tuple[Problem, ...] = ()
     dry_run: bool = False
     asked_at: datetime | None = None
+    figures: Figures | None = None
+
+    def counted(self, counts: Counts) -> RunRecord:
+        """Return the record with what the store really did; what it left out of its own accord is skipped."""
+        skipped = self.skipped - self.counts.skipped + counts.skipped
+        return replace(self, counts=counts, skipped=skipped, limited=counts.limited)
 
     def check_accounting(self) -> None:
         """Raise `InternalError` unless every record read is accounted for exactly once (API, section 6)."""

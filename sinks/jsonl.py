@@ -65,7 +65,7 @@ class JsonlSession:
         self._rows += len(batch)
         mode = self._feed.duplicate_keys
         if mode == "sum":
-            self._spoiled |= batch.spoiled
+            self._spoiled.update(batch.spoiled)
         if mode == "error":
             self._refuse_repeats(batch)
         for key, row in zip(batch.keys, batch.rows, strict=True):
@@ -86,12 +86,19 @@ class JsonlSession:
         known = len(self._state.items)
         return StageSummary(known, seen, counts.created, counts.updated, counts.unchanged, counts.duplicate, counts.skipped)
 
-    async def apply(self) -> Counts:
+    async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
         """Write the new state beside the old one and put it in its place; nothing is written when nothing differs."""
         items, counts = await to_thread.run_sync(self._merged)
         if not self._dry and (counts.created or counts.updated):
             await to_thread.run_sync(write_state, self._path, items, self._state.signature)
         return counts
+
+    async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+        """Refuse: no run is stored that somebody could approve."""
+        raise RefuseRun(
+            "the run would be held for a decision, which a file of items cannot keep: nothing was applied; look at the source, then "
+            "import with guard.enabled=false, or into a database"
+        )
 
     async def discard(self) -> None:
         self._staged.clear()

@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 import anyio
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 
 from engine.batch import JsonValue
-from engine.contracts import Connector, DocumentFacts, Sink, SinkSession
+from engine.contracts import Checkpoint, Connector, DocumentFacts, Sink, SinkSession
 from engine.decode import Ended, Opened, Part
 from engine.document import Document
 from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
+from engine.feed import Feed
+from engine.figures import Figures
 from engine.flow.absence import Absence
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.flow.checkpoint import confirm, fingerprint, known_versions, make_checkpoint, refuse_older, wait_left
@@ -24,7 +26,7 @@ from engine.flow.drift import find_drift
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
-from engine.guard import refuse_unknown_sums, refuse_unusable
+from engine.guard import judge, refuse_unknown_sums, refuse_unusable
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from engine.source import Source
 
@@ -56,7 +58,8 @@ async def run_feed(job: Job) -> RunRecord:
 
     Bytes stream from the connector through the mapper and the rules into the sink's stage, at the pace of the slowest. Only
     when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
-    discarded and the record has status `error` with the reason among its problems. A source that is what the last complete run
+    discarded and the record has status `error` with the reason among its problems. What the guard finds implausible is kept for a
+    person to decide, and the record has status `held`. A source that is what the last complete run
     read is not read again: the record is what it would be had it been. One that is to be left alone for a while ends as
     `skipped`. Raises what is not the run's own
     outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
@@ -75,7 +78,6 @@ async def run_feed(job: Job) -> RunRecord:
         received: Channel[Part] = Channel(job.budget)
         chunks: Channel[Part] = Channel(job.budget)
         batches: Channel[MappedBatch] = Channel(job.budget)
-        checkpoint = None
         try:
             _leave_alone(session.asked_at, feed.transport.min_interval)
             async with _lone_error(), anyio.create_task_group() as watched:
@@ -91,28 +93,24 @@ async def run_feed(job: Job) -> RunRecord:
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
             refuse_unknown_sums(tally.keyless)
             tally.note(absence.judge())
-            await _plan(session, tally)
+            planned = await _plan(session, tally)
+            checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned)
+            held = _reasons_to_hold(feed, planned)
+            record = await _hold(session, tally, held, planned.counts, checkpoint) if held else None
         except Superseded:
             raise
         except NotModified as reason:
-            record, checkpoint = await _confirm(session, tally, reason), session.checkpoint
+            record = await _confirm(session, tally, reason)
         except _TooSoon as reason:
-            await session.discard()
-            tally.note([Problem(_code(reason), str(reason))])
-            record = tally.record(session.run, RunStatus.SKIPPED, Counts())
+            record = await _discard(session, tally, RunStatus.SKIPPED, reason)
         except (Retry, RefuseRun) as error:
-            await session.discard()
-            tally.note([Problem(_code(error), str(error))])
-            record = tally.record(session.run, RunStatus.ERROR, Counts())
-        else:
-            record = await _apply(apply, session, tally)
-            checkpoint = make_checkpoint(mark, tally.versions, tally.newest, record)
+            record = await _discard(session, tally, RunStatus.ERROR, error)
         finally:
             received.drain()
             chunks.drain()
             batches.drain()
-        record.check_accounting()
-        await session.finish(record, checkpoint)
+        if record is None:
+            record = await _apply(apply, session, tally, planned, checkpoint)
     _notify(job, RunFinished(record))
     return record
 
@@ -226,18 +224,54 @@ async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], sess
                 job.on_progress(tally.progress())
 
 
-async def _plan(session: SinkSession, tally: Tally) -> None:
+async def _plan(session: SinkSession, tally: Tally) -> RunRecord:
     """Ask what applying would do, and prove that it adds up before anything is done."""
     summary = await session.summary()
     tally.note_outcome(summary)
-    planned = Counts(summary.created, summary.updated, summary.unchanged, summary.duplicate, skipped=summary.skipped)
-    tally.record(session.run, RunStatus.COMPLETE, planned).check_accounting()
+    counts = Counts(
+        summary.created, summary.updated, summary.unchanged, summary.duplicate, removed=summary.removed, skipped=summary.skipped
+    )
+    planned = tally.record(session.run, RunStatus.COMPLETE, counts)
+    planned.check_accounting()
+    return planned
 
 
-async def _apply(clock: StageClock, session: SinkSession, tally: Tally) -> RunRecord:
-    with clock.running():
-        counts = await session.apply()
-    return tally.record(session.run, RunStatus.COMPLETE, counts)
+def _reasons_to_hold(feed: Feed, planned: RunRecord) -> tuple[Problem, ...]:
+    held = judge(feed.guard, planned.figures or Figures())
+    counts = planned.counts
+    if feed.review_changes and counts.created + counts.updated + counts.removed:
+        return (*held, Problem("review", "the feed has reviewChanges set: every run that would change something waits for a decision"))
+    return held
+
+
+async def _discard(session: SinkSession, tally: Tally, status: RunStatus, reason: Retry | RefuseRun | _TooSoon) -> RunRecord:
+    await session.discard()
+    tally.note([Problem(_code(reason), str(reason))])
+    record = tally.record(session.run, status, Counts())
+    record.check_accounting()
+    await session.finish(record)
+    return record
+
+
+async def _hold(
+    session: SinkSession, tally: Tally, reasons: Iterable[Problem], planned: Counts, checkpoint: Checkpoint | None
+) -> RunRecord:
+    tally.problems[:0] = reasons
+    record = tally.record(session.run, RunStatus.HELD, planned)
+    await session.hold(record, checkpoint)
+    return record
+
+
+async def _apply(clock: StageClock, session: SinkSession, tally: Tally, planned: RunRecord, checkpoint: Checkpoint | None) -> RunRecord:
+    """Apply and finish. What has been decided is done, also when the run is cancelled meanwhile: it takes seconds."""
+    with CancelScope(shield=True):
+        with clock.running():
+            counts = await session.apply(planned, checkpoint)
+        record = tally.record(session.run, RunStatus.COMPLETE, counts)
+        record.check_accounting()
+        # What is over the limit is taken by the next run, which must not find the source unchanged.
+        await session.finish(record, None if record.limited else checkpoint)
+    return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +302,10 @@ async def _confirm(session: SinkSession, tally: Tally, reason: NotModified) -> R
         raise InternalError("a source was found unchanged since a run that left no checkpoint") from reason
     await session.discard()
     tally.note([Problem(_code(reason), f"{reason}; its records are those that run {checkpoint.run} read")])
-    return confirm(checkpoint, tally.record(session.run, RunStatus.COMPLETE, Counts()))
+    record = confirm(checkpoint, tally.record(session.run, RunStatus.COMPLETE, Counts()))
+    record.check_accounting()
+    await session.finish(record, checkpoint)
+    return record
 
 
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from engine.batch import JsonValue
 from engine.contracts import DuplicateKeys, StageSummary
 from engine.document import Document
+from engine.figures import Figures
 from engine.flow.channel import StageClock
 from engine.flow.transform import MappedBatch
 from engine.run import Counts, Problem, RunRecord, RunStatus
@@ -58,6 +59,7 @@ class Tally:
     asked_at: datetime | None = None
     versions: dict[str, str | None] = field(default_factory=dict)
     unpacked: str | None = None
+    figures: Figures | None = None
     _times: list[datetime | None] = field(default_factory=list)
     _samples: list[Problem] = field(default_factory=list)
     _begun: float = field(default_factory=perf_counter)
@@ -101,6 +103,7 @@ class Tally:
 
     def note_outcome(self, summary: StageSummary) -> None:
         """Say what a person should know of the figures themselves."""
+        self.figures = summary.figures
         if summary.duplicate:
             of_them = _KEPT_OF_DUPLICATES[self.duplicate_keys]
             self.note([Problem("duplicate", f"{summary.duplicate} records repeat the key of another record of this run; {of_them}")])
@@ -119,17 +122,17 @@ class Tally:
         return Progress(self.bytes, self.total_bytes, self.read, perf_counter() - self._begun, busiest.name)
 
     def record(self, run: int, status: RunStatus, counts: Counts) -> RunRecord:
-        """Return the record of the run. Of a run that was not applied every readable record counts as skipped."""
-        applied = status is RunStatus.COMPLETE
+        """Return the record of the run. Of one that was neither applied nor held every readable record counts as skipped."""
+        applied = status in (RunStatus.COMPLETE, RunStatus.HELD)
         return RunRecord(
             feed=self.feed,
             run=run,
             status=status,
             read=self.read,
-            # Here they are one figure: whether a source's record or the store's rule, it made no item.
-            counts=replace(counts, skipped=0),
+            counts=counts,
             skipped=self.skipped + counts.skipped if applied else self.read - self.rejected,
             rejected=self.rejected,
+            limited=counts.limited,
             bytes=self.bytes,
             seconds=perf_counter() - self._begun,
             stages={clock.name: clock.times for clock in self.clocks},
@@ -137,6 +140,7 @@ class Tally:
             problems=(*self.problems, *self._samples, *self._withheld()),
             dry_run=self.dry_run,
             asked_at=self.asked_at,
+            figures=self.figures,
         )
 
     def _withheld(self) -> tuple[Problem, ...]:

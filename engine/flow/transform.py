@@ -152,7 +152,8 @@ class Transform:
             nth = index - bisect_left(batch.lines, flaw.line)
             rejects.append(self._reject(replace(flaw, raw=self._mapper.excerpt(raw, flaw.line, nth)), ordinals.rows[index]))
         rejects.sort(key=lambda reject: reject.record)
-        items = replace(mapped.items, records=[ordinals.rows[index] for index in mapped.indices])
+        spoiled = {key: ordinals.rows[index] for key, index in mapped.spoiled.items()}
+        items = replace(mapped.items, records=[ordinals.rows[index] for index in mapped.indices], spoiled=spoiled)
         keyless = 0
         if self._recipe.feed.duplicate_keys == "sum":
             keyless = mapped.keyless + sum(flaw.fate == "rejected" for flaw in batch.flaws)

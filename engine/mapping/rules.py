@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import marshal
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final, TypeAlias, cast
 
 from xxhash import xxh3_64_intdigest
@@ -32,12 +33,14 @@ _VALUE_SHOWN: Final = 200
 class Mapped:
     """A batch after its rules: valid items with their indices in the batch, and the flaws the rules found, by index.
 
-    `keyless` of the rejected records are of nobody knows which item.
+    `spoiled` holds the keys of rejected records, each with the index of the last one; `keyless` of them are of nobody knows which
+    item.
     """
 
     items: ItemBatch
     indices: Sequence[int]
     flaws: Mapping[int, Flaw]
+    spoiled: Mapping[str, int] = field(default_factory=dict)
     keyless: int = 0
 
 
@@ -50,6 +53,14 @@ class Trace:
     value: Value
     fault: str | None
     blamed: int
+
+
+def _spoiled_key(key: Read) -> str | None:
+    return key if isinstance(key, str) else None
+
+
+def _spoiled_folded_key(key: Read) -> str | None:
+    return key.casefold() if isinstance(key, str) else None
 
 
 @dataclass(slots=True)
@@ -69,7 +80,7 @@ class Rules:
     names: tuple[str, ...]
     steps: tuple[Step, ...] = ()
     blamed: frozenset[str] = frozenset()
-    spoil: Callable[[Read], str | None] | None = None
+    spoil: Callable[[Read], str | None] = _spoiled_key
     _seed: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,11 +107,12 @@ class Rules:
             indices = self._derive(batch, cells, table, indices, flaws)
             keys, values = table.columns[KEY], [table.columns[name] for name in self.names]
         items = self._assemble(keys, values, [batch.lines[index] for index in indices])
-        if self.spoil is None or not flaws:
+        if not flaws:
             return Mapped(items, indices, flaws)
         rejected = [index for index, flaw in flaws.items() if flaw.fate == "rejected"]
         spoiled = [self.spoil(every[index]) if every else None for index in rejected]
-        return Mapped(replace(items, spoiled=frozenset(filter(None, spoiled))), indices, flaws, spoiled.count(None))
+        last = {key: index for key, index in sorted(zip(spoiled, rejected, strict=True), key=itemgetter(1)) if key}
+        return Mapped(items, indices, flaws, last, len(rejected) - sum(map(bool, spoiled)))
 
     def _derive(self, batch: Batch, cells: _Cells, table: Table, indices: Sequence[int], flaws: dict[int, Flaw]) -> Sequence[int]:
         """Run the steps over readable items, take out what they find fault with, and return the indices of what is left."""
@@ -161,14 +173,6 @@ class Rules:
         source = column.blame(cells, index)
         value = clip(cells[source][index].replace(SEVERAL, " | "), _VALUE_SHOWN)
         return Flaw(batch.lines[index], reason, "", column=batch.columns[source], value=value)
-
-
-def _spoiled_key(key: Read) -> str | None:
-    return key if isinstance(key, str) else None
-
-
-def _spoiled_folded_key(key: Read) -> str | None:
-    return key.casefold() if isinstance(key, str) else None
 
 
 def _picked(column: list[Read], indices: Sequence[int]) -> list[Read]:
@@ -289,9 +293,7 @@ def _arrange(feed: Feed, compiled: dict[str, Column], problems: list[Problem]) -
     )
 
 
-def _spoiling(feed: Feed, *, sku_is_key: bool) -> Callable[[Read], str | None] | None:
-    if feed.duplicate_keys != "sum":
-        return None
+def _spoiling(feed: Feed, *, sku_is_key: bool) -> Callable[[Read], str | None]:
     return _spoiled_folded_key if feed.case_insensitive_skus and sku_is_key else _spoiled_key
 
 

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import Final, TypeAlias
 
 from engine.batch import ItemBatch, JsonValue, Reject, Value
-from engine.contracts import Checkpoint, FeedDefinition, Sink, StageSummary
+from engine.contracts import Checkpoint, FeedDefinition, Sink, SinkSession, StageSummary
 from engine.errors import RefuseRun
 from engine.run import Counts, RunRecord, RunStatus
 
@@ -60,11 +60,17 @@ async def import_items(sink: Sink, *batches: ItemBatch, dry_run: bool = False, f
         for each in batches:
             await session.stage(each)
         summary = await session.summary()
-        counts = await session.apply()
-        read = sum(len(each) for each in batches)
-        record = RunRecord(FEED.name, session.run, RunStatus.COMPLETE, read, counts, counts.skipped, dry_run=dry_run)
-        await session.finish(record)
+        planned = _planned(session, summary, sum(len(each) for each in batches), dry_run=dry_run)
+        counts = await session.apply(planned)
+        await session.finish(planned.counted(counts))
     return summary, counts
+
+
+def _planned(session: SinkSession, summary: StageSummary, read: int, *, dry_run: bool = False) -> RunRecord:
+    """Return the record that the engine would apply a stage with."""
+    foreseen = (summary.created, summary.updated, summary.unchanged, summary.duplicate)
+    counts = Counts(*foreseen, removed=summary.removed, skipped=summary.skipped)
+    return RunRecord(FEED.name, session.run, RunStatus.COMPLETE, read, counts, summary.skipped, dry_run=dry_run)
 
 
 _BOTH: Final = ("name", "inventoryQuantity")
@@ -82,8 +88,8 @@ async def shows_nothing_before_it_applies(case: SinkCase) -> None:
                 await session.stage(new)
                 await session.summary()
                 await _expect(case, before, "a reader saw staged items before apply")
-                counts = await session.apply()
-                await session.finish(RunRecord(FEED.name, session.run, RunStatus.COMPLETE, len(new), counts))
+                planned = _planned(session, await session.summary(), len(new))
+                await session.finish(planned.counted(await session.apply(planned)))
             await _expect(case, after, "applied items are not there")
 
 
@@ -183,8 +189,8 @@ async def knows_no_sum_of_a_spoiled_key(case: SinkCase) -> None:
     """
     feed = FeedDefinition(FEED.name, {"duplicateKeys": "sum"})
     rows = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("c", "Plum", 3))
-    before = replace(batch(_BOTH), spoiled=frozenset("ax"))
-    after = replace(batch(_BOTH, ("a", "Apricot", 4)), spoiled=frozenset("b"))
+    before = replace(batch(_BOTH), spoiled=dict.fromkeys("ax", 1))
+    after = replace(batch(_BOTH, ("a", "Apricot", 4)), spoiled={"b": 1})
     async with case.open() as sink:
         _, counts = await import_items(sink, before, rows, after, feed=feed)
         _require(counts == Counts(created=3, duplicate=1), f"expected 3 created and 1 duplicate, got {counts}")
@@ -399,9 +405,9 @@ async def _refusal(sink: Sink, feed: FeedDefinition, batches: Iterable[ItemBatch
 async def _checkpoint_after(sink: Sink, status: RunStatus, left: Checkpoint | None) -> Checkpoint | None:
     async with sink.session(FEED) as session:
         await session.stage(_FIRST)
-        await session.summary()
-        counts = await session.apply() if status is RunStatus.COMPLETE else Counts()
-        await session.finish(RunRecord(FEED.name, session.run, status, len(_FIRST), counts), left)
+        planned = _planned(session, await session.summary(), len(_FIRST))
+        counts = await session.apply(planned, left) if status is RunStatus.COMPLETE else Counts()
+        await session.finish(replace(planned.counted(counts), status=status), left)
     async with sink.session(FEED) as session:
         await session.discard()
         await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))

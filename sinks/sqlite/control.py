@@ -1,9 +1,9 @@
-"""The control tables through SQLAlchemy: beginning and ending a run, and a feed's definition."""
+"""The control tables through SQLAlchemy: beginning, deciding and ending a run, and a feed's definition."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 from anyio import CancelScope
-from sqlalchemy import Connection, NullPool, Select, Update, case, event, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, NullPool, Select, Update, case, event, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -24,7 +24,8 @@ from sinks.sqlite.database import Database
 from sinks.sqlite.definitions import find_or_create, read_definition, write_definition
 from sinks.sqlite.failures import explain
 from sinks.sqlite.fence import Fence, Writer, superseded
-from sinks.sqlite.tables import FEEDS, RUNS
+from sinks.sqlite.landing.applying import Plan
+from sinks.sqlite.tables import CHANGES, FEEDS, RUNS
 
 FIRST_EPOCH: Final = 1
 
@@ -32,6 +33,9 @@ LAST_DIALECT: Final = (
     "SELECT dialect FROM main.data_imports WHERE feed_id = :feed AND status = 'complete' AND dialect <> '{}' ORDER BY id DESC LIMIT 1"
 )
 """How the last complete run of a feed read it. One that found its source unchanged read nothing, and has no dialect."""
+
+_EFFECTS: Final = ("created", "updated", "removed", "skipped", "limited")
+"""Counters that a run under way adds what the database did to, chunk by chunk."""
 
 _DIALECT: Final = dialect()
 
@@ -46,6 +50,7 @@ class Beginning:
     checkpoint: Checkpoint | None
     asked_at: datetime | None
     dialect: Mapping[str, JsonValue]
+    mark: int
 
 
 class Control:
@@ -62,26 +67,71 @@ class Control:
         async with self._transaction() as connection:
             return await read_definition(connection, name)
 
-    async def begin(self, feed: FeedDefinition) -> Beginning:
-        """Begin a run: make the feed if need be, end earlier runs that are under way, insert the run.
+    async def find_feed(self, feed: FeedDefinition) -> int:
+        """Return a feed's id; a feed that does not exist is made as defined."""
+        async with self._transaction() as connection:
+            return await find_or_create(connection, feed, now=clock.now())
 
-        Those earlier runs lose their fence in the same transaction: from here on they cannot write.
+    async def begin(self, feed: FeedDefinition, number: int) -> Beginning:
+        """Begin a run of the feed of that id, which the caller holds: whatever is still called started is dead.
+
+        Dead runs that were not decided end as failed; they lose their fence in the same transaction. Those that were decided are
+        finished before (`sinks.sqlite.decisions`).
         """
         now = clock.now()
         async with self._transaction() as connection:
-            number = await find_or_create(connection, feed, now=now)
+            await _fail_dead(connection, number, now=now)
             source = feed.attributes.get("resourceLocation")
+            mark = (await connection.execute(select(func.coalesce(func.max(CHANGES.c.id), 0)))).scalar_one()
             values = {"status": RunStatus.STARTED.value, "epoch": FIRST_EPOCH, "started_at": now, "source": source and str(source)}
-            made = await connection.execute(insert(RUNS).values(feed_id=number, **values))
+            made = await connection.execute(insert(RUNS).values(feed_id=number, change_mark=mark, **values))
             run = _first(made.inserted_primary_key)
-            await _supersede(connection, number, by=run, now=now)
             left = select(FEEDS.c.loading_run_id, FEEDS.c.checkpoint).where(FEEDS.c.id == number)
             dead, checkpoint = (await connection.execute(left)).one()
             asked = (await connection.execute(_last_asked(number, before=run))).scalar_one()
             read = (await connection.execute(text(LAST_DIALECT), {"feed": number})).scalar_one_or_none()
         fence = Fence(run, FIRST_EPOCH, number, feed.name)
         moment = None if asked is None else clock.moment(asked)
-        return Beginning(fence, number, dead, _load_checkpoint(checkpoint), moment, load_dialect(read))
+        return Beginning(fence, number, dead, _load_checkpoint(checkpoint), moment, load_dialect(read), mark)
+
+    async def decide(self, fence: Fence, record: RunRecord, plan: Plan) -> None:
+        """Store that a run is going to be applied, and how: from here on it is finished, by whoever gets to it.
+
+        What the database does is counted from zero. Raises `Superseded` when the run no longer holds the fence.
+        """
+        values = {**_values(record), **dict.fromkeys(_EFFECTS, 0), "plan": plan.dump(), "decided_at": plan.at}
+        await self._write(fence, values)
+
+    async def hold(self, fence: Fence, record: RunRecord, plan: Plan) -> None:
+        """Store that a run waits for a decision; one that the feed holds already gives way. Raises `Superseded` as `decide` does."""
+        values = {**_values(record), "plan": plan.dump(), "status": RunStatus.HELD.value, "finished_at": clock.now()}
+        await self._write(fence, values, _give_way(fence))
+
+    async def take_over(self, run: int, status: RunStatus) -> Fence | None:
+        """Make a run of this status, which nobody works on, the caller's, and return its fence; None when it has another status.
+
+        Whoever worked on it cannot write any more: its epoch is another one.
+        """
+        mine = (RUNS.c.id == run) & (RUNS.c.status == status.value)
+        values: dict[str, Any] = {"epoch": RUNS.c.epoch + 1, "status": RunStatus.STARTED.value}
+        if status is RunStatus.HELD:
+            values = {**values, **dict.fromkeys(_EFFECTS, 0), "decided_at": clock.now(), "finished_at": None}
+        async with self._transaction() as connection:
+            row = (
+                await connection.execute(update(RUNS).where(mine).values(**values).returning(RUNS.c.epoch, RUNS.c.feed_id))
+            ).one_or_none()
+            if row is None:
+                return None
+            name = (await connection.execute(select(FEEDS.c.name).where(FEEDS.c.id == row.feed_id))).scalar_one()
+        return Fence(run, row.epoch, row.feed_id, name)
+
+    async def _write(self, fence: Fence, values: Mapping[str, Any], *others: Update) -> None:
+        async with self._transaction() as connection:
+            if (await connection.execute(update(RUNS).where(_mine(fence)).values(**values))).rowcount != 1:
+                newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
+                raise superseded(fence, (await connection.execute(newer)).scalar_one())
+            for other in others:
+                await connection.execute(other)
 
     async def define(self, feed: FeedDefinition) -> None:
         """Store the definition under which a run was complete."""
@@ -90,24 +140,22 @@ class Control:
 
     async def fail(self, fence: Fence, record: RunRecord) -> None:
         """Store the final record of a run that was not applied. Raises `Superseded` when the run no longer holds the fence."""
-        async with self._transaction() as connection:
-            if (await connection.execute(_ending(fence, record))).rowcount != 1:
-                newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
-                raise superseded(fence, (await connection.execute(newer)).scalar_one())
+        await self._write(fence, _ending(record))
 
     @staticmethod
     async def complete(writer: Writer, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> None:
-        """Store the final record of an applied run, and reveal what it loaded, inside the transaction that applied it."""
+        """Store the final record of an applied run, and reveal what it loaded, inside the last transaction of the run."""
         loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
-        left = None if checkpoint is None else _dump(asdict(checkpoint))
-        statements = (
-            _ending(fence, record),
+        before = select(FEEDS.c.checkpoint).where(FEEDS.c.id == fence.feed).scalar_subquery()
+        now = clock.now()
+        values = {**_ending(record), "checkpoint_before": before, "decided_at": func.coalesce(RUNS.c.decided_at, now), "plan": None}
+        await execute(
+            writer,
+            update(RUNS).where(_mine(fence)).values(**values),
             update(FEEDS).where(loaded).values(loading_run_id=None),
-            update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=left),
+            update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=None if checkpoint is None else _dump(asdict(checkpoint))),
+            _give_way(fence),
         )
-        for statement in statements:
-            compiled = statement.compile(dialect=_DIALECT)
-            await writer.execute(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -130,14 +178,31 @@ class Control:
         return error if cause is None else explain(cause, self._database.name)
 
 
-def _ending(fence: Fence, record: RunRecord) -> Update:
-    values = {**_counters(record), "status": record.status.value, "finished_at": clock.now(), "seconds": record.seconds}
-    values["asked_at"] = None if record.asked_at is None else clock.microseconds(record.asked_at)
-    values["stages"] = _dump({name: asdict(times) for name, times in record.stages.items()})
-    values["dialect"] = _dump(dict(record.dialect))
-    values["problems"] = _dump([_problem(problem) for problem in record.problems])
-    mine = (RUNS.c.id == fence.run) & (RUNS.c.epoch == fence.epoch) & (RUNS.c.status == RunStatus.STARTED.value)
-    return update(RUNS).where(mine).values(**values)
+async def execute(writer: Writer, *statements: Update) -> None:
+    """Run statements of SQLAlchemy on a writer's connection, inside its transaction."""
+    for statement in statements:
+        compiled = statement.compile(dialect=_DIALECT)
+        await writer.execute(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))
+
+
+def _mine(fence: Fence) -> ColumnElement[bool]:
+    return (RUNS.c.id == fence.run) & (RUNS.c.epoch == fence.epoch) & (RUNS.c.status == RunStatus.STARTED.value)
+
+
+def _ending(record: RunRecord) -> dict[str, Any]:
+    return {**_values(record), "status": record.status.value, "finished_at": clock.now()}
+
+
+def _values(record: RunRecord) -> dict[str, Any]:
+    return {
+        **_counters(record),
+        "seconds": record.seconds,
+        "asked_at": None if record.asked_at is None else clock.microseconds(record.asked_at),
+        "stages": _dump({name: asdict(times) for name, times in record.stages.items()}),
+        "dialect": _dump(dict(record.dialect)),
+        "problems": dump_problems(record.problems),
+        "figures": None if record.figures is None else _dump(asdict(record.figures)),
+    }
 
 
 def _last_asked(feed: int, *, before: int) -> Select[int | None]:
@@ -156,11 +221,24 @@ def _load_checkpoint(stored: str | None) -> Checkpoint | None:
     return None if stored is None else Checkpoint(**orjson.loads(stored))
 
 
-async def _supersede(connection: AsyncConnection, feed: int, *, by: int, now: int) -> None:
-    problem = _dump([_problem(Problem("superseded", f"superseded by run {by}"))])
-    under_way = (RUNS.c.feed_id == feed) & (RUNS.c.status == RunStatus.STARTED.value) & (RUNS.c.id != by)
-    values = {"status": RunStatus.ERROR.value, "finished_at": now, "problems": problem}
-    await connection.execute(update(RUNS).where(under_way).values(epoch=RUNS.c.epoch + 1, **values))
+async def _fail_dead(connection: AsyncConnection, feed: int, *, now: int) -> None:
+    problem = Problem("abandoned", "the run died before it was decided; nothing of it was applied")
+    dead = (RUNS.c.feed_id == feed) & (RUNS.c.status == RunStatus.STARTED.value)
+    values = {"status": RunStatus.ERROR.value, "finished_at": now, "problems": dump_problems((problem,))}
+    await connection.execute(update(RUNS).where(dead).values(epoch=RUNS.c.epoch + 1, **values))
+
+
+def _give_way(fence: Fence) -> Update:
+    """End what the feed holds: what it waits to apply is older than what this run read."""
+    held = (RUNS.c.feed_id == fence.feed) & (RUNS.c.status == RunStatus.HELD.value) & (RUNS.c.id != fence.run)
+    problem = _dump(_problem(Problem("superseded", f"run {fence.run} came after it; nothing of this one was applied")))
+    told = func.json_insert(RUNS.c.problems, "$[#]", func.json(problem))
+    return update(RUNS).where(held).values(status=RunStatus.CANCELLED.value, epoch=RUNS.c.epoch + 1, problems=told)
+
+
+def dump_problems(problems: Iterable[Problem]) -> str:
+    """Return problems as they are stored."""
+    return _dump([_problem(problem) for problem in problems])
 
 
 def _counters(record: RunRecord) -> dict[str, Any]:

@@ -26,30 +26,44 @@ class Fence:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who changes items, as the change log keeps it: a run, or a call by its name and id; `at` in microseconds."""
+
+    at: int
+    run: int | None = None
+    call: str | None = None
+
+
 def superseded(fence: Fence, newest: int) -> Superseded:
     """Return the error of a run that lost its fence; `newest` is the feed's newest run."""
     other = f"run {newest} took over" if newest > fence.run else "the run was ended from outside"
-    return Superseded(f"run {fence.run} of feed {fence.name!r} may not write any more: {other}; its own work is discarded")
+    return Superseded(f"run {fence.run} of feed {fence.name!r} may not write any more: {other}")
 
 
 class Writer:
-    """The writing connection of one session. `fence` is None in a dry run, which writes only to its own temporary table."""
+    """A connection and how transactions are opened on it.
 
-    def __init__(self, connection: aiosqlite.Connection, fence: Fence | None, name: str) -> None:
+    `fence` is None where no run writes: in a dry run, which has only its own temporary table, for readers, and for single calls,
+    which set `locking` to take the write lock at once.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection, fence: Fence | None, name: str, *, locking: bool = False) -> None:
         self.connection = connection
         self._fence = fence
+        self._begin = "BEGIN IMMEDIATE" if locking or fence is not None else "BEGIN"
         self.name = name
 
-    async def query(self, sql: str, *parameters: str | int) -> list[tuple[object, ...]]:
+    async def query(self, sql: str, *parameters: str | int | float | None) -> list[tuple[object, ...]]:
         """Return the rows of a SELECT; inside `transaction` it sees what the transaction wrote."""
         with explained(self.name):
             return [tuple(row) for row in await self.connection.execute_fetchall(sql, parameters)]
 
-    async def number(self, sql: str, *parameters: str | int) -> int:
+    async def number(self, sql: str, *parameters: str | int | float | None) -> int:
         """Return the one number that a SELECT yields."""
         return int(str((await self.query(sql, *parameters))[0][0]))
 
-    async def execute(self, sql: str, *parameters: str | int) -> int:
+    async def execute(self, sql: str, *parameters: str | int | float | None) -> int:
         """Run a statement and return how many rows the database says it changed."""
         with explained(self.name):
             return (await self.connection.execute(sql, parameters)).rowcount
@@ -63,7 +77,7 @@ class Writer:
         """
         with explained(self.name):
             try:
-                await self.connection.execute("BEGIN" if self._fence is None else "BEGIN IMMEDIATE")
+                await self.connection.execute(self._begin)
                 if self._fence is not None:
                     await self._prove(self._fence)
                 yield self
@@ -73,6 +87,17 @@ class Writer:
                 with CancelScope(shield=True):
                     await self.connection.rollback()
                 raise
+
+    @asynccontextmanager
+    async def changing(self, origin: Origin) -> AsyncIterator[Writer]:
+        """Open a transaction, see `transaction`, in which what happens to items is logged under `origin`.
+
+        The triggers of the change log see the origin in `write_origin`, whose row never outlives the transaction.
+        """
+        async with self.transaction():
+            await self.execute("INSERT INTO main.write_origin (run_id, call, at) VALUES (?, ?, ?)", origin.run, origin.call, origin.at)
+            yield self
+            await self.execute("DELETE FROM main.write_origin")
 
     async def _prove(self, fence: Fence) -> None:
         held = "SELECT 1 FROM main.data_imports WHERE id = ? AND epoch = ? AND status = 'started'"

@@ -14,6 +14,7 @@ from anyio import to_thread
 
 from engine.batch import JsonValue, Reject
 from engine.errors import ConfigError
+from engine.figures import Figures
 from engine.quantity import available_quantity
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
 from engine.schema import ATTRIBUTES
@@ -29,12 +30,12 @@ _COLUMNS: Final = ("id", "content_hash", "inventory_updated_at", "created_at", "
 _ITEMS: Final = (
     f"SELECT {', '.join(f'v.{column}' for column in _COLUMNS)} FROM inventory_feed_variants AS v"
     " JOIN inventory_feeds AS f ON f.id = v.inventory_feed_id"
-    " WHERE v.inventory_feed_id = ? AND v.id > ? AND (f.loading_run_id IS NULL OR v.run_id IS NOT f.loading_run_id)"
+    " WHERE v.inventory_feed_id = ? AND v.id > ? AND (f.loading_run_id IS NULL OR v.created_run_id IS NOT f.loading_run_id)"
     f" ORDER BY v.id LIMIT {PAGE_ROWS}"
 )
 _RUNS: Final = (
     "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
-    " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at,"
+    " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at, r.figures,"
     " (SELECT count(*) FROM data_import_rejects AS j WHERE j.run_id = r.id)"
     " FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id"
 )
@@ -86,6 +87,11 @@ class Queries:
             return [_run(row) for row in await self._reader.query(f"{_RUNS} ORDER BY r.id DESC")]
         known = await self._feed(feed)
         return [_run(row) for row in await self._reader.query(f"{_RUNS} WHERE r.feed_id = ? ORDER BY r.id DESC", known.number)]
+
+    async def run(self, run: int) -> RunRow:
+        """Return one run. Raises `ConfigError` for an unknown one."""
+        await self.feed_of(run)
+        return _run((await self._reader.query(f"{_RUNS} WHERE r.id = ?", run))[0])
 
     async def feed_of(self, run: int) -> str:
         """Return the name of the feed that a run was of. Raises `ConfigError` for an unknown run."""
@@ -160,7 +166,7 @@ def _available(held: Mapping[str, Any], settings: Mapping[str, Any]) -> int | No
 
 def _run(row: tuple[Any, ...]) -> RunRow:
     run, feed, status, read, *counted = row[:9]
-    skipped, rejected, limited, size, seconds, stages, dialect, problems, source, started, finished, asked, kept = row[9:]
+    skipped, rejected, limited, size, seconds, stages, dialect, problems, source, started, finished, asked, figures, kept = row[9:]
     record = RunRecord(
         feed,
         run,
@@ -176,6 +182,7 @@ def _run(row: tuple[Any, ...]) -> RunRow:
         orjson.loads(dialect),
         tuple(Problem(**problem) for problem in orjson.loads(problems)),
         asked_at=None if asked is None else moment(asked),
+        figures=None if figures is None else Figures(**orjson.loads(figures)),
     )
     return RunRow(record, moment(started), None if finished is None else moment(finished), source, kept)
 

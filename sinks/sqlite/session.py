@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
@@ -13,14 +13,18 @@ from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import Checkpoint, FeedDefinition, StageSummary
 from engine.errors import Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
+from sinks.sqlite import clock
 from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
 from sinks.sqlite.database import Database
+from sinks.sqlite.decisions import carry_out, finish_decided
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
 from sinks.sqlite.landing.repeats import Landing, heed_repeats
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.landing.statements import VARIANTS, StageTable, create_temporary_stage
 from sinks.sqlite.landing.straight import StraightLoad
+from sinks.sqlite.locks import hold_feed
 
 REJECTS_KEPT: Final = 100_000
 """Rejects stored for one run; the count goes on. A feed with more is broken, and the first ones tell how."""
@@ -32,11 +36,13 @@ class SqliteSession:
     def __init__(self, control: Control, writer: Writer, beginning: Beginning, landing: Landing, feed: FeedDefinition) -> None:
         self._control = control
         self._feed = feed
-        self._applying: AsyncExitStack | None = None
         self._writer = writer
         self._fence = beginning.fence
+        self._mark = beginning.mark
+        self._loaded = isinstance(landing, StraightLoad)
         self._landing = heed_repeats(landing, writer, feed.duplicate_keys)
         self._open = True
+        self._decided = False
         self.checkpoint = beginning.checkpoint
         self.asked_at = beginning.asked_at
         self.dialect = beginning.dialect
@@ -71,35 +77,35 @@ class SqliteSession:
     async def summary(self) -> StageSummary:
         return await self._landing.summary()
 
-    async def apply(self) -> Counts:
-        """Apply the stage in one transaction, which `finish` commits together with the run's record.
+    async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
+        """Apply the stage in chunks of a transaction each, after the decision to do so is stored with all that it takes.
 
-        Until then a crash, a cancellation or a record that does not add up leaves the items as they were. The price is the
-        write lock for as long as applying takes: some seconds for a million changes.
+        From the decision on the run is finished, if not here, then by whoever works on the feed next: what is left of the stage
+        says what is left to do.
         """
-        await self._begin_applying()
-        return await self._landing.apply()
+        plan = self._plan(record, checkpoint)
+        await self._control.decide(self._fence, record, plan)
+        self._decided = True
+        return await carry_out(self._writer, self._fence, plan)
 
-    async def _begin_applying(self) -> None:
-        applying = AsyncExitStack()
-        await applying.enter_async_context(self._writer.transaction())
-        self._applying = applying
+    async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+        """Keep stage and plan with the run until it is approved or rejected (`sinks.sqlite.decisions`), or gives way to a newer one."""
+        await self._control.hold(self._fence, record, self._plan(record, checkpoint))
+        self.finished = True
+
+    def _plan(self, record: RunRecord, checkpoint: Checkpoint | None) -> Plan:
+        skipped = record.skipped - record.counts.skipped
+        return Plan(self._feed, self._landing.layouts, record.counts, skipped, self._mark, clock.now(), checkpoint, loaded=self._loaded)
 
     async def discard(self) -> None:
-        await self._roll_back()
         await self._landing.discard()
         self._open = False
 
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
-        """Store the final record. Unless the run is complete, what is applied, staged or hidden is taken back first."""
+        """Store the final record. Unless the run is complete, what is staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE:
-            if self._applying is None:
-                # Nothing was applied, because the source is unchanged.
-                await self._begin_applying()
-            await self._control.complete(self._writer, self._fence, record, checkpoint)
-            if self._applying is not None:
-                applying, self._applying = self._applying, None
-                await applying.aclose()
+            async with self._writer.transaction():
+                await self._control.complete(self._writer, self._fence, record, checkpoint)
             self.finished = True
             await self._control.define(self._feed)
             return
@@ -108,14 +114,13 @@ class SqliteSession:
         await self._control.fail(self._fence, record)
         self.finished = True
 
-    async def _roll_back(self) -> None:
-        applying, self._applying = self._applying, None
-        if applying is not None:
-            await self._writer.connection.rollback()
-            await applying.aclose()
-
     async def abandon(self) -> None:
-        """End a run that was left without `finish` as failed and drop its stage. A superseded one has nothing left to end."""
+        """End a run that was left without `finish`: it failed and its stage goes, unless it was decided.
+
+        One that was decided is left to the next session of the feed. A superseded one has nothing left to end.
+        """
+        if self._decided:
+            return
         problem = Problem("abandoned", "the run was left before it was finished; nothing staged was kept")
         with suppress(Superseded):
             await self.finish(RunRecord(self._fence.name, self.run, RunStatus.ERROR, problems=(problem,)))
@@ -145,8 +150,12 @@ class DrySession:
     async def summary(self) -> StageSummary:
         return await self._landing.summary()
 
-    async def apply(self) -> Counts:
-        return await self._landing.apply()
+    async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
+        """Return what applying would do, and do nothing."""
+        return record.counts
+
+    async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+        """Keep nothing: that the run would be held is all there is to it."""
 
     async def discard(self) -> None:
         await self._landing.discard()
@@ -157,15 +166,19 @@ class DrySession:
 
 @asynccontextmanager
 async def open_session(database: Database, control: Control, feed: FeedDefinition) -> AsyncIterator[SqliteSession]:
-    """Begin a run of a feed; leaving without `finish` marks it as failed and drops what it staged, also when cancelled."""
-    beginning = await control.begin(feed)
-    async with database.connect() as connection:
+    """Begin a run of a feed; leaving without `finish` marks it as failed and drops what it staged, also when cancelled.
+
+    What a dead run had decided is done first. Raises `UnderWay` when another session works on the feed.
+    """
+    number = await control.find_feed(feed)
+    async with database.connect() as connection, hold_feed(database, Writer(connection, None, database.name), number, feed.name):
+        await finish_decided(connection, control, database.name, number)
+        beginning = await control.begin(feed, number)
         writer = Writer(connection, beginning.fence, database.name)
         stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above)
-        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, dry=False), feed)
+        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage), feed)
         try:
-            # A straight load creates what it is given; what is not to be created has to be judged at the end, in a stage.
-            if await _begin_empty(writer, beginning) and feed.creates_above is None:
+            if await _begin_empty(writer, beginning) and _loads_straight(feed):
                 load = StraightLoad(writer, beginning.fence)
                 session = SqliteSession(control, writer, beginning, load, feed)
                 await load.hide()
@@ -174,6 +187,11 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
             if not session.finished:
                 with CancelScope(shield=True):
                     await session.abandon()
+
+
+def _loads_straight(feed: FeedDefinition) -> bool:
+    """Return whether a first load may go where it will stay: what is held, or left out at the end, has to be in a stage."""
+    return feed.creates_above is None and not feed.reviewed
 
 
 async def _begin_empty(writer: Writer, beginning: Beginning) -> bool:
@@ -193,5 +211,5 @@ async def open_dry_session(database: Database, feed: FeedDefinition) -> AsyncIte
         number = int(str(known[0][0])) if known else 0
         read = await writer.query(LAST_DIALECT, number)
         await writer.execute(create_temporary_stage())
-        landing = heed_repeats(StagedRun(writer, StageTable("temp", number, 0, feed.creates_above), dry=True), writer, feed.duplicate_keys)
+        landing = heed_repeats(StagedRun(writer, StageTable("temp", number, 0, feed.creates_above)), writer, feed.duplicate_keys)
         yield DrySession(landing, load_dialect(read[0][0] if read else None))

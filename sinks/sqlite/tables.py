@@ -7,7 +7,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Numeric, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from engine.schema import ATTRIBUTES, Attribute, Kind
 from sinks.sqlite.landing.statements import default_literal
@@ -78,6 +92,17 @@ RUNS: Final = Table(
     Column("dialect", Text, nullable=False, server_default="{}"),
     Column("problems", Text, nullable=False, server_default="[]"),
     Column("asked_at", Integer),
+    # `sync` or `undo`.
+    Column("kind", Text, nullable=False, server_default="sync"),
+    # With which settings and layouts the stage is applied: written when a run is held or decided, so that any process can go on.
+    Column("plan", Text),
+    Column("figures", Text),
+    Column("decided_at", Integer),
+    Column("comment", Text),
+    Column("undoes", Integer),
+    Column("cursor", Integer),
+    Column("change_mark", Integer),
+    Column("checkpoint_before", Text),
     Index("ix_data_imports_feed_id", "feed_id"),
     sqlite_autoincrement=True,
 )
@@ -117,13 +142,18 @@ VARIANTS: Final = Table(
     # No foreign key: it would cost a lookup a row on the hottest path, where the fence has just proven that the feed exists.
     Column("inventory_feed_id", Integer, nullable=False),
     Column("content_hash", Integer),
-    Column("run_id", Integer),
+    Column("created_run_id", Integer),
     Column("inventory_updated_at", Integer),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
     *(_stored(attribute) for attribute in ATTRIBUTES.values()),
+    # Complete runs in a row in which the item was missing and was left alone (`missingGraceRuns`).
+    Column("missing_runs", Integer, nullable=False, server_default="0"),
+    # Who connected the item, or took it off by hand: `automated`, `manual`, `off`.
+    Column("connection_scope", Text),
     UniqueConstraint("inventory_feed_id", "external_id", name="uq_inventory_feed_variants_key"),
     Index("ix_inventory_feed_variants_feed", "inventory_feed_id"),
+    Index("ix_inventory_feed_variants_missing", "inventory_feed_id", sqlite_where=text("missing_runs > 0")),
     # An id that was shown once must never come to mean another item.
     sqlite_autoincrement=True,
 )
@@ -137,5 +167,93 @@ STAGE: Final = Table(
     Column("content_hash", Integer, nullable=False),
     Column("layout", Integer, nullable=False),
     *(Column(attribute.column, _TYPES.get(attribute.kind, Integer)) for attribute in ATTRIBUTES.values() if attribute.name != "externalId"),
+    # The ordinal of the record, for what has to be applied in the order of the feed.
+    Column("record", Integer),
+    sqlite_with_rowid=False,
+)
+
+ORIGIN: Final = Table("write_origin", METADATA, Column("run_id", Integer), Column("call", Text), Column("at", Integer, nullable=False))
+"""Who writes items in the transaction under way, empty between transactions; the triggers of the change log read it."""
+
+CHANGES: Final = Table(
+    "inventory_feed_variant_changes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("inventory_feed_id", Integer, nullable=False),
+    Column("item_id", Integer, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("run_id", Integer),
+    Column("call", Text),
+    Column("at", Integer, nullable=False),
+    # `updated`, `deleted`; `created` where an item came back under its old id.
+    Column("action", Text, nullable=False),
+    # What is no attribute, as it was before the change.
+    Column("content_hash", Integer),
+    Column("created_run_id", Integer),
+    Column("inventory_updated_at", Integer),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    Index("ix_inventory_feed_variant_changes_item", "item_id"),
+    Index("ix_inventory_feed_variant_changes_run", "run_id"),
+    Index("ix_inventory_feed_variant_changes_at", "inventory_feed_id", "at"),
+    sqlite_autoincrement=True,
+)
+
+CHANGE_FIELDS: Final = Table(
+    "inventory_feed_variant_change_fields",
+    METADATA,
+    Column("change_id", Integer, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("before", LargeBinary),
+    Column("after", LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+PRODUCTS: Final = Table(
+    "products",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("external_id", Text),
+    Column("name", Text),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+CATALOGUE: Final = Table(
+    "variants",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("product_id", Integer, ForeignKey("products.id")),
+    Column("sku", Text),
+    Column("barcode", Text),
+    Column("name", Text),
+    Column("options", Text, nullable=False, server_default="[]"),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+CONNECTIONS: Final = Table(
+    "inventory_feed_variant_connections",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("inventory_feed_variant_id", Integer, nullable=False),
+    Column("variant_id", Integer, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("run_id", Integer),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+PLAN: Final = Table("plan", METADATA, Column("id", Integer, primary_key=True), Column("sku_limit", Integer))
+
+PLAN_USAGE: Final = Table(
+    "plan_usage",
+    METADATA,
+    Column("day", Integer, primary_key=True),
+    Column("item_id", Integer, primary_key=True),
     sqlite_with_rowid=False,
 )

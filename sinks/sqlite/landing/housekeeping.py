@@ -22,9 +22,9 @@ async def clear_stage(writer: Writer, stage: StageTable) -> None:
 
 
 async def clear_dead_stages(writer: Writer, *, feed: int, run: int) -> None:
-    """Delete the stages that other runs of the feed left; none of them can still write, the fence sees to that."""
+    """Delete the stages that other runs of the feed left, but for what is held; none of them can still write, the fence sees to that."""
     dead = await writer.query(
-        "SELECT id FROM main.data_imports AS r WHERE feed_id = ? AND id <> ?"
+        "SELECT id FROM main.data_imports AS r WHERE feed_id = ? AND id <> ? AND status <> 'held'"
         f" AND EXISTS (SELECT 1 FROM main.{STAGE} AS s WHERE s.run_id = r.id)",
         feed,
         run,
@@ -40,7 +40,7 @@ async def delete_load(writer: Writer, *, feed: int, run: int) -> None:
     if low is not None:
         # In the order of the ids, which is the order of the pages; by key every chunk would touch pages all over the file.
         for start in range(int(str(low)), int(str(high)) + 1, CHUNK_ROWS):
-            window = f"DELETE {of_feed} AND run_id = ? AND id BETWEEN ? AND ?"
+            window = f"DELETE {of_feed} AND created_run_id = ? AND id BETWEEN ? AND ?"
             async with writer.transaction():
                 await writer.execute(window, feed, run, start, start + CHUNK_ROWS - 1)
     async with writer.transaction():

@@ -17,9 +17,9 @@ from engine.batch import ItemBatch, Value
 from engine.contracts import DuplicateKeys, StageSummary
 from engine.errors import RefuseRun, RejectRecord
 from engine.mapping.several import add_up
-from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.rows import json_text
+from sinks.sqlite.landing.statements import Layout
 
 _QUANTITY = "inventoryQuantity"
 
@@ -35,8 +35,9 @@ class Landing(Protocol):
         """Count what applying would do."""
         ...
 
-    async def apply(self) -> Counts:
-        """Make what was staged the state of the feed."""
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Return the layouts of what is staged, by their numbers."""
         ...
 
     async def discard(self) -> None:
@@ -61,9 +62,9 @@ class _Before:
         found = await self._landing.summary()
         return replace(found, duplicate=found.duplicate + self._dropped)
 
-    async def apply(self) -> Counts:
-        done = await self._landing.apply()
-        return replace(done, duplicate=done.duplicate + self._dropped)
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        return self._landing.layouts
 
     async def discard(self) -> None:
         await self._landing.discard()

@@ -1,4 +1,4 @@
-"""Every run after the first: what differs is staged beside the items, then applied in chunks."""
+"""Every run after the first: what differs is staged beside the items; `applying` makes it their state."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Sequence
 from engine.batch import ItemBatch, Value
 from engine.contracts import StageSummary
 from engine.run import Counts
-from sinks.sqlite import clock
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.bitmap import Bitmap
-from sinks.sqlite.landing.housekeeping import CHUNK_ROWS, clear_stage
+from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
 from sinks.sqlite.landing.statements import Layout, StageTable
 
 
 class StagedRun:
-    """Stage what differs from the stored items. `dry` leaves the items alone whatever is asked.
+    """Stage what differs from the stored items.
 
     An item met with its stored digest costs one bit and nothing on disk.
     """
 
-    def __init__(self, writer: Writer, stage: StageTable, *, dry: bool) -> None:
+    def __init__(self, writer: Writer, stage: StageTable) -> None:
         self._writer = writer
         self._stage = stage
-        self._dry = dry
         self._layouts: dict[Layout, int] = {}
         self._seen = Bitmap()
         self._rows = 0
@@ -78,25 +76,10 @@ class StagedRun:
         duplicate = self._rows - seen - created - skipped
         return Counts(created=created, updated=updated, unchanged=seen - updated, duplicate=duplicate, skipped=skipped)
 
-    async def apply(self) -> Counts:
-        """Apply the stage inside the caller's transaction, in the order of the keys, chunk by chunk."""
-        summary = await self.summary()
-        if self._dry:
-            return self._counts(summary.created, summary.updated, summary.skipped)
-        now, created, updated = clock.now(), 0, 0
-        while (end := (await self._writer.query(self._stage.chunk_end(CHUNK_ROWS)))[0][0]) is not None:
-            more_created, more_updated = await self._apply_to(str(end), now)
-            created, updated = created + more_created, updated + more_updated
-        return self._counts(created, updated, summary.skipped)
-
-    async def _apply_to(self, end: str, now: int) -> tuple[int, int]:
-        writer, stage, created, updated = self._writer, self._stage, 0, 0
-        for layout, number in self._layouts.items():
-            updated += await writer.execute(stage.update(number, layout, now=now), end)
-            created += await writer.execute(stage.create(number, layout.columns, now=now), end)
-        await writer.execute(stage.rehash(), end)
-        await writer.execute(stage.clear(), end)
-        return created, updated
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Return the layouts of what is staged, by their numbers."""
+        return tuple(self._layouts)
 
     async def forget_stock(self, keys: Sequence[str]) -> None:
         """Let the stored stock of staged items stay, also where blanks clear."""

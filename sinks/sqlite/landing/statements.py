@@ -105,7 +105,7 @@ def straight_insert(columns: tuple[str, ...], *, feed: int, run: int, now: int, 
     The feed, the run and the time are numbers of our own and stand in the text: three parameters a row less to bind.
     """
     attributes = [ATTRIBUTES[name] for name in columns]
-    names = ["inventory_feed_id", "run_id", "inventory_updated_at", "created_at", "updated_at", "external_id", "content_hash"]
+    names = ["inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at", "external_id", "content_hash"]
     head = f"INSERT INTO {VARIANTS} ({', '.join([*names, *(each.column for each in attributes)])})"
     cells = ", ".join(["?", "?", *(_cell(each, "?") for each in attributes)])
     # `excluded` holds the table's default for a column that the INSERT does not name: overwriting is whole, nothing coalesces.
@@ -159,7 +159,7 @@ class StageTable:
         if self.schema == "main":
             return ""
         loading = f"(SELECT loading_run_id FROM main.inventory_feeds WHERE id = {self.feed})"
-        return f" AND ({loading} IS NULL OR v.run_id IS NOT {loading})"
+        return f" AND ({loading} IS NULL OR v.created_run_id IS NOT {loading})"
 
     def unstage(self) -> str:
         """Delete the staged rows of the keys of a JSON array."""
@@ -202,7 +202,7 @@ class StageTable:
         """Update the stored items that differ, up to a key; `rowcount` is how many did."""
         merged = columns.stored()
         sets = [f"{column} = {value}" for column, value in merged]
-        sets += ["content_hash = s.content_hash", f"run_id = {self.run}", f"updated_at = {now}"]
+        sets += ["content_hash = s.content_hash", f"updated_at = {now}"]
         quantity = dict(merged).get("inventory_quantity")
         if quantity is not None:
             sets.append(
@@ -226,10 +226,10 @@ class StageTable:
         An item that another writer made in the meantime is overwritten, so that what is left of a crashed apply is idempotent.
         """
         attributes = [ATTRIBUTES[name] for name in columns]
-        names = ["inventory_feed_id", "run_id", "inventory_updated_at", "created_at", "updated_at", "external_id", "content_hash"]
+        names = ["inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at", "external_id", "content_hash"]
         cells = [str(self.feed), str(self.run), *[str(now)] * 3, "s.external_id", "s.content_hash"]
         cells += [_cell(each, f"s.{each.column}") for each in attributes]
-        sets = [f"{name} = excluded.{name}" for name in ("run_id", "updated_at", "inventory_updated_at", "content_hash")]
+        sets = [f"{name} = excluded.{name}" for name in ("updated_at", "inventory_updated_at", "content_hash")]
         sets += [f"{each.column} = coalesce(excluded.{each.column}, {each.column})" for each in attributes]
         return (
             f"INSERT INTO {VARIANTS} ({', '.join([*names, *(each.column for each in attributes)])})"

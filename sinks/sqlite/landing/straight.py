@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from engine.batch import ItemBatch, Value
 from engine.contracts import StageSummary
-from engine.run import Counts
 from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
 from sinks.sqlite.landing.housekeeping import delete_load
 from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
-from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, straight_insert
+from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, Layout, straight_insert
 
 
 class StraightLoad:
@@ -68,9 +67,10 @@ class StraightLoad:
         """Return what was written: the feed was empty before."""
         return StageSummary(known=0, seen=0, created=self._created, updated=0, unchanged=0, duplicate=self._duplicate)
 
-    async def apply(self) -> Counts:
-        """Do nothing: the rows are where they belong, and finishing the run reveals them."""
-        return Counts(created=self._created, duplicate=self._duplicate)
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Return none: the rows are where they belong."""
+        return ()
 
     async def forget_stock(self, keys: Sequence[str]) -> None:
         """Make the stock of loaded items unknown."""

@@ -1,0 +1,154 @@
+"""What becomes of a run once it is decided: applied to its end, by whichever process gets to it.
+
+A held run is decided later, by a person, who approves or rejects it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import aiosqlite
+import orjson
+from anyio import CancelScope
+
+from engine.errors import ConfigError
+from engine.run import Counts, Problem, RunRecord, RunStatus
+from sinks.sqlite.control import Control
+from sinks.sqlite.database import Database
+from sinks.sqlite.fence import Fence, Origin, Writer
+from sinks.sqlite.landing.applying import Application, Plan
+from sinks.sqlite.landing.housekeeping import clear_stage
+from sinks.sqlite.landing.statements import StageTable
+from sinks.sqlite.locks import hold_feed
+from sinks.sqlite.queries import Queries
+
+_ADD_EFFECT = (
+    "UPDATE main.data_imports SET created = created + ?, updated = updated + ?, removed = removed + ?, skipped = skipped + ?,"
+    " limited = limited + ? WHERE id = ?"
+)
+
+
+async def carry_out(writer: Writer, fence: Fence, plan: Plan) -> Counts:
+    """Apply what is left of a run's stage and return what became of all its records.
+
+    Each chunk is one transaction, and what it did is counted with it, so that a run which is gone on with counts nothing twice.
+    """
+    if plan.loaded:
+        return plan.planned
+    stage = StageTable("main", fence.feed, fence.run, plan.definition.creates_above)
+    application = Application(writer, stage, plan)
+    while True:
+        async with writer.changing(Origin(plan.at, run=fence.run)):
+            effect = await application.step()
+            if effect is None:
+                break
+            counted = (effect.created, effect.updated, effect.removed, effect.skipped, effect.limited)
+            await writer.execute(_ADD_EFFECT, *counted, fence.run)
+    done = "SELECT created, updated, removed, skipped, limited FROM main.data_imports WHERE id = ?"
+    created, updated, removed, skipped, limited = (int(str(each)) for each in (await writer.query(done, fence.run))[0])
+    return plan.settle(Counts(created=created, updated=updated, removed=removed, skipped=skipped, limited=limited))
+
+
+async def finish_decided(connection: aiosqlite.Connection, control: Control, name: str, feed: int) -> None:
+    """Finish the runs of a feed that were decided and whose process died. The caller holds the feed."""
+    reader = Writer(connection, None, name)
+    left = "SELECT id FROM main.data_imports WHERE feed_id = ? AND status = 'started' AND decided_at IS NOT NULL ORDER BY id"
+    for (run,) in await reader.query(left, feed):
+        problem = Problem("resumed", "the process that applied this run died; what was left of it was applied later")
+        await _go_on(connection, control, name, int(str(run)), RunStatus.STARTED, problem)
+
+
+async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, run: int, status: RunStatus, why: Problem) -> None:
+    fence = await control.take_over(run, status)
+    if fence is None:
+        return
+    writer = Writer(connection, fence, name)
+    plan = Plan.load(str((await writer.query("SELECT plan FROM main.data_imports WHERE id = ?", run))[0][0]))
+    with CancelScope(shield=True):
+        counts = await carry_out(writer, fence, plan)
+        stored = (await Queries(writer).run(run)).record
+        record = _completed(stored, plan, counts, why)
+        record.check_accounting()
+        async with writer.transaction():
+            await control.complete(writer, fence, record, None if counts.limited else plan.checkpoint)
+        await control.define(plan.definition)
+
+
+def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> RunRecord:
+
+    return replace(
+        stored,
+        status=RunStatus.COMPLETE,
+        counts=counts,
+        skipped=plan.skipped + counts.skipped,
+        limited=counts.limited,
+        problems=(why, *stored.problems),
+    )
+
+
+async def approve(database: Database, run: int, *, comment: str | None = None) -> RunRecord:
+    """Apply a held run and return its record. What it left becomes what the next run is judged against.
+
+    Raises `ConfigError` when there is no such run or it is not held, `UnderWay` when another session works on its feed.
+    """
+    async with _deciding(database, run) as (connection, control):
+        reader = Writer(connection, None, database.name)
+        await _require_held(reader, run)
+        said = "" if comment is None else f": {comment}"
+        await _go_on(connection, control, database.name, run, RunStatus.HELD, Problem("approved", f"held, and approved{said}"))
+        return (await Queries(reader).run(run)).record
+
+
+async def reject(database: Database, run: int, *, comment: str | None = None) -> RunRecord:
+    """End a held run without applying it and return its record. Raises as `approve` does."""
+    async with _deciding(database, run) as (connection, control):
+        reader = Writer(connection, None, database.name)
+        await _require_held(reader, run)
+        fence = await control.take_over(run, RunStatus.HELD)
+        if fence is not None:
+            writer = Writer(connection, fence, database.name)
+            await clear_stage(writer, StageTable("main", fence.feed, run))
+            stored = (await Queries(reader).run(run)).record
+            said = "" if comment is None else f": {comment}"
+            problem = Problem("rejected", f"held, and rejected{said}; nothing of it was applied")
+            await control.fail(fence, _rejected(stored, problem))
+        return (await Queries(reader).run(run)).record
+
+
+def _rejected(stored: RunRecord, why: Problem) -> RunRecord:
+
+    return replace(
+        stored,
+        status=RunStatus.CANCELLED,
+        counts=Counts(),
+        skipped=stored.read - stored.rejected,
+        limited=0,
+        problems=(why, *stored.problems),
+    )
+
+
+@asynccontextmanager
+async def _deciding(database: Database, run: int) -> AsyncIterator[tuple[aiosqlite.Connection, Control]]:
+    """Hold the feed of a run, with what dead runs had decided done."""
+    control = Control(database)
+    async with database.connect() as connection:
+        reader = Writer(connection, None, database.name)
+        name = await Queries(reader).feed_of(run)
+        feed = await reader.number("SELECT feed_id FROM main.data_imports WHERE id = ?", run)
+        async with hold_feed(database, reader, feed, name):
+            await finish_decided(connection, control, database.name, feed)
+            yield connection, control
+
+
+async def _require_held(reader: Writer, run: int) -> None:
+    ((status, problems, feed),) = await reader.query("SELECT status, problems, feed_id FROM main.data_imports WHERE id = ?", run)
+    if status == RunStatus.HELD.value:
+        return
+    told: list[dict[str, Any]] = orjson.loads(str(problems))
+    newer = next((str(problem["message"]) for problem in told if problem["code"] == "superseded"), None)
+    held = await reader.query("SELECT max(id) FROM main.data_imports WHERE feed_id = ? AND status = 'held'", int(str(feed)))
+    now = f"; run {held[0][0]} of the feed is held now" if held[0][0] is not None else ""
+    raise ConfigError(f"run {run} is not held, it is {status}{'' if newer is None else f' ({newer})'}{now}")

@@ -1,0 +1,28 @@
+"""The plan: how many items may be updated a day, and which were today."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the tables; there is no limit until somebody sets one."""
+    op.create_table("plan", sa.Column("id", sa.Integer, primary_key=True), sa.Column("sku_limit", sa.Integer))
+    op.create_table(
+        "plan_usage",
+        sa.Column("day", sa.Integer, primary_key=True),
+        sa.Column("item_id", sa.Integer, primary_key=True),
+        sqlite_with_rowid=False,
+    )
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    op.drop_table("plan_usage")
+    op.drop_table("plan")
