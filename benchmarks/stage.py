@@ -13,8 +13,8 @@ from benchmarks.map import map_file
 from benchmarks.subject import hand_back, make_benchmark_recipe
 from engine.batch import ItemBatch
 from engine.contracts import FeedDefinition
-from engine.run import RunRecord, RunStatus
 from feedmill.assembly import as_sink_url, load_plugins, open_sink
+from plugins.conformance.sink import settle
 
 
 async def load(feed: FeedDefinition, batches: Sequence[ItemBatch], database: Path) -> tuple[int, float]:
@@ -24,10 +24,8 @@ async def load(feed: FeedDefinition, batches: Sequence[ItemBatch], database: Pat
         begun = perf_counter()
         for batch in batches:
             await session.stage(batch)
-        await session.summary()
-        counts = await session.apply()
-        await session.finish(RunRecord(feed.name, session.run, RunStatus.COMPLETE, read=sum(map(len, batches)), counts=counts))
-        return counts.created, perf_counter() - begun
+        record = await settle(session, sum(map(len, batches)))
+        return record.counts.created, perf_counter() - begun
 
 
 def main(path: Path, database: Path) -> None:

@@ -60,13 +60,19 @@ async def import_items(sink: Sink, *batches: ItemBatch, dry_run: bool = False, f
         for each in batches:
             await session.stage(each)
         summary = await session.summary()
-        planned = _planned(session, summary, sum(len(each) for each in batches), dry_run=dry_run)
-        counts = await session.apply(planned)
-        await session.finish(planned.counted(counts))
-    return summary, counts
+        record = await settle(session, sum(len(each) for each in batches), dry_run=dry_run)
+    return summary, record.counts
 
 
-def _planned(session: SinkSession, summary: StageSummary, read: int, *, dry_run: bool = False) -> RunRecord:
+async def settle(session: SinkSession, read: int = 0, left: Checkpoint | None = None, *, dry_run: bool = False) -> RunRecord:
+    """Apply what is staged and finish the run, as the engine does with `read` records; return its record."""
+    planned = plan_record(session, await session.summary(), read, dry_run=dry_run)
+    record = planned.counted(await session.apply(planned, left))
+    await session.finish(record, left)
+    return record
+
+
+def plan_record(session: SinkSession, summary: StageSummary, read: int, *, dry_run: bool = False) -> RunRecord:
     """Return the record that the engine would apply a stage with."""
     foreseen = (summary.created, summary.updated, summary.unchanged, summary.duplicate)
     counts = Counts(*foreseen, removed=summary.removed, skipped=summary.skipped)
@@ -88,8 +94,7 @@ async def shows_nothing_before_it_applies(case: SinkCase) -> None:
                 await session.stage(new)
                 await session.summary()
                 await _expect(case, before, "a reader saw staged items before apply")
-                planned = _planned(session, await session.summary(), len(new))
-                await session.finish(planned.counted(await session.apply(planned)))
+                await settle(session, len(new))
             await _expect(case, after, "applied items are not there")
 
 
@@ -405,9 +410,11 @@ async def _refusal(sink: Sink, feed: FeedDefinition, batches: Iterable[ItemBatch
 async def _checkpoint_after(sink: Sink, status: RunStatus, left: Checkpoint | None) -> Checkpoint | None:
     async with sink.session(FEED) as session:
         await session.stage(_FIRST)
-        planned = _planned(session, await session.summary(), len(_FIRST))
-        counts = await session.apply(planned, left) if status is RunStatus.COMPLETE else Counts()
-        await session.finish(replace(planned.counted(counts), status=status), left)
+        if status is RunStatus.COMPLETE:
+            await settle(session, len(_FIRST), left)
+        else:
+            await session.discard()
+            await session.finish(RunRecord(FEED.name, session.run, status), left)
     async with sink.session(FEED) as session:
         await session.discard()
         await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))

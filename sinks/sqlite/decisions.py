@@ -20,7 +20,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
 from sinks.sqlite.landing.applying import Application, Plan
-from sinks.sqlite.landing.housekeeping import clear_stage
+from sinks.sqlite.landing.housekeeping import clear_dead_stages, clear_stage
 from sinks.sqlite.landing.statements import StageTable
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.queries import Queries
@@ -75,6 +75,7 @@ async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, 
         async with writer.transaction():
             await control.complete(writer, fence, record, None if counts.limited else plan.checkpoint)
         await control.define(plan.definition)
+        await clear_dead_stages(writer.unfenced(), feed=fence.feed, run=run)
 
 
 def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> RunRecord:

@@ -54,6 +54,10 @@ class Writer:
         self._begin = "BEGIN IMMEDIATE" if locking or fence is not None else "BEGIN"
         self.name = name
 
+    def unfenced(self) -> Writer:
+        """Return a writer on the same connection that no run's fence holds back, for what may be done after a run has ended."""
+        return Writer(self.connection, None, self.name, locking=True)
+
     async def query(self, sql: str, *parameters: str | int | float | None) -> list[tuple[object, ...]]:
         """Return the rows of a SELECT; inside `transaction` it sees what the transaction wrote."""
         with explained(self.name):

@@ -11,7 +11,7 @@ from anyio import CancelScope
 
 from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import Checkpoint, FeedDefinition, StageSummary
-from engine.errors import Superseded
+from engine.errors import InternalError, Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from sinks.sqlite import clock
 from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
@@ -92,10 +92,15 @@ class SqliteSession:
         """Keep stage and plan with the run until it is approved or rejected (`sinks.sqlite.decisions`), or gives way to a newer one."""
         await self._control.hold(self._fence, record, self._plan(record, checkpoint))
         self.finished = True
+        await self._clear_others()
 
     def _plan(self, record: RunRecord, checkpoint: Checkpoint | None) -> Plan:
         skipped = record.skipped - record.counts.skipped
         return Plan(self._feed, self._landing.layouts, record.counts, skipped, self._mark, clock.now(), checkpoint, loaded=self._loaded)
+
+    async def _clear_others(self) -> None:
+        """Delete the stage of a held run that gave way. Without the fence, which a run that has ended holds no more."""
+        await clear_dead_stages(self._writer.unfenced(), feed=self._fence.feed, run=self.run)
 
     async def discard(self) -> None:
         await self._landing.discard()
@@ -108,7 +113,10 @@ class SqliteSession:
                 await self._control.complete(self._writer, self._fence, record, checkpoint)
             self.finished = True
             await self._control.define(self._feed)
+            await self._clear_others()
             return
+        if self._decided:
+            raise InternalError(f"run {self.run} of feed {self._fence.name!r} was decided: it can only be completed")
         if self._open:
             await self.discard()
         await self._control.fail(self._fence, record)

@@ -235,14 +235,19 @@ class MemorySession:
         created = counts.created + self._sink.misjudge
         return StageSummary(len(self._sink.items), seen, created, counts.updated, counts.unchanged, counts.duplicate)
 
-    async def apply(self) -> Counts:
+    async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+        """Keep the record; nothing can be decided here."""
+        self._sink.note("hold")
+        self._sink.finished = record
+
+    async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
         """Make the stage the state."""
         self._sink.note("apply")
         counts = self._counts()
-        for key, (values, digest, record) in () if self._dry_run else self._staged.items():
+        for key, (values, digest, ordinal) in () if self._dry_run else self._staged.items():
             self._sink.items.setdefault(key, {}).update({name: value for name, value in values.items() if value is not None})
             self._sink.digests[key] = digest
-            self._sink.records[key] = record
+            self._sink.records[key] = ordinal
         return self._sink.distort(counts)
 
     async def discard(self) -> None:

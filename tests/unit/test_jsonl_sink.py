@@ -10,7 +10,7 @@ from anyio import Path as AsyncPath
 from engine.batch import Reject
 from engine.errors import ConfigError, Superseded
 from engine.run import Counts, RunRecord, RunStatus
-from plugins.conformance.sink import FEED, batch, import_items
+from plugins.conformance.sink import FEED, batch, import_items, settle
 from sinks.jsonl import open_jsonl
 from sinks.lines import read_state
 
@@ -70,7 +70,7 @@ async def test_concurrent_writer_is_noticed(path: AsyncPath) -> None:
         await import_items(sink, batch(COLUMNS, ("b", 2, "new")))
         before = await path.read_bytes()
         with pytest.raises(Superseded, match="was changed by another program"):
-            await old.apply()
+            await settle(old, 1)
     assert await path.read_bytes() == before
     assert [each.name async for each in path.parent.iterdir()] == ["items.jsonl"]
 

@@ -16,11 +16,12 @@ from anyio import to_thread
 
 from engine.batch import JsonValue, Reject
 from engine.contracts import FeedDefinition, Sink
-from engine.errors import ConfigError, InternalError, Retry, Superseded
+from engine.errors import ConfigError, InternalError, Retry, Superseded, UnderWay
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
-from plugins.conformance.sink import FEED, batch, import_items
+from plugins.conformance.sink import FEED, batch, import_items, plan_record, settle
 from sinks.sqlite import session as session_module
 from sinks.sqlite.clock import rfc3339
+from sinks.sqlite.control import Control
 from sinks.sqlite.database import locate
 from sinks.sqlite.failures import explain
 from sinks.sqlite.landing.bitmap import Bitmap
@@ -49,31 +50,48 @@ async def ask(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["straight", "staged"])
-async def test_superseded_writer_is_refused(url: str, first: bool) -> None:
-    """A run that a newer one has superseded can stage, apply and finish nothing, and is told which one took over."""
+async def test_a_run_that_lost_its_fence_writes_nothing(url: str, first: bool) -> None:
+    """A run that somebody took over can stage, apply and finish nothing, and is told so; the other goes on."""
     async with open_sqlite(url) as sink:
         if not first:
             await import_items(sink, batch(BOTH, ("a", "x", 1)))
         async with sink.session(FEED) as old:
             await old.stage(batch(BOTH, ("a", "old", 1), ("b", "old", 1)))
-            async with sink.session(FEED) as new:
-                says = f"run {old.run} of feed 'conformance' may not write any more: run {new.run} took over"
-                for write in (
-                    lambda: old.stage(batch(BOTH, ("c", "old", 1))),
-                    old.apply,
-                    old.discard,
-                    lambda: old.keep([Reject(1, 1, None, None, "bad", "", "d")]),
-                    lambda: old.finish(RunRecord(FEED.name, old.run, RunStatus.COMPLETE)),
-                ):
-                    with pytest.raises(Superseded, match=re.escape(says)):
-                        await write()
-                await new.stage(batch(BOTH, ("a", "new", 2)))
-                counts = await new.apply()
-                await new.finish(RunRecord(FEED.name, new.run, RunStatus.COMPLETE, counts=counts))
+            planned = plan_record(old, await old.summary(), 2)
+            taken = await Control(locate(url)).take_over(old.run, RunStatus.STARTED)
+            assert taken is not None
+            assert taken.epoch == 2
+            says = f"run {old.run} of feed 'conformance' may not write any more"
+            for write in (
+                lambda: old.stage(batch(BOTH, ("c", "old", 1))),
+                lambda: old.apply(planned),
+                lambda: old.hold(planned),
+                lambda: old.keep([Reject(1, 1, None, None, "bad", "", "d")]),
+                lambda: old.finish(planned),
+                old.discard,
+            ):
+                with pytest.raises(Superseded, match=re.escape(says)):
+                    await write()
+        async with open_queries(url) as queries:
+            assert [item["name"] async for item in queries.items(FEED.name)] == ([] if first else ["x"])
+        await import_items(sink, batch(BOTH, ("a", "new", 2)))
         async with open_queries(url) as queries:
             assert [item["name"] async for item in queries.items(FEED.name)] == ["new"]
             ended = {row.record.run: row.record for row in await queries.runs(FEED.name)}[old.run]
-    assert (ended.status, ended.problems) == (RunStatus.ERROR, (Problem("superseded", f"superseded by run {new.run}"),))
+    assert (ended.status, [problem.code for problem in ended.problems]) == (RunStatus.ERROR, ["abandoned"])
+
+
+async def test_the_second_session_of_a_feed_is_told_of_the_first(url: str) -> None:
+    """While a run of a feed is under way another one does not begin, and says which; runs of other feeds do."""
+    async with open_sqlite(url) as sink, open_sqlite(url) as other, sink.session(FEED) as first:
+        with pytest.raises(UnderWay, match=f"run {first.run} of feed 'conformance' is under way: nothing was begun") as told:
+            async with other.session(FEED):
+                pass
+        assert told.value.run == first.run
+        async with other.session(FeedDefinition("another")) as elsewhere:
+            await settle(elsewhere)
+        await settle(first)
+    assert await ask(url, "SELECT id, status FROM data_imports") == [(1, "complete"), (2, "complete")]
 
 
 async def test_cancelled_session_ends_as_an_error(url: str) -> None:
@@ -88,15 +106,6 @@ async def test_cancelled_session_ends_as_an_error(url: str) -> None:
     assert await ask(url, "SELECT status, finished_at IS NOT NULL FROM data_imports") == [("error", 1)]
     assert await ask(url, "SELECT count(*) FROM inventory_feed_variants") == [(0,)]
     assert await ask(url, "SELECT loading_run_id FROM inventory_feeds") == [(None,)]
-
-
-async def test_unapplied_status_reveals_nothing(url: str) -> None:
-    """A run that was applied but is not complete, because its figures did not add up, is taken back where it can be."""
-    async with open_sqlite(url) as sink, sink.session(FEED) as session:
-        await session.stage(batch(BOTH, ("a", "x", 1)))
-        await session.apply()
-        await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
-    assert await ask(url, "SELECT count(*) FROM inventory_feed_variants") == [(0,)]
 
 
 async def test_definition_is_written_only_when_it_differs(url: str) -> None:
@@ -123,8 +132,7 @@ async def test_definition_is_written_only_when_it_differs(url: str) -> None:
 
 async def _empty_run(sink: Sink, feed: FeedDefinition) -> None:
     async with sink.session(feed) as session:
-        await session.apply()
-        await session.finish(RunRecord(feed.name, session.run, RunStatus.COMPLETE))
+        await settle(session)
 
 
 async def test_run_record_comes_back_whole(url: str) -> None:
@@ -182,10 +190,10 @@ async def test_equal_values_under_another_digest_only_refresh_the_digest(url: st
     same = batch(BOTH, ("a", "x", 1))
     async with open_sqlite(url) as sink:
         await import_items(sink, same)
-        before = await ask(url, "SELECT updated_at, inventory_updated_at, run_id FROM inventory_feed_variants")
+        before = await ask(url, "SELECT updated_at, inventory_updated_at, created_run_id FROM inventory_feed_variants")
         _, counts = await import_items(sink, replace(same, digests=[42]))
         assert counts == Counts(unchanged=1)
-        assert await ask(url, "SELECT updated_at, inventory_updated_at, run_id FROM inventory_feed_variants") == before
+        assert await ask(url, "SELECT updated_at, inventory_updated_at, created_run_id FROM inventory_feed_variants") == before
         assert await ask(url, "SELECT content_hash FROM inventory_feed_variants") == [(42,)]
         await ask(url, "UPDATE inventory_feed_variants SET content_hash = NULL, name = 'by hand'")
         _, counts = await import_items(sink, replace(same, digests=[42]))
@@ -199,8 +207,7 @@ async def test_items_are_shown_as_the_api_shows_them(url: str) -> None:
     new = batch(columns, ("00123", "x", 10, 12_500_000, 0, '[{"name":"Size"}]'), ("b", None, 3, None, None, None))
     async with open_sqlite(url) as sink, sink.session(feed) as session:
         await session.stage(new)
-        counts = await session.apply()
-        await session.finish(RunRecord(feed.name, session.run, RunStatus.COMPLETE, counts=counts))
+        await settle(session, 2)
     async with open_queries(url) as queries:
         first, second = [item async for item in queries.items(feed.name)]
     assert first["externalId"] == "00123"
@@ -282,34 +289,6 @@ def test_times_are_exact() -> None:
     assert rfc3339(None) is None
 
 
-@pytest.mark.parametrize("ending", ["left", "failed", "unstorable"])
-async def test_nothing_of_an_apply_stands_before_the_record_does(url: str, ending: str) -> None:
-    """Applying and the record of the run are one transaction: without a record that was stored, every item is as it was."""
-    async with open_sqlite(url) as sink:
-        await import_items(sink, batch(BOTH, ("a", "old", 1), ("b", "old", 1)))
-        before = await ask(url, "SELECT * FROM inventory_feed_variants")
-
-        async def run() -> None:
-            async with sink.session(FEED) as session:
-                await session.stage(batch(BOTH, ("a", "new", 2), ("c", "new", 2)))
-                counts = await session.apply()
-                assert counts == Counts(created=1, updated=1)
-                if ending == "failed":
-                    await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
-                if ending == "unstorable":
-                    problem = Problem("refused", "\udcff")
-                    await session.finish(RunRecord(FEED.name, session.run, RunStatus.COMPLETE, counts=counts, problems=(problem,)))
-
-        if ending == "unstorable":
-            with pytest.raises(TypeError):
-                await run()
-        else:
-            await run()
-        assert await ask(url, "SELECT * FROM inventory_feed_variants") == before
-        async with open_queries(url) as queries:
-            assert next(row.record.status for row in await queries.runs(FEED.name)) is RunStatus.ERROR
-
-
 async def test_a_definition_is_stored_by_a_complete_run_only(url: str) -> None:
     """Settings that came with a refused run change nothing that a reader sees."""
     async with open_sqlite(url) as sink:
@@ -318,8 +297,11 @@ async def test_a_definition_is_stored_by_a_complete_run_only(url: str) -> None:
         for status in (RunStatus.ERROR, RunStatus.COMPLETE):
             async with sink.session(capped) as session:
                 await session.stage(batch(BOTH, ("a", "x", 5)))
-                counts = await session.apply()
-                await session.finish(RunRecord(FEED.name, session.run, status, counts=counts))
+                if status is RunStatus.COMPLETE:
+                    await settle(session, 1)
+                else:
+                    await session.discard()
+                    await session.finish(RunRecord(FEED.name, session.run, status))
             async with open_queries(url) as queries:
                 (item,) = [item async for item in queries.items(FEED.name)]
             assert item["availableQuantity"] == (5 if status is RunStatus.ERROR else 1)
