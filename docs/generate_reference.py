@@ -16,10 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic.alias_generators import to_camel
-
 from connectors.web import errors as http_errors
-from engine import errors, feed
+from engine import errors
 from engine.errors import FeedmillError
 from engine.feed import Feed, FieldRow, GuardLimits, Rewrite
 from engine.schema import ATTRIBUTES
@@ -51,11 +49,9 @@ def pages() -> Iterator[Path]:
     yield from sorted(DOCS.rglob("*.md"))
 
 
-def state_of(name: str, *, in_force: Iterable[str], idle: Iterable[str]) -> str:
-    """Return whether an attribute is in force, refused, or kept without effect."""
-    if name in in_force:
-        return "in force"
-    return "refused" if name in map(to_camel, idle) else "kept"
+def state_of(name: str, *, in_force: Iterable[str]) -> str:
+    """Return whether an attribute is in force or kept without effect."""
+    return "in force" if name in in_force else "kept"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -104,18 +100,18 @@ def _default(schema: Mapping[str, Any], *, required: bool) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _attributes(model: type[resource.Resource], notes: Mapping[str, str], in_force: Iterable[str], idle: Iterable[str]) -> str:
+def _attributes(model: type[resource.Resource], notes: Mapping[str, str], in_force: Iterable[str]) -> str:
     schema = model.model_json_schema(by_alias=True)
     rows = []
     for name, note in notes.items():
         found = schema["properties"][name]
-        state = state_of(name, in_force=in_force, idle=idle)
+        state = state_of(name, in_force=in_force)
         rows.append((f"`{name}`", _type(found), _default(found, required=name in schema.get("required", ())), state, note))
     return _table(("attribute", "values", "default", "state", "meaning"), rows)
 
 
 def _feed_attributes() -> str:
-    parts = [f"### {theme}\n\n{_attributes(Feed, notes, NOTES['in_force'], feed._IDLE_FEED)}" for theme, notes in NOTES["feed"].items()]
+    parts = [f"### {theme}\n\n{_attributes(Feed, notes, NOTES['in_force'])}" for theme, notes in NOTES["feed"].items()]
     return "\n\n".join(parts)
 
 
@@ -129,15 +125,15 @@ def _feed_file() -> str:
 
 
 def _guard_limits() -> str:
-    return _attributes(GuardLimits, NOTES["guard"], NOTES["guard_in_force"], ())
+    return _attributes(GuardLimits, NOTES["guard"], NOTES["guard_in_force"])
 
 
 def _parts_of_the_source(model: type[resource.Resource], notes: str) -> str:
-    return _attributes(model, NOTES[notes], NOTES[notes], ())
+    return _attributes(model, NOTES[notes], NOTES[notes])
 
 
 def _mapping_rows() -> str:
-    return _attributes(FieldRow, NOTES["row"], NOTES["row"], ())
+    return _attributes(FieldRow, NOTES["row"], NOTES["row"])
 
 
 def _rules_of_rows() -> str:

@@ -392,8 +392,6 @@ COMPUTED = frozenset(
 )
 """Attributes of a feed that only the service sets."""
 
-_IDLE_FEED: frozenset[str] = frozenset()
-
 
 def build_feed(
     name: str,
@@ -429,7 +427,6 @@ def build_feed(
         feed = Feed.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(f"feed {name!r} has invalid settings", problems=tuple(map(explain_fault, error.errors()))) from None
-    _refuse_idle(feed)
     if any(row.value == MASK for row in feed.parameters):
         raise ConfigError(f"feed {name!r} has parameters whose values are not stored: give parameters with every run")
     return feed
@@ -489,16 +486,3 @@ def explain_fault(fault: ErrorDetails, model: type[Feed] = Feed) -> str:
     names = [field.alias or key for key, field in within.model_fields.items()]
     close = difflib.get_close_matches(inner[-1] if inner else head, names, n=1)
     return f"{path}: unknown attribute" + (f"; did you mean {close[0]!r}?" if close else "")
-
-
-def _refuse_idle(feed: Feed) -> None:
-    """Refuse settings that would change values but that no code acts on yet: silence would mean wrong figures."""
-    idle = [
-        to_camel(name)
-        for name in sorted(_IDLE_FEED)
-        if getattr(feed, name) != Feed.model_fields[name].get_default(call_default_factory=True)
-    ]
-    if idle:
-        raise ConfigError(
-            f"feed {feed.name!r} asks for what this version cannot do yet", problems=tuple(f"{name}: leave it unset" for name in idle)
-        )

@@ -321,18 +321,6 @@ def test_broken_json_is_a_fault_and_no_crash(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("reviewChanges", True),
-        ("syncSalePrices", False),
-    ],
-)
-def test_what_nothing_acts_on_yet_is_refused(name: str, value: object) -> None:
-    """A setting that would change figures but is not in force is an error, never silence."""
-    assert faults({name: value}) == (f"{name}: leave it unset",)
-
-
-@pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"prefixSku": True}, "prefixSku needs skuPrefix"),
