@@ -56,7 +56,7 @@ async def read_schema(database: Path) -> tuple[str, ...]:
 
 def _statements(database: Path) -> tuple[str, ...]:
     with closing(sqlite3.connect(database)) as connection:
-        found = connection.execute("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL", (TABLE,))
+        found = connection.execute("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type <> 'trigger' AND sql IS NOT NULL", (TABLE,))
         return tuple(str(row[0]) for row in found)
 
 

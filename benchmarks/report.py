@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Final
 
 from benchmarks.catalogue import CatalogueFile
@@ -23,6 +24,7 @@ PROMISED_ROWS: Final = 1_000_000
 
 PROMISED_RSS: Final = 200e6
 PROMISED_RATIO: Final = 0.5
+PROMISED_COST: Final = 1.3
 _ABOUT_THE_SAME: Final = 1.25
 """How much more memory ten times the rows may take and still be called the same."""
 
@@ -61,6 +63,9 @@ def _check_whole(whole: Whole) -> list[Promise]:
         Promise("peak RSS of the first load is under 200 MB", _megabytes(full), full < PROMISED_RSS),
         Promise("and about the same for a tenth of the rows", f"{_megabytes(small)} there", full <= small * _ABOUT_THE_SAME),
     ]
+    for text, costs in (("the change log adds", whole.log_costs), ("staging, judging, logging and applying 1 % add", whole.change_costs)):
+        found = f"{median(costs) - 1:+.0%}; pairs: {', '.join(f'{cost - 1:+.0%}' for cost in costs)}"
+        promises.append(Promise(f"{text} at most 30 % to a sync", found, median(costs) <= PROMISED_COST))
     if whole.ratio is not None:
         found = f"{whole.ratio:.2f} times as fast; pairs: {', '.join(f'{ratio:.2f}' for ratio in whole.ratios)}"
         promises.append(Promise("at least half as fast as sqlite3's own import and upsert", found, whole.ratio >= PROMISED_RATIO))

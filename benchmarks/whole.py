@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -19,16 +22,23 @@ Say = Callable[[str], None]
 FIRST: Final = "first load into an empty database"
 AGAIN: Final = "again, nothing changed"
 CHANGED: Final = "again, 1 % changed"
+UNLOGGED: Final = "again, 1 % changed, without change log"
 SMALL: Final = "first load of a tenth"
 PEER: Final = "sqlite3: .import, then INSERT ... ON CONFLICT"
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The medians by subject, and of each pair how many times as fast as the command line Feedmill was."""
+    """The medians by subject, and of each pair how many times as fast as the command line Feedmill was.
+
+    `log_costs` are how many times as long a sync with 1 % changes takes as the same one without change log, `change_costs` as one
+    that finds nothing changed: what staging, judging, logging and applying the changes costs.
+    """
 
     runs: dict[str, Measurement]
     ratios: tuple[float, ...] = ()
+    log_costs: tuple[float, ...] = ()
+    change_costs: tuple[float, ...] = ()
 
     @property
     def ratio(self) -> float | None:
@@ -45,6 +55,8 @@ class _Bench:
     schema: tuple[str, ...]
     runs: dict[str, list[Measurement]] = field(default_factory=dict)
     ratios: list[float] = field(default_factory=list)
+    log_costs: list[float] = field(default_factory=list)
+    change_costs: list[float] = field(default_factory=list)
 
     def note(self, title: str, run: Measurement) -> Measurement:
         self.runs.setdefault(title, []).append(run)
@@ -78,6 +90,38 @@ class _Bench:
             raise SubjectFailed(f"the tables differ: {found[0]} items of Feedmill's, {found[1]} of sqlite3's, {found[2]} equal")
         remove_database(peer)
 
+    def change(self, file: CatalogueFile, database: Path, unchanged: Measurement, *, logged_first: bool) -> None:
+        """Sync 1 % of changes into the database and into a copy that keeps no change log."""
+        twin = database.with_suffix(".unlogged.db")
+        shutil.copy(database, twin)
+        stop_logging(twin)
+        expected = {"updated": file.rows // 100, "unchanged": file.rows - file.rows // 100}
+        if logged_first:
+            logged = self.sync(CHANGED, file, database, **expected)
+            unlogged = self.sync(UNLOGGED, file, twin, **expected)
+        else:
+            unlogged = self.sync(UNLOGGED, file, twin, **expected)
+            logged = self.sync(CHANGED, file, database, **expected)
+        if (found := (count_changes(database), count_changes(twin))) != (file.rows // 100, 0):
+            raise SubjectFailed(f"expected {file.rows // 100} changes in the log and none without it, found {found}")
+        self.log_costs.append(logged.wall / unlogged.wall)
+        self.change_costs.append(logged.wall / unchanged.wall)
+        remove_database(twin)
+
+
+def stop_logging(database: Path) -> None:
+    """Take the triggers of the change log off a database."""
+    with closing(sqlite3.connect(database)) as connection:
+        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+
+
+def count_changes(database: Path) -> int:
+    """Return how many changes of items are in the log."""
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("SELECT count(*) FROM inventory_feed_variant_changes").fetchone()[0])
+
 
 def measure_whole(directory: Path, file: CatalogueFile, pairs: int, url: str, say: Say) -> Whole:
     """Measure first load, unchanged and changed runs, the command line, and a first load of a tenth for its memory."""
@@ -91,11 +135,12 @@ def measure_whole(directory: Path, file: CatalogueFile, pairs: int, url: str, sa
             bench.load(file, database)
         else:
             bench.compare(command, file, database, ours_first=pair % 2 == 0)
-        bench.sync(AGAIN, file, database, unchanged=rows)
-        bench.sync(CHANGED, changed, database, updated=rows // 100, unchanged=rows - rows // 100)
+        unchanged = bench.sync(AGAIN, file, database, unchanged=rows)
+        bench.change(changed, database, unchanged, logged_first=pair % 2 == 0)
         remove_database(database)
         bench.sync(SMALL, small, directory / f"small-{pair}.db", created=small.rows)
-    return Whole({title: middle(runs) for title, runs in bench.runs.items()}, tuple(bench.ratios))
+    medians = {title: middle(runs) for title, runs in bench.runs.items()}
+    return Whole(medians, tuple(bench.ratios), tuple(bench.log_costs), tuple(bench.change_costs))
 
 
 def remove_database(database: Path) -> None:
