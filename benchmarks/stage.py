@@ -24,8 +24,8 @@ async def load(feed: FeedDefinition, batches: Sequence[ItemBatch], database: Pat
         begun = perf_counter()
         for batch in batches:
             await session.stage(batch)
-        record = await settle(session, sum(map(len, batches)))
-        return record.counts.created, perf_counter() - begun
+        counts = await settle(session, sum(map(len, batches)))
+        return counts.created, perf_counter() - begun
 
 
 def main(path: Path, database: Path) -> None:

@@ -76,7 +76,8 @@ class RunRecord:
     """A finished run. `read` counts records of the source, the others split it; `bytes` is what the source sent.
 
     `asked_at` is when the run first asked its source for anything, None when it never came to that. `figures` is what the guard
-    judged, None where it did not come to that. `skipped` includes what the store skipped (`counts.skipped`).
+    judged, None where it did not come to that. Until a run is applied, `skipped` includes what the store is going to skip
+    (`counts.skipped`); then it is one figure.
     """
 
     feed: str
@@ -97,9 +98,9 @@ class RunRecord:
     figures: Figures | None = None
 
     def counted(self, counts: Counts) -> RunRecord:
-        """Return the record with what the store really did; what it left out of its own accord is skipped."""
+        """Return the record with what the store really did; what that left out of its own accord is part of `skipped`, and of it alone."""
         skipped = self.skipped - self.counts.skipped + counts.skipped
-        return replace(self, counts=counts, skipped=skipped, limited=counts.limited)
+        return replace(self, counts=replace(counts, skipped=0, limited=0), skipped=skipped, limited=counts.limited)
 
     def check_accounting(self) -> None:
         """Raise `InternalError` unless every record read is accounted for exactly once (API, section 6)."""

@@ -259,7 +259,7 @@ async def _hold(
     tally.problems[:0] = reasons
     record = tally.record(session.run, RunStatus.HELD, planned)
     await session.hold(record, checkpoint)
-    return record
+    return record.counted(planned)
 
 
 async def _apply(clock: StageClock, session: SinkSession, tally: Tally, planned: RunRecord, checkpoint: Checkpoint | None) -> RunRecord:
@@ -267,7 +267,7 @@ async def _apply(clock: StageClock, session: SinkSession, tally: Tally, planned:
     with CancelScope(shield=True):
         with clock.running():
             counts = await session.apply(planned, checkpoint)
-        record = tally.record(session.run, RunStatus.COMPLETE, counts)
+        record = tally.record(session.run, RunStatus.COMPLETE, counts).counted(counts)
         record.check_accounting()
         # What is over the limit is taken by the next run, which must not find the source unchanged.
         await session.finish(record, None if record.limited else checkpoint)

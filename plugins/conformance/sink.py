@@ -60,16 +60,16 @@ async def import_items(sink: Sink, *batches: ItemBatch, dry_run: bool = False, f
         for each in batches:
             await session.stage(each)
         summary = await session.summary()
-        record = await settle(session, sum(len(each) for each in batches), dry_run=dry_run)
-    return summary, record.counts
+        counts = await settle(session, sum(len(each) for each in batches), dry_run=dry_run)
+    return summary, counts
 
 
-async def settle(session: SinkSession, read: int = 0, left: Checkpoint | None = None, *, dry_run: bool = False) -> RunRecord:
-    """Apply what is staged and finish the run, as the engine does with `read` records; return its record."""
+async def settle(session: SinkSession, read: int = 0, left: Checkpoint | None = None, *, dry_run: bool = False) -> Counts:
+    """Apply what is staged and finish the run, as the engine does with `read` records; return what was done."""
     planned = plan_record(session, await session.summary(), read, dry_run=dry_run)
-    record = planned.counted(await session.apply(planned, left))
-    await session.finish(record, left)
-    return record
+    counts = await session.apply(planned, left)
+    await session.finish(planned.counted(counts), left)
+    return counts
 
 
 def plan_record(session: SinkSession, summary: StageSummary, read: int, *, dry_run: bool = False) -> RunRecord:

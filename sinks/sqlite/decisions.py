@@ -83,7 +83,7 @@ def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> R
     return replace(
         stored,
         status=RunStatus.COMPLETE,
-        counts=counts,
+        counts=replace(counts, skipped=0, limited=0),
         skipped=plan.skipped + counts.skipped,
         limited=counts.limited,
         problems=(why, *stored.problems),

@@ -35,7 +35,7 @@ def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
     measured = [row.split(" | ")[0].removeprefix("| ") for row in rows if "5,000" in row]
     assert measured[-6:] == [f"{title}: {what}" for title in ("XML", "JSON") for what in (*BARE[title], "mapper alone", "whole sync")]
     assert measured[:-6][-len(PARTS) :] == list(PARTS.values())
-    assert len(measured) == 6 + len(PARTS) + 3 + (find_command() is not None)
+    assert len(measured) == 6 + len(PARTS) + 4 + (find_command() is not None)
     assert ("equal tables" if find_command() else "nothing was compared") in done.stdout
     streamed = done.stdout.partition("## Transports")[2].splitlines()
     titles = [line.split(" | ")[0].removeprefix("| ").partition(",")[0] for line in streamed if " MB/s |" not in line and " MB |" in line]

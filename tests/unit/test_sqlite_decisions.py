@@ -53,7 +53,7 @@ async def test_a_decided_run_is_finished_by_the_next_session(url: str) -> None:
         async with sink.session(FEED) as after:
             assert after.checkpoint == left
             await after.stage(batch(BOTH, ("a", "new", 2), ("b", "old", 1), ("c", "new", 2)))
-            assert (await settle(after, 3)).counts == Counts(unchanged=3)
+            assert await settle(after, 3) == Counts(unchanged=3)
     async with open_queries(url) as queries:
         dead = (await queries.run(2)).record
     assert (dead.status, dead.counts) == (RunStatus.COMPLETE, Counts(created=1, updated=1, unchanged=1))
