@@ -19,10 +19,10 @@ from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import Checkpoint, FeedDefinition, Sink
 from engine.errors import RefuseRun
 from engine.run import Counts, RunRecord, RunStatus
-from plugins.conformance.sink_case import FEED, Items, SinkCase, SinkCheck, batch, expect, import_items, plan_run, require
+from plugins.conformance.sink_case import FEED, Items, SinkCase, SinkCheck, batch, expect, import_items, plan_record, require, settle
 from plugins.conformance.sink_gone import GONE_CHECKS
 
-__all__ = ["CHECKS", "FEED", "Items", "SinkCase", "SinkCheck", "batch", "import_items"]
+__all__ = ["CHECKS", "FEED", "Items", "SinkCase", "SinkCheck", "batch", "import_items", "plan_record", "settle"]
 
 _BOTH: Final = ("name", "inventoryQuantity")
 _FIRST: Final = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("c", "Plum", 3))
@@ -39,8 +39,7 @@ async def shows_nothing_before_it_applies(case: SinkCase) -> None:
                 await session.stage(new)
                 await session.summary()
                 await expect(case, before, "a reader saw staged items before apply")
-                planned = plan_run(session, await session.summary(), len(new))
-                await session.finish(planned.counted(await session.apply(planned)))
+                await settle(session, len(new))
             await expect(case, after, "applied items are not there")
 
 
@@ -357,9 +356,11 @@ async def _refusal(sink: Sink, feed: FeedDefinition, batches: Iterable[ItemBatch
 async def _checkpoint_after(sink: Sink, status: RunStatus, left: Checkpoint | None) -> Checkpoint | None:
     async with sink.session(FEED) as session:
         await session.stage(_FIRST)
-        planned = plan_run(session, await session.summary(), len(_FIRST))
-        counts = await session.apply(planned, left) if status is RunStatus.COMPLETE else Counts()
-        await session.finish(replace(planned.counted(counts), status=status), left)
+        if status is RunStatus.COMPLETE:
+            await settle(session, len(_FIRST), left)
+        else:
+            await session.discard()
+            await session.finish(RunRecord(FEED.name, session.run, status), left)
     async with sink.session(FEED) as session:
         await session.discard()
         await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Final, TypeAlias
 
 from engine.batch import ItemBatch, Value
-from engine.contracts import SYNC_FLAGS, FeedDefinition, Sink, SinkSession, StageSummary
+from engine.contracts import SYNC_FLAGS, Checkpoint, FeedDefinition, Sink, SinkSession, StageSummary
 from engine.run import Counts, RunRecord, RunStatus
 
 FEED: Final = FeedDefinition("conformance", {"feedKind": "delta", **dict.fromkeys([*SYNC_FLAGS, "syncWeightZero"], True)})
@@ -51,15 +51,21 @@ async def import_items(sink: Sink, *batches: ItemBatch, dry_run: bool = False, f
         for each in batches:
             await session.stage(each)
         summary = await session.summary()
-        planned = plan_run(session, summary, sum(len(each) for each in batches), dry_run=dry_run)
-        counts = await session.apply(planned)
-        record = planned.counted(counts)
-        record.check_accounting()
-        await session.finish(record)
+        counts = await settle(session, sum(len(each) for each in batches), dry_run=dry_run)
     return summary, counts
 
 
-def plan_run(session: SinkSession, summary: StageSummary, read: int, *, dry_run: bool = False) -> RunRecord:
+async def settle(session: SinkSession, read: int = 0, left: Checkpoint | None = None, *, dry_run: bool = False) -> Counts:
+    """Apply what is staged and finish the run, as the engine does with `read` records; return what was done."""
+    planned = plan_record(session, await session.summary(), read, dry_run=dry_run)
+    counts = await session.apply(planned, left)
+    record = planned.counted(counts)
+    record.check_accounting()
+    await session.finish(record, left)
+    return counts
+
+
+def plan_record(session: SinkSession, summary: StageSummary, read: int, *, dry_run: bool = False) -> RunRecord:
     """Return the record that the engine would apply a stage with."""
     foreseen = (summary.created, summary.updated, summary.unchanged, summary.duplicate)
     counts = Counts(*foreseen, removed=summary.removed, skipped=summary.skipped)
