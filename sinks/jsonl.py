@@ -15,6 +15,7 @@ from engine.contracts import Checkpoint, FeedDefinition, SinkSession, StageSumma
 from engine.errors import ConfigError, RefuseRun, RejectRecord
 from engine.mapping.several import add_up
 from engine.run import Counts, RunRecord
+from sinks.figures import measure
 from sinks.lines import DEFAULTS, Item, State, read_state, write_rejects, write_state
 
 _QUANTITY: Final = "inventoryQuantity"
@@ -81,10 +82,15 @@ class JsonlSession:
         self._rejects.extend(rejects[: REJECTS_KEPT - len(self._rejects)])
 
     async def summary(self) -> StageSummary:
-        _, counts = await to_thread.run_sync(self._merged)
+        return await to_thread.run_sync(self._summary)
+
+    def _summary(self) -> StageSummary:
+        items, counts = self._merged()
         seen = counts.updated + counts.unchanged
         known = len(self._state.items)
-        return StageSummary(known, seen, counts.created, counts.updated, counts.unchanged, counts.duplicate, counts.skipped)
+        figures = measure(self._state.items, items, self._staged.keys() | self._spoiled, self._feed)
+        foreseen = (counts.created, counts.updated, counts.unchanged, counts.duplicate, counts.skipped)
+        return StageSummary(known, seen, *foreseen, figures=figures)
 
     async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
         """Write the new state beside the old one and put it in its place; nothing is written when nothing differs."""

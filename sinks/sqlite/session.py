@@ -176,7 +176,7 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
         beginning = await control.begin(feed, number)
         writer = Writer(connection, beginning.fence, database.name)
         stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above)
-        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage), feed)
+        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, feed), feed)
         try:
             if await _begin_empty(writer, beginning) and _loads_straight(feed):
                 load = StraightLoad(writer, beginning.fence)
@@ -211,5 +211,6 @@ async def open_dry_session(database: Database, feed: FeedDefinition) -> AsyncIte
         number = int(str(known[0][0])) if known else 0
         read = await writer.query(LAST_DIALECT, number)
         await writer.execute(create_temporary_stage())
-        landing = heed_repeats(StagedRun(writer, StageTable("temp", number, 0, feed.creates_above)), writer, feed.duplicate_keys)
+        stage = StageTable("temp", number, 0, feed.creates_above)
+        landing = heed_repeats(StagedRun(writer, stage, feed), writer, feed.duplicate_keys)
         yield DrySession(landing, load_dialect(read[0][0] if read else None))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.batch import ItemBatch, Value
-from engine.contracts import StageSummary
+from engine.contracts import FeedDefinition, StageSummary
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.bitmap import Bitmap
+from sinks.sqlite.landing.figures import measure_stage
 from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
 from sinks.sqlite.landing.statements import Layout, StageTable
@@ -20,8 +21,9 @@ class StagedRun:
     An item met with its stored digest costs one bit and nothing on disk.
     """
 
-    def __init__(self, writer: Writer, stage: StageTable) -> None:
+    def __init__(self, writer: Writer, stage: StageTable, feed: FeedDefinition) -> None:
         self._writer = writer
+        self._feed = feed
         self._stage = stage
         self._layouts: dict[Layout, int] = {}
         self._seen = Bitmap()
@@ -68,7 +70,9 @@ class StagedRun:
                 updated += await self._writer.number(self._stage.count_updated(number, layout))
             skipped = await self._writer.number(self._stage.count_new()) - created
             counts = self._counts(created, updated, skipped)
-            self._summary = StageSummary(known, self._seen.size, created, updated, counts.unchanged, counts.duplicate, skipped)
+            seen = self._seen.size
+            figures = await measure_stage(self._writer, self._stage, self.layouts, self._feed, known=known, seen=seen)
+            self._summary = StageSummary(known, seen, created, updated, counts.unchanged, counts.duplicate, skipped, figures=figures)
         return self._summary
 
     def _counts(self, created: int, updated: int, skipped: int) -> Counts:

@@ -31,6 +31,13 @@ in parallel, and even alone it is a third faster.
 OTHER_DIGEST: Final = "content_hash = ~content_hash"
 """What goes with another quantity than the one a row's digest stands for; turned round, it stands for that one no more."""
 
+GONE: Final = -1
+DELETED: Final = -2
+GRACE: Final = -3
+BACK: Final = -4
+"""Layouts of staged rows without values: an item that is missing and to be zeroed, or deleted, or left alone for now; and one that was
+met unchanged after it had been missing."""
+
 PARAMETERS: Final = 32_766
 """SQLite's default limit for one statement."""
 
@@ -147,14 +154,15 @@ class StageTable:
         # CROSS JOIN is SQLite's way to fix the order: the keys outside, the unique index inside.
         return (
             f"SELECT j.key, v.id, v.content_hash FROM json_each(?) AS j CROSS JOIN {VARIANTS} AS v"
-            f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self._visible()}"
+            f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self.visible()}"
         )
 
     def count_known(self) -> str:
         """Count the items of the feed."""
-        return f"SELECT count(*) FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"
+        return f"SELECT count(*) FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self.visible()}"
 
-    def _visible(self) -> str:
+    def visible(self) -> str:
+        """Return the condition that leaves items of an unfinished load out."""
         # A real run has removed what an unfinished load left before it looks; a dry run may not, and must not count it.
         if self.schema == "main":
             return ""

@@ -8,6 +8,7 @@ from engine.batch import ItemBatch, Value
 from engine.contracts import StageSummary
 from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
+from sinks.sqlite.landing.figures import measure_load
 from sinks.sqlite.landing.housekeeping import delete_load
 from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
 from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, Layout, straight_insert
@@ -65,7 +66,8 @@ class StraightLoad:
 
     async def summary(self) -> StageSummary:
         """Return what was written: the feed was empty before."""
-        return StageSummary(known=0, seen=0, created=self._created, updated=0, unchanged=0, duplicate=self._duplicate)
+        figures = await measure_load(self._writer, self._fence.feed)
+        return StageSummary(0, 0, self._created, updated=0, unchanged=0, duplicate=self._duplicate, figures=figures)
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
