@@ -116,4 +116,4 @@ def _measured(part: float, whole: float) -> str:
 
 
 def _percent(limit: float) -> str:
-    return f"{_exact(limit) * 100:g} %"
+    return f"{100 * limit:g} %"
