@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import RefuseRun
 from engine.feed import GuardLimits
-from engine.run import HELD, Problem
+from engine.run import Problem
 
 if TYPE_CHECKING:
     from engine.contracts import FeedDefinition
@@ -54,7 +54,7 @@ def judge(limits: GuardLimits, figures: Figures) -> tuple[Problem, ...]:
     """
     if not limits.enabled or not figures.known:
         return ()
-    return tuple(Problem(HELD, reason) for reason in (*_judge_stock(limits, figures), *_judge_prices(limits, figures)))
+    return tuple(Problem("held", reason) for reason in (*_judge_stock(limits, figures), *_judge_prices(limits, figures)))
 
 
 def _judge_stock(limits: GuardLimits, figures: Figures) -> Iterator[str]:

@@ -12,8 +12,7 @@ from engine.batch import JsonValue, Reject
 from engine.errors import InternalError
 from engine.figures import Figures
 
-HELD: Final = "held"
-REVIEW: Final = "review"
+_HOLDING: Final = ("held", "review")
 """The codes of the problems that say why a run is held: what the guard found, and that its feed has every run reviewed."""
 
 
@@ -126,7 +125,7 @@ class RunRecord:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Return why the run was held, also when it has been decided since; nothing for one that never was."""
-        return tuple(problem.message for problem in self.problems if problem.code in (HELD, REVIEW))
+        return tuple(problem.message for problem in self.problems if problem.code in _HOLDING)
 
     @property
     def bottleneck(self) -> str | None:

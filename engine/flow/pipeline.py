@@ -27,7 +27,7 @@ from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
 from engine.guard import judge, refuse_unknown_sums, refuse_unusable
-from engine.run import REVIEW, Counts, Problem, RunRecord, RunStatus
+from engine.run import Counts, Problem, RunRecord, RunStatus
 from engine.source import Source
 
 STALL_PATIENCE: Final = 300.0
@@ -240,7 +240,7 @@ def _reasons_to_hold(feed: Feed, planned: RunRecord) -> tuple[Problem, ...]:
     held = judge(feed.guard, planned.figures or Figures())
     counts = planned.counts
     if feed.review_changes and counts.created + counts.updated + counts.removed:
-        return (*held, Problem(REVIEW, "the feed has reviewChanges set: every run that would change something waits for a decision"))
+        return (*held, Problem("review", "the feed has reviewChanges set: every run that would change something waits for a decision"))
     return held
 
 

@@ -112,8 +112,7 @@ class Tally:
             reasons = " or ".join(filter(None, (above, "are gone by the source's own word")))
             self.note([Problem("restricted", f"{summary.skipped} new items {reasons} and were not imported")])
         missing = summary.known - summary.seen
-        # A delta says nothing of most items, every time: that is no news.
-        if missing > 0 and definition.attributes.get("feedKind") != "delta":
+        if missing > 0:
             where = "not among the records that could be read" if self.rejected else "not in the source"
             self.note([Problem("missing", f"{missing} known items were {where}; {_fate_of_missing(definition)}")])
 
@@ -153,7 +152,8 @@ def _fate_of_missing(definition: FeedDefinition) -> str:
     """Say what a run does to missing items, in words that fit one that is held or dry as well."""
     policy, grace = definition.missing_policy, definition.missing_grace
     if policy == "keep":
-        why = "fetchCleanup=disabled" if definition.attributes.get("fetchCleanup") == "disabled" else "missingPolicy=keep"
+        said = {"fetchCleanup": "disabled", "feedKind": "delta"}
+        why = next((f"{name}={word}" for name, word in said.items() if definition.attributes.get(name) == word), "missingPolicy=keep")
         return f"by {why} they are left as they are"
     whom = f"those that were missing in {grace} runs before (missingGraceRuns)" if grace else "they"
     fate = "get status removed and no stock" if policy == "zero" else "are deleted"
