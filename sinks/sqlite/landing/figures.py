@@ -89,7 +89,7 @@ def _standing(stage: StageTable, any_price: str, retail: str) -> _Count:
         "with_price": _number_of(any_price),
         "with_retail": _number_of(retail),
     }
-    return _Count(columns, f"FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {stage.feed} AND {_STANDS}{stage.visible()}")
+    return _Count(columns, f"{stage.items()} AND {_STANDS}")
 
 
 def _missing(stage: StageTable, any_price: str, retail: str) -> _Count:

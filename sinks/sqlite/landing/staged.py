@@ -23,8 +23,8 @@ class StagedRun:
 
     def __init__(self, writer: Writer, stage: StageTable, feed: FeedDefinition) -> None:
         self._writer = writer
-        self._feed = feed
         self._stage = stage
+        self._feed = feed
         self._layouts: dict[Layout, int] = {}
         self._seen = Bitmap()
         self._rows = 0

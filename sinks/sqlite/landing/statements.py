@@ -35,8 +35,8 @@ GONE: Final = -1
 DELETED: Final = -2
 GRACE: Final = -3
 BACK: Final = -4
-"""Layouts of staged rows without values: an item that is missing and to be zeroed, or deleted, or left alone for now; and one that was
-met unchanged after it had been missing."""
+"""Layouts of staged rows that no record of the source stands behind: items that were not in it and are to be taken out of stock, or
+deleted, or left alone for another run; and items that were in it as they are stored, whose count of missing runs begins anew."""
 
 PARAMETERS: Final = 32_766
 """SQLite's default limit for one statement."""
@@ -154,15 +154,14 @@ class StageTable:
         # CROSS JOIN is SQLite's way to fix the order: the keys outside, the unique index inside.
         return (
             f"SELECT j.key, v.id, v.content_hash FROM json_each(?) AS j CROSS JOIN {VARIANTS} AS v"
-            f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self.visible()}"
+            f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self._visible()}"
         )
 
     def count_known(self) -> str:
         """Count the items of the feed."""
-        return f"SELECT count(*) FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self.visible()}"
+        return f"SELECT count(*) FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"
 
-    def visible(self) -> str:
-        """Return the condition that leaves items of an unfinished load out."""
+    def _visible(self) -> str:
         # A real run has removed what an unfinished load left before it looks; a dry run may not, and must not count it.
         if self.schema == "main":
             return ""
@@ -245,6 +244,10 @@ class StageTable:
             f" AND s.layout = {layout} AND s.item_id IS NULL{self._wanted} ORDER BY s.external_id"
             f" ON CONFLICT (inventory_feed_id, external_id) DO UPDATE SET {', '.join(sets)}"
         )
+
+    def items(self) -> str:
+        """Return FROM and WHERE of the feed's items `v` that the run knows of."""
+        return f"FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"
 
     def clear(self) -> str:
         """Delete the staged rows up to a key."""
