@@ -215,7 +215,7 @@ def check(found: dict[str, float], expected: dict[str, float]) -> None:
     assert {**found, **stock} == {**expected, **stock}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(scene=scenes())
 def test_figures_are_what_counting_says(database: Database, scene: Scene) -> None:
     """Over any items and any stage; only where silence means nothing may SQL take more unchanged items for priced than there are."""
