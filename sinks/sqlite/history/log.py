@@ -18,7 +18,7 @@ from sinks.sqlite.landing.statements import VARIANTS
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """What one run or call did to an item at one moment. Of a creation, `fields` are what the item began with.
 
     `known` is False of a creation whose values are not known any more, since the log of that time is pruned or never was.
@@ -40,7 +40,7 @@ class ItemHistory:
     item: int
     external_id: str
     exists: bool
-    entries: tuple[Entry, ...]
+    entries: tuple[HistoryEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,12 @@ def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Change]:
         yield lines[0][1:7], {field: (before, after) for *_, field, before, after in lines if field is not None}
 
 
-def _entry(head: tuple[Any, ...], fields: Mapping[str, tuple[Value, Value]]) -> Entry:
+def _entry(head: tuple[Any, ...], fields: Mapping[str, tuple[Value, Value]]) -> HistoryEntry:
     run, call, at, action, *_ = head
-    return Entry(moment(at), run, call, action, tuple(FieldChange.of(name, *fields[name]) for name in shown(fields)))
+    return HistoryEntry(moment(at), run, call, action, tuple(FieldChange.of(name, *fields[name]) for name in shown(fields)))
 
 
-async def _creation(reader: Writer, found: _Found, row: Mapping[str, Any] | None, changes: Sequence[_Change]) -> Entry:
+async def _creation(reader: Writer, found: _Found, row: Mapping[str, Any] | None, changes: Sequence[_Change]) -> HistoryEntry:
     """Return the entry that stands in no log: a field began as what it was before its first change, else as it is now."""
     values: dict[str, Value] = {} if row is None else {name: row[name] for name in SHOWN}
     for _, fields in changes:
@@ -100,7 +100,7 @@ async def _creation(reader: Writer, found: _Found, row: Mapping[str, Any] | None
     run, at = changes[-1][0][4:6] if changes else ((row or {}).get("created_run_id"), (row or {}).get("created_at", 0))
     known = await _is_known(reader, found.number, run, at)
     begun = [FieldChange.of(name, None, values[name]) for name in shown(values) if known and name != "external_id"]
-    return Entry(moment(at), run, None, "created", tuple(each for each in begun if each.after != each.before), known)
+    return HistoryEntry(moment(at), run, None, "created", tuple(each for each in begun if each.after != each.before), known)
 
 
 async def _is_known(reader: Writer, feed: int, run: int | None, at: int) -> bool:
