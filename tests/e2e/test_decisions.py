@@ -123,11 +123,22 @@ async def test_a_reject_is_read_and_the_mapping_mended(supplier: Supplier, tmp_p
 source = "stock.csv"
 mapping = "custom"
 
-[fields]
-sku = "Artikelnr"
+[[fields]]
+purpose = "sku"
+name = "Artikelnr"
+
+[[fields]]
+purpose = "name"
 name = "Bezeichnung"
-inventoryQuantity = { column = "Lager", lookup = { plenty = 100 } }
-retailPrice = "Preis"
+
+[[fields]]
+purpose = "inventoryQuantity"
+name = "Lager"
+lookup = { plenty = 100 }
+
+[[fields]]
+purpose = "retailPrice"
+name = "Preis"
 """,
         "utf-8",
     )
