@@ -94,6 +94,17 @@ class Control:
         moment = None if asked is None else clock.moment(asked)
         return Beginning(fence, number, dead, _load_checkpoint(checkpoint), moment, load_dialect(read), mark)
 
+    async def begin_undo(self, number: int, undoes: int) -> Fence:
+        """Begin a run that undoes another one of the feed of that id, which the caller holds. It is decided from its beginning."""
+        now = clock.now()
+        mark = select(func.coalesce(func.max(CHANGES.c.id), 0)).scalar_subquery()
+        values = {"status": RunStatus.STARTED.value, "epoch": FIRST_EPOCH, "kind": "undo", "started_at": now, "decided_at": now}
+        async with self._transaction() as connection:
+            await _fail_dead(connection, number, now=now)
+            made = await connection.execute(insert(RUNS).values(feed_id=number, undoes=undoes, change_mark=mark, **values))
+            name = (await connection.execute(select(FEEDS.c.name).where(FEEDS.c.id == number))).scalar_one()
+            return Fence(_first(made.inserted_primary_key), FIRST_EPOCH, number, name)
+
     async def decide(self, fence: Fence, record: RunRecord, plan: Plan) -> None:
         """Store that a run is going to be applied, and how: from here on it is finished, by whoever gets to it.
 

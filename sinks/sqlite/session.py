@@ -18,6 +18,7 @@ from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
 from sinks.sqlite.database import Database
 from sinks.sqlite.decisions import carry_out, finish_decided
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
 from sinks.sqlite.landing.repeats import Landing, heed_repeats
@@ -117,6 +118,7 @@ class SqliteSession:
             self.finished = True
             await self._control.define(self._feed)
             await self._clear_others()
+            await prune(self._writer, self._fence.feed, self._feed.history_days)
             return
         if self._decided:
             raise InternalError(f"run {self.run} of feed {self._fence.name!r} was decided: it can only be completed")
