@@ -20,7 +20,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
 from sinks.sqlite.landing.applying import Application, Plan
-from sinks.sqlite.landing.housekeeping import clear_stage
+from sinks.sqlite.landing.housekeeping import clear_dead_stages, clear_stage
 from sinks.sqlite.landing.statements import StageTable
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.queries import Queries
@@ -62,11 +62,12 @@ async def finish_decided(connection: aiosqlite.Connection, control: Control, nam
 
 
 async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, run: int, status: RunStatus, why: Problem) -> None:
+    # Before it is taken over: whoever takes it over from here and completes it forgets the plan.
+    ((planned,),) = await Writer(connection, None, name).query("SELECT plan FROM main.data_imports WHERE id = ?", run)
     fence = await control.take_over(run, status)
     if fence is None:
         return
-    writer = Writer(connection, fence, name)
-    plan = Plan.load(str((await writer.query("SELECT plan FROM main.data_imports WHERE id = ?", run))[0][0]))
+    writer, plan = Writer(connection, fence, name), Plan.load(str(planned))
     with CancelScope(shield=True):
         counts = await carry_out(writer, fence, plan)
         stored = (await Queries(writer).run(run)).record
@@ -141,6 +142,7 @@ async def _deciding(database: Database, run: int) -> AsyncIterator[tuple[aiosqli
         async with hold_feed(database, reader, feed, name):
             await finish_decided(connection, control, database.name, feed)
             yield connection, control
+            await clear_dead_stages(Writer(connection, None, database.name, locking=True), feed=feed, run=run)
 
 
 async def _require_held(reader: Writer, run: int) -> None:

@@ -184,9 +184,11 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
                 await load.hide()
             yield session
         finally:
-            if not session.finished:
-                with CancelScope(shield=True):
+            with CancelScope(shield=True):
+                if not session.finished:
                     await session.abandon()
+                # A held run that gave way to this one has left its stage.
+                await clear_dead_stages(Writer(connection, None, database.name, locking=True), feed=number, run=session.run)
 
 
 def _loads_straight(feed: FeedDefinition) -> bool:

@@ -22,9 +22,12 @@ async def clear_stage(writer: Writer, stage: StageTable) -> None:
 
 
 async def clear_dead_stages(writer: Writer, *, feed: int, run: int) -> None:
-    """Delete the stages that other runs of the feed left, but for what is held; none of them can still write, the fence sees to that."""
+    """Delete the stages that other runs of the feed left, but for what is held or still to be applied.
+
+    None of them can still write, the fence sees to that.
+    """
     dead = await writer.query(
-        "SELECT id FROM main.data_imports AS r WHERE feed_id = ? AND id <> ? AND status <> 'held'"
+        "SELECT id FROM main.data_imports AS r WHERE feed_id = ? AND id <> ? AND status NOT IN ('held', 'started')"
         f" AND EXISTS (SELECT 1 FROM main.{STAGE} AS s WHERE s.run_id = r.id)",
         feed,
         run,
