@@ -125,6 +125,15 @@ class Control:
             name = (await connection.execute(select(FEEDS.c.name).where(FEEDS.c.id == row.feed_id))).scalar_one()
         return Fence(run, row.epoch, row.feed_id, name)
 
+    async def cancel(self, run: int, record: RunRecord) -> None:
+        """End a held run as `record` says; nothing happens when it is not held.
+
+        In one transaction: a run that were taken over first, and its process killed then, would be taken for one to be applied.
+        """
+        held = (RUNS.c.id == run) & (RUNS.c.status == RunStatus.HELD.value)
+        async with self._transaction() as connection:
+            await connection.execute(update(RUNS).where(held).values(epoch=RUNS.c.epoch + 1, **_ending(record)))
+
     async def _write(self, fence: Fence, values: Mapping[str, Any], *others: Update) -> None:
         async with self._transaction() as connection:
             if (await connection.execute(update(RUNS).where(_mine(fence)).values(**values))).rowcount != 1:

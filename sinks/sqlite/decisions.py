@@ -20,7 +20,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
 from sinks.sqlite.landing.applying import Application, Plan
-from sinks.sqlite.landing.housekeeping import clear_dead_stages, clear_stage
+from sinks.sqlite.landing.housekeeping import clear_dead_stages
 from sinks.sqlite.landing.statements import StageTable
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.queries import Queries
@@ -108,14 +108,9 @@ async def reject(database: Database, run: int, *, comment: str | None = None) ->
     async with _deciding(database, run) as (connection, control):
         reader = Writer(connection, None, database.name)
         await _require_held(reader, run)
-        fence = await control.take_over(run, RunStatus.HELD)
-        if fence is not None:
-            writer = Writer(connection, fence, database.name)
-            await clear_stage(writer, StageTable("main", fence.feed, run))
-            stored = (await Queries(reader).run(run)).record
-            said = "" if comment is None else f": {comment}"
-            problem = Problem("rejected", f"held, and rejected{said}; nothing of it was applied")
-            await control.fail(fence, _rejected(stored, problem))
+        stored = (await Queries(reader).run(run)).record
+        said = "" if comment is None else f": {comment}"
+        await control.cancel(run, _rejected(stored, Problem("rejected", f"held, and rejected{said}; nothing of it was applied")))
         return (await Queries(reader).run(run)).record
 
 
@@ -142,7 +137,8 @@ async def _deciding(database: Database, run: int) -> AsyncIterator[tuple[aiosqli
         async with hold_feed(database, reader, feed, name):
             await finish_decided(connection, control, database.name, feed)
             yield connection, control
-            await clear_dead_stages(Writer(connection, None, database.name, locking=True), feed=feed, run=run)
+            # Of a run that was rejected, or gave way to the one that was approved.
+            await clear_dead_stages(Writer(connection, None, database.name, locking=True), feed=feed, run=0)
 
 
 async def _require_held(reader: Writer, run: int) -> None:

@@ -41,7 +41,7 @@ class Job:
     A `whole` job has chunks and reads of their full size.
     """
 
-    call: Literal["sync", "approve"]
+    call: Literal["sync", "approve", "reject"]
     database: str
     source: str = ""
     feed: str = FEED
@@ -162,10 +162,11 @@ def _live(job: Job, registry: Registry, said: Path) -> int:
 async def _do(job: Job, registry: Registry) -> RunStatus:
     from feedmill.library import sync
     from sinks.sqlite.database import locate
-    from sinks.sqlite.decisions import approve
+    from sinks.sqlite.decisions import approve, reject
 
-    if job.call == "approve":
-        return (await approve(locate(f"sqlite:///{job.database}"), job.run)).status
+    if job.call != "sync":
+        decide = approve if job.call == "approve" else reject
+        return (await decide(locate(f"sqlite:///{job.database}"), job.run)).status
     asked = sync(job.source, to=job.database, feed=job.feed, settings=job.settings, fields=FIELDS, refetch=True, registry=registry)
     return (await asked).status
 
