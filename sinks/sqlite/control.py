@@ -12,7 +12,6 @@ from typing import Any, Final
 import orjson
 from anyio import CancelScope
 from sqlalchemy import ColumnElement, Connection, NullPool, Select, Update, case, event, func, insert, select, text, update
-from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -23,7 +22,7 @@ from sinks.sqlite import clock
 from sinks.sqlite.database import Database
 from sinks.sqlite.definitions import find_or_create, read_definition, write_definition
 from sinks.sqlite.failures import explain
-from sinks.sqlite.fence import Fence, Writer, superseded
+from sinks.sqlite.fence import Fence, superseded
 from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.tables import CHANGES, FEEDS, RUNS
 
@@ -36,8 +35,6 @@ LAST_DIALECT: Final = (
 
 _EFFECTS: Final = ("created", "updated", "removed", "skipped", "limited")
 """Counters that a run under way adds what the database did to, chunk by chunk."""
-
-_DIALECT: Final = dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +97,14 @@ class Control:
         What the database does is counted from zero. Raises `Superseded` when the run no longer holds the fence.
         """
         values = {**_values(record), **dict.fromkeys(_EFFECTS, 0), "plan": plan.dump(), "decided_at": plan.at}
-        await self._write(fence, values)
+        async with self._writing(fence, values):
+            pass
 
     async def hold(self, fence: Fence, record: RunRecord, plan: Plan) -> None:
         """Store that a run waits for a decision; one that the feed holds already gives way. Raises `Superseded` as `decide` does."""
         values = {**_values(record), "plan": plan.dump(), "status": RunStatus.HELD.value, "finished_at": clock.now()}
-        await self._write(fence, values, _give_way(fence))
+        async with self._writing(fence, values) as connection:
+            await connection.execute(_give_way(fence))
 
     async def take_over(self, run: int, status: RunStatus) -> Fence | None:
         """Make a run of this status, which nobody works on, the caller's, and return its fence; None when it has another status.
@@ -134,37 +133,35 @@ class Control:
         async with self._transaction() as connection:
             await connection.execute(update(RUNS).where(held).values(epoch=RUNS.c.epoch + 1, **_ending(record)))
 
-    async def _write(self, fence: Fence, values: Mapping[str, Any], *others: Update) -> None:
-        async with self._transaction() as connection:
-            if (await connection.execute(update(RUNS).where(_mine(fence)).values(**values))).rowcount != 1:
-                newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
-                raise superseded(fence, (await connection.execute(newer)).scalar_one())
-            for other in others:
-                await connection.execute(other)
-
-    async def define(self, feed: FeedDefinition) -> None:
-        """Store the definition under which a run was complete."""
-        async with self._transaction() as connection:
-            await write_definition(connection, feed, now=clock.now())
-
     async def fail(self, fence: Fence, record: RunRecord) -> None:
         """Store the final record of a run that was not applied. Raises `Superseded` when the run no longer holds the fence."""
-        await self._write(fence, _ending(record))
+        async with self._writing(fence, _ending(record)):
+            pass
 
-    @staticmethod
-    async def complete(writer: Writer, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> None:
-        """Store the final record of an applied run, and reveal what it loaded, inside the last transaction of the run."""
+    async def complete(self, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None, feed: FeedDefinition) -> None:
+        """Store the final record of an applied run with the definition it was applied under, and reveal what it loaded.
+
+        All in the last transaction of the run: what dies is either to be finished or has nothing left to do. Raises `Superseded` when
+        the run no longer holds the fence.
+        """
         loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
         before = select(FEEDS.c.checkpoint).where(FEEDS.c.id == fence.feed).scalar_subquery()
         now = clock.now()
         values = {**_ending(record), "checkpoint_before": before, "decided_at": func.coalesce(RUNS.c.decided_at, now), "plan": None}
-        await execute(
-            writer,
-            update(RUNS).where(_mine(fence)).values(**values),
-            update(FEEDS).where(loaded).values(loading_run_id=None),
-            update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=None if checkpoint is None else _dump(asdict(checkpoint))),
-            _give_way(fence),
-        )
+        left = None if checkpoint is None else _dump(asdict(checkpoint))
+        async with self._writing(fence, values) as connection:
+            await connection.execute(update(FEEDS).where(loaded).values(loading_run_id=None))
+            await connection.execute(update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=left))
+            await connection.execute(_give_way(fence))
+            await write_definition(connection, feed, now=now)
+
+    @asynccontextmanager
+    async def _writing(self, fence: Fence, values: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
+        async with self._transaction() as connection:
+            if (await connection.execute(update(RUNS).where(_mine(fence)).values(**values))).rowcount != 1:
+                newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
+                raise superseded(fence, (await connection.execute(newer)).scalar_one())
+            yield connection
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -185,13 +182,6 @@ class Control:
         while cause is not None and not isinstance(cause, sqlite3.Error):
             cause = cause.__cause__
         return error if cause is None else explain(cause, self._database.name)
-
-
-async def execute(writer: Writer, *statements: Update) -> None:
-    """Run statements of SQLAlchemy on a writer's connection, inside its transaction."""
-    for statement in statements:
-        compiled = statement.compile(dialect=_DIALECT)
-        await writer.execute(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))
 
 
 def _mine(fence: Fence) -> ColumnElement[bool]:

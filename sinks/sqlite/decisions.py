@@ -73,9 +73,7 @@ async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, 
         stored = (await Queries(writer).run(run)).record
         record = _completed(stored, plan, counts, why)
         record.check_accounting()
-        async with writer.transaction():
-            await control.complete(writer, fence, record, None if counts.limited else plan.checkpoint)
-        await control.define(plan.definition)
+        await control.complete(fence, record, None if counts.limited else plan.checkpoint, plan.definition)
 
 
 def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> RunRecord:

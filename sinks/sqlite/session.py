@@ -104,10 +104,8 @@ class SqliteSession:
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Store the final record. Unless the run is complete, what is staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE:
-            async with self._writer.transaction():
-                await self._control.complete(self._writer, self._fence, record, checkpoint)
+            await self._control.complete(self._fence, record, checkpoint, self._feed)
             self.finished = True
-            await self._control.define(self._feed)
             return
         if self._open:
             await self.discard()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -213,6 +214,9 @@ async def test_run_after_a_kill_in_an_approval(tmp_path: Path, doom: Doomed, reg
     assert held.status is RunStatus.HELD
     ends = set()
     async for database in kill_everywhere(doom, Job("approve", "", run=held.run), template):
+        # The settings that the run was read under are stored with its end, not after it.
+        status, settings = await to_thread.run_sync(status_and_settings, database, held.run)
+        assert settings == (REVIEWED if status == "complete" else {})
         await run(second, database, registry)
         assert await to_thread.run_sync(partial(state, database, ids=True)) == expected
         ends.add(tuple((await check_accounting(database))[1:]))
@@ -312,6 +316,16 @@ def newest(path: Path) -> tuple[int, bool]:
     with closing(sqlite3.connect(path)) as connection:
         number, status = connection.execute("SELECT id, status FROM data_imports ORDER BY id DESC LIMIT 1").fetchone()
     return number, status == RunStatus.STARTED.value
+
+
+def status_and_settings(path: Path, run: int) -> tuple[str, dict[str, object]]:
+    """Return where a run stands, and what is stored of the settings that it was read under."""
+    with closing(sqlite3.connect(path)) as connection:
+        ((status, text),) = connection.execute(
+            "SELECT r.status, f.settings FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id WHERE r.id = ?", (run,)
+        )
+    settings = json.loads(text)
+    return status, {name: settings[name] for name in REVIEWED if name in settings}
 
 
 def dump(path: Path) -> list[str]:
