@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 FEED: Final = "shop"
-FIELDS: Final = {"sku": "sku", "inventoryQuantity": "qty", "retailPrice": "price"}
+FIELDS: Final = (
+    {"name": "sku", "purpose": "sku"},
+    {"name": "qty", "purpose": "inventoryQuantity"},
+    {"name": "price", "purpose": "retailPrice"},
+)
 CHUNK_ROWS: Final = 40
 READ_BYTES: Final = 2_048
 
@@ -46,6 +50,7 @@ class Job:
     source: str = ""
     feed: str = FEED
     settings: dict[str, object] | None = None
+    fields: Sequence[Mapping[str, object]] = FIELDS
     run: int = 0
     fate: Literal["none", "killed", "stopped"] = "none"
     commit: int = 0
@@ -167,7 +172,7 @@ async def _do(job: Job, registry: Registry) -> RunStatus:
     if job.call != "sync":
         decide = approve if job.call == "approve" else reject
         return (await decide(locate(f"sqlite:///{job.database}"), job.run)).status
-    asked = sync(job.source, to=job.database, feed=job.feed, settings=job.settings, fields=FIELDS, refetch=True, registry=registry)
+    asked = sync(job.source, to=job.database, feed=job.feed, settings=job.settings, fields=job.fields, refetch=True, registry=registry)
     return (await asked).status
 
 
