@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 from anyio import to_thread
 
-from engine.batch import ItemBatch, JsonValue, Reject, Value
+from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import Checkpoint, FeedDefinition, SinkSession, StageSummary
 from engine.errors import ConfigError, RefuseRun, RejectRecord
 from engine.mapping.several import add_up
 from engine.run import Counts, RunRecord
-from sinks.lines import DEFAULTS, Item, State, read_state, write_rejects, write_state
-
-_QUANTITY: Final = "inventoryQuantity"
+from sinks.lines import State, read_state, write_rejects, write_state
+from sinks.merging import QUANTITY, Outcome, Row, merge_run, says_gone
 
 REJECTS_KEPT: Final = 100_000
 """Rejects kept of one run; the count goes on."""
@@ -34,8 +35,8 @@ class JsonlSession:
         self._feed = feed
         self._state = state
         self._dry = dry
-        # Of each key the row that counts, with its layout, and where its first row stands; layouts are few and shared.
-        self._staged: dict[str, tuple[tuple[str, ...], frozenset[str], tuple[Value, ...]]] = {}
+        # Of each key the row that counts, None where the record that does was rejected, and where its first row stands.
+        self._staged: dict[str, Row | None] = {}
         self._places: dict[str, tuple[int, int]] = {}
         self._spoiled: set[str] = set()
         self._rows = 0
@@ -64,34 +65,46 @@ class JsonlSession:
     async def stage(self, batch: ItemBatch) -> None:
         self._rows += len(batch)
         mode = self._feed.duplicate_keys
-        if mode == "sum":
-            self._spoiled.update(batch.spoiled)
         if mode == "error":
             self._refuse_repeats(batch)
-        for key, row in zip(batch.keys, batch.rows, strict=True):
-            staged = self._staged.get(key) if mode in ("first", "sum") else None
-            if staged is None:
-                self._staged[key] = (batch.columns, batch.clears, row)
-            elif mode == "sum":
-                columns, added = _added(key, staged, batch.columns, row)
-                self._staged[key] = (columns, batch.clears, added)
+        rows: list[Row] = [(batch.columns, batch.clears, row) for row in batch.rows]
+        if mode == "sum":
+            self._spoiled.update(batch.spoiled)
+            for key, row in zip(batch.keys, rows, strict=True):
+                self._staged[key] = _added(key, self._staged.get(key), row)
+            return
+        told: list[tuple[int, str, Row | None]] = [*zip(batch.records, batch.keys, rows, strict=True)]
+        if batch.spoiled:
+            told = sorted([*told, *((record, key, None) for key, record in batch.spoiled.items())], key=itemgetter(0))
+        for _, key, told_row in told:
+            if mode != "first" or key not in self._staged:
+                self._staged[key] = told_row
 
     async def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep rejects for the file beside the items, at most `REJECTS_KEPT`."""
         self._rejects.extend(rejects[: REJECTS_KEPT - len(self._rejects)])
 
     async def summary(self) -> StageSummary:
-        _, counts = await to_thread.run_sync(self._merged)
-        seen = counts.updated + counts.unchanged
-        known = len(self._state.items)
-        return StageSummary(known, seen, counts.created, counts.updated, counts.unchanged, counts.duplicate, counts.skipped)
+        done = await to_thread.run_sync(self._merged)
+        counts = done.counts
+        return StageSummary(
+            known=done.known,
+            seen=done.seen,
+            created=counts.created,
+            updated=counts.updated,
+            unchanged=counts.unchanged,
+            duplicate=counts.duplicate,
+            skipped=counts.skipped,
+            missing=done.known - done.seen,
+            removed=counts.removed,
+        )
 
     async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
         """Write the new state beside the old one and put it in its place; nothing is written when nothing differs."""
-        items, counts = await to_thread.run_sync(self._merged)
-        if not self._dry and (counts.created or counts.updated):
-            await to_thread.run_sync(write_state, self._path, items, self._state.signature)
-        return counts
+        done = await to_thread.run_sync(self._merged)
+        if not self._dry and done.items != self._state.items:
+            await to_thread.run_sync(write_state, self._path, done.items, self._state.signature)
+        return done.counts
 
     async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Refuse: no run is stored that somebody could approve."""
@@ -111,23 +124,17 @@ class JsonlSession:
         if not self._dry:
             await to_thread.run_sync(write_rejects, self._path, self._rejects)
 
-    def _merged(self) -> tuple[dict[str, Item], Counts]:
-        items, created, updated, skipped = dict(self._state.items), 0, 0, 0
-        above = self._feed.creates_above
-        for key, (columns, clears, row) in self._staged.items():
-            if key in self._spoiled:
-                row = tuple(None if name == _QUANTITY else value for name, value in zip(columns, row, strict=True))
-                clears = clears - {_QUANTITY}
-            old = items.get(key)
-            new = _merge(DEFAULTS if old is None else old, columns, clears, row)
-            if old is None and above is not None and not _exceeds(new.get(_QUANTITY), above):
-                skipped += 1
-                continue
-            created += old is None
-            updated += old is not None and new != old
-            items[key] = new
-        unchanged, duplicate = len(self._staged) - created - updated - skipped, self._rows - len(self._staged)
-        return items, Counts(created=created, updated=updated, unchanged=unchanged, duplicate=duplicate, skipped=skipped)
+    def _merged(self) -> Outcome:
+        rows = {key: self._known_stock(key, row) for key, row in self._staged.items() if row is not None}
+        done = merge_run(self._state.items, rows, self._staged.keys() | self._spoiled, self._feed)
+        return replace(done, counts=replace(done.counts, duplicate=self._rows - len(rows)))
+
+    def _known_stock(self, key: str, row: Row) -> Row:
+        if key not in self._spoiled:
+            return row
+        columns, clears, values = row
+        known = tuple(None if name == QUANTITY else value for name, value in zip(columns, values, strict=True))
+        return columns, clears - {QUANTITY}, known
 
     def _refuse_repeats(self, batch: ItemBatch) -> None:
         for key, place in zip(batch.keys, zip(batch.records, batch.lines, strict=True), strict=True):
@@ -138,34 +145,20 @@ class JsonlSession:
                 )
 
 
-def _exceeds(quantity: Value, level: int) -> bool:
-    return isinstance(quantity, int | float) and quantity > level
-
-
-def _added(
-    key: str, staged: tuple[tuple[str, ...], frozenset[str], tuple[Value, ...]], columns: tuple[str, ...], row: tuple[Value, ...]
-) -> tuple[tuple[str, ...], tuple[Value, ...]]:
-    """Return the later row of a key with the stock of both, and its columns."""
-    before, after = (dict(zip(names, values, strict=True)) for names, values in ((staged[0], staged[2]), (columns, row)))
-    if _QUANTITY not in before and _QUANTITY not in after:
-        return columns, row
+def _added(key: str, staged: Row | None, row: Row) -> Row:
+    """Return the later row of a key with the stock of both; what a row says of stock that says its item is gone does not count."""
+    columns, clears, values = row
+    after = dict(zip(columns, values, strict=True))
+    if says_gone(row):
+        after[QUANTITY] = None
+    before = {} if staged is None else dict(zip(staged[0], staged[2], strict=True))
+    if QUANTITY not in before and QUANTITY not in after:
+        return row
     try:
-        after[_QUANTITY] = add_up((before.get(_QUANTITY), after.get(_QUANTITY)))
+        after[QUANTITY] = add_up((before.get(QUANTITY), after.get(QUANTITY)))
     except RejectRecord as fault:
         raise RefuseRun(f"the stock of the rows with the key {key!r} cannot be added up: the sum {fault}; correct the source") from None
-    return tuple(after), tuple(after.values())
-
-
-def _merge(old: Item, columns: tuple[str, ...], clears: frozenset[str], row: tuple[Value, ...]) -> Item:
-    new = dict(old)
-    for name, value in zip(columns, row, strict=True):
-        if value is not None:
-            new[name] = value
-        elif name in clears:
-            new.pop(name, None)
-            if name in DEFAULTS:
-                new[name] = DEFAULTS[name]
-    return new
+    return tuple(after), clears, tuple(after.values())
 
 
 class JsonlSink:

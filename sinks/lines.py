@@ -34,8 +34,13 @@ DEFAULTS: Final[Item] = {
 }
 """What an item is made of before a feed says anything."""
 
+MISSING_RUNS: Final = "missingRuns"
+"""Beside the attributes, where it is not zero: complete runs in a row in which the item was missing and was left alone."""
+
 Signature: TypeAlias = tuple[int, int, int] | None
 """What tells one state of the file from another: inode, size, time of the last change in nanoseconds. None: no file."""
+
+_MISSING: Final = Attribute(MISSING_RUNS, Kind.INTEGER)
 
 _INTEGER_LIMIT: Final = 1 << 63
 
@@ -135,11 +140,13 @@ def _parse(line: bytes) -> tuple[str, Item]:
     record = json.loads(line, parse_float=Decimal)
     if not isinstance(record, dict) or not isinstance(record.get("externalId"), str):
         raise ValueError("not an object with an externalId")
+    runs = record.pop(MISSING_RUNS, None)
     unknown = sorted(record.keys() - ATTRIBUTES.keys())
     if unknown:
         raise ValueError(f"unknown attribute {unknown[0]!r}")
     key = str(record.pop("externalId"))
-    return key, {**DEFAULTS, **{name: _held(ATTRIBUTES[name], value) for name, value in record.items() if value is not None}}
+    missing = {} if runs is None else {MISSING_RUNS: _held(_MISSING, runs)}
+    return key, {**DEFAULTS, **{name: _held(ATTRIBUTES[name], value) for name, value in record.items() if value is not None}, **missing}
 
 
 def _held(attribute: Attribute, value: Any) -> Value:
@@ -169,7 +176,8 @@ def _whole(value: Decimal, attribute: Attribute) -> int:
 def _line(key: str, item: Item) -> bytes:
     held: Item = {"externalId": key, **item}
     shown = {name: _shown(attribute, held[name]) for name, attribute in ATTRIBUTES.items() if name in held}
-    return orjson.dumps(shown, option=orjson.OPT_APPEND_NEWLINE)
+    missing = {MISSING_RUNS: item[MISSING_RUNS]} if item.get(MISSING_RUNS) else {}
+    return orjson.dumps({**shown, **missing}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _shown(attribute: Attribute, value: Value) -> object:

@@ -23,7 +23,8 @@ from engine.contracts import Checkpoint, FeedDefinition, Sink, SinkSession, Stag
 from engine.errors import RefuseRun
 from engine.run import Counts, RunRecord, RunStatus
 
-FEED: Final = FeedDefinition("conformance")
+FEED: Final = FeedDefinition("conformance", {"feedKind": "delta", "syncName": True, "syncWeight": True, "syncWeightZero": True})
+"""A feed whose runs say nothing of the items that are not in them, and whose every attribute used here follows its source."""
 
 Items: TypeAlias = Mapping[str, Mapping[str, object]]
 """Items as a reader sees them: by externalId, then by the API's attribute names."""
@@ -140,7 +141,7 @@ async def lets_the_last_of_a_key_win_across_batches(case: SinkCase) -> None:
 
 async def lets_the_first_of_a_key_win_where_told(case: SinkCase) -> None:
     """With `duplicateKeys=first` the first row of a key in the run counts, in one batch or several, at first and later."""
-    feed = FeedDefinition(FEED.name, {"duplicateKeys": "first"})
+    feed = FeedDefinition(FEED.name, {**FEED.attributes, "duplicateKeys": "first"})
     apples = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("a", "Apricot", 5))
     async with case.open() as sink:
         _, counts = await import_items(sink, apples, batch(_BOTH, ("b", "Plum", 9), ("c", "Fig", 3)), feed=feed)
@@ -162,7 +163,7 @@ async def adds_up_the_stock_of_a_key_where_told(case: SinkCase) -> None:
     The same rows again write nothing, in whatever order the figures came; a sum is never taken for unchanged because one of its
     rows is.
     """
-    feed = FeedDefinition(FEED.name, {"duplicateKeys": "sum"})
+    feed = FeedDefinition(FEED.name, {**FEED.attributes, "duplicateKeys": "sum"})
     north = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 0.1), ("a", "Apricot", 5), ("c", "Plum", None))
     south = batch(_BOTH, ("b", "Pear", 0.2), ("a", "Apple", None), ("d", "Date", None), ("d", "Fig", 0))
     state = {"a": ("Apple", 6), "b": ("Pear", 0.3), "c": ("Plum", None), "d": ("Fig", 0)}
@@ -187,7 +188,7 @@ async def knows_no_sum_of_a_spoiled_key(case: SinkCase) -> None:
 
     The stored stock stays, all else is applied, and a later run without such a row is as any other.
     """
-    feed = FeedDefinition(FEED.name, {"duplicateKeys": "sum"})
+    feed = FeedDefinition(FEED.name, {**FEED.attributes, "duplicateKeys": "sum"})
     rows = batch(_BOTH, ("a", "Apple", 1), ("b", "Pear", 2), ("c", "Plum", 3))
     before = replace(batch(_BOTH), spoiled=dict.fromkeys("ax", 1))
     after = replace(batch(_BOTH, ("a", "Apricot", 4)), spoiled={"b": 1})
@@ -207,7 +208,7 @@ async def knows_no_sum_of_a_spoiled_key(case: SinkCase) -> None:
 
 async def refuses_a_repeated_key_where_told(case: SinkCase) -> None:
     """With `duplicateKeys=error` a key that occurs again refuses the run, which names the key and both rows; nothing is applied."""
-    feed = FeedDefinition(FEED.name, {"duplicateKeys": "error"})
+    feed = FeedDefinition(FEED.name, {**FEED.attributes, "duplicateKeys": "error"})
     apart = (_SECOND, batch(_BOTH, ("x", "Fig", 1), ("d", "Fig", 9)))
     twice = (apart, (batch(_BOTH, ("d", "x", 1), ("y", "y", 1), ("d", "x", 1)),))
     async with case.open() as sink:
@@ -223,7 +224,7 @@ async def refuses_a_repeated_key_where_told(case: SinkCase) -> None:
 
 async def creates_nothing_out_of_stock_where_told(case: SinkCase) -> None:
     """With `restrictInventoryImport` no item is created at or below the level; one that is there follows its stock down to zero."""
-    feed = FeedDefinition(FEED.name, {"restrictInventoryImport": True, "inventoryRestrictionLevel": 1})
+    feed = FeedDefinition(FEED.name, {**FEED.attributes, "restrictInventoryImport": True, "inventoryRestrictionLevel": 1})
     later = batch(_BOTH, ("b", "Pear", 0), ("c", "Plum", 3), ("x", "Fig", -5), ("y", "Lime", 1), ("z", "Date", None))
     async with case.open() as sink:
         for dry_run in (True, False):

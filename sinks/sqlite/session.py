@@ -30,6 +30,9 @@ REJECTS_KEPT: Final = 100_000
 """Rejects stored for one run; the count goes on. A feed with more is broken, and the first ones tell how."""
 
 
+LAST_ITEM: Final = f"SELECT coalesce(max(id), 0) FROM {VARIANTS}"
+
+
 class SqliteSession:
     """A run that is stored, see `engine.contracts.SinkSession`."""
 
@@ -171,13 +174,14 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
     number = await control.find_feed(feed)
     async with database.connect() as connection, hold_feed(database, Writer(connection, None, database.name), number, feed.name):
         await finish_decided(connection, control, database.name, number)
+        last_item = await Writer(connection, None, database.name).number(LAST_ITEM)
         beginning = await control.begin(feed, number)
         writer = Writer(connection, beginning.fence, database.name)
-        stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above)
-        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage), feed)
+        stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above, last_item)
+        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, feed), feed)
         try:
             if await _begin_empty(writer, beginning) and _loads_straight(feed):
-                load = StraightLoad(writer, beginning.fence)
+                load = StraightLoad(writer, beginning.fence, feed)
                 session = SqliteSession(control, writer, beginning, load, feed)
                 await load.hide()
             yield session
@@ -211,5 +215,6 @@ async def open_dry_session(database: Database, feed: FeedDefinition) -> AsyncIte
         number = int(str(known[0][0])) if known else 0
         read = await writer.query(LAST_DIALECT, number)
         await writer.execute(create_temporary_stage())
-        landing = heed_repeats(StagedRun(writer, StageTable("temp", number, 0, feed.creates_above)), writer, feed.duplicate_keys)
+        stage = StageTable("temp", number, 0, feed.creates_above, await writer.number(LAST_ITEM))
+        landing = heed_repeats(StagedRun(writer, stage, feed), writer, feed.duplicate_keys)
         yield DrySession(landing, load_dialect(read[0][0] if read else None))

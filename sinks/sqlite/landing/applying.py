@@ -12,6 +12,7 @@ from engine.contracts import Checkpoint, FeedDefinition
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
+from sinks.sqlite.landing.removals import forget_missing, leave_overtaken, remove_gone
 from sinks.sqlite.landing.statements import Layout, StageTable
 
 
@@ -35,7 +36,7 @@ class Plan:
 
     def dump(self) -> str:
         """Return the plan as JSON text."""
-        layouts = [{"columns": each.columns, "clears": sorted(each.clears)} for each in self.layouts]
+        layouts = [{**asdict(each), "clears": sorted(each.clears), "settled": sorted(each.settled)} for each in self.layouts]
         definition = {"name": self.definition.name, "attributes": dict(self.definition.attributes), "fields": list(self.definition.fields)}
         return orjson.dumps({**_shallow(self), "layouts": layouts, "definition": definition}, default=_plain).decode()
 
@@ -44,7 +45,7 @@ class Plan:
         """Return the plan that `dump` made a text of."""
         read: dict[str, Any] = orjson.loads(text)
         definition = FeedDefinition(read["definition"]["name"], read["definition"]["attributes"], tuple(read["definition"]["fields"]))
-        layouts = tuple(Layout(tuple(each["columns"]), frozenset(each["clears"])) for each in read["layouts"])
+        layouts = tuple(map(_load_layout, read["layouts"]))
         checkpoint = None if read["checkpoint"] is None else Checkpoint(**read["checkpoint"])
         return cls(definition, layouts, Counts(**read["planned"]), read["skipped"], read["mark"], read["at"], checkpoint, read["loaded"])
 
@@ -55,6 +56,10 @@ class Plan:
         total = planned.created + planned.updated + planned.unchanged + planned.skipped
         unchanged = total - effect.created - effect.updated - skipped
         return Counts(effect.created, effect.updated, unchanged, planned.duplicate, effect.removed, skipped, effect.limited)
+
+
+def _load_layout(read: dict[str, Any]) -> Layout:
+    return Layout(tuple(read["columns"]), frozenset(read["clears"]), frozenset(read["settled"]), read["keeps_weight"])
 
 
 def _shallow(plan: Plan) -> dict[str, object]:
@@ -70,7 +75,10 @@ def _plain(value: object) -> object:
 
 
 class Application:
-    """Apply a stage, a chunk at a time. What is applied leaves the stage in the same transaction, so the rest can be gone on with."""
+    """Apply a stage, a chunk at a time. What is applied leaves the stage in the same transaction, so the rest can be gone on with.
+
+    What somebody else wrote after the run had begun is left to him, and its records count as skipped.
+    """
 
     def __init__(self, writer: Writer, stage: StageTable, plan: Plan) -> None:
         self._writer = writer
@@ -82,10 +90,14 @@ class Application:
         ((end,),) = await self._writer.query(self._stage.chunk_end(CHUNK_ROWS))
         if end is None:
             return None
-        writer, stage, now, created, updated = self._writer, self._stage, self._plan.at, 0, 0
-        for number, layout in enumerate(self._plan.layouts):
-            updated += await writer.execute(stage.update(number, layout, now=now), str(end))
-            created += await writer.execute(stage.create(number, layout.columns, now=now), str(end))
-        await writer.execute(stage.rehash(), str(end))
-        await writer.execute(stage.clear(), str(end))
-        return Counts(created=created, updated=updated)
+        writer, stage, plan, last = self._writer, self._stage, self._plan, str(end)
+        counts = Counts(skipped=await leave_overtaken(writer, stage, last, mark=plan.mark))
+        counts += await remove_gone(writer, stage, last, deletes=plan.definition.removal == "remove", now=plan.at)
+        for number, layout in enumerate(plan.layouts):
+            updated = await writer.execute(stage.update(number, layout, now=plan.at), last)
+            created = await writer.execute(stage.create(number, layout.columns, now=plan.at), last)
+            counts += Counts(created=created, updated=updated)
+        await forget_missing(writer, stage, last)
+        await writer.execute(stage.rehash(), last)
+        await writer.execute(stage.clear(), last)
+        return counts

@@ -33,3 +33,13 @@ class Bitmap:
         page[place] |= bit
         self.size += 1
         return True
+
+    def remove(self, number: int) -> None:
+        """Take a number out, if it is in."""
+        if number in self:
+            self._pages[number >> _PAGE_BITS][(number & _IN_PAGE) >> 3] ^= 1 << (number & 7)
+            self.size -= 1
+
+    def __contains__(self, number: int) -> bool:
+        page = self._pages.get(number >> _PAGE_BITS)
+        return page is not None and bool(page[(number & _IN_PAGE) >> 3] & 1 << (number & 7))

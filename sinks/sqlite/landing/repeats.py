@@ -6,7 +6,7 @@ to remember of the keys met lies in a table of this connection, on disk: a run t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Landing(Protocol):
     """How a run's items reach the tables."""
 
     async def stage(self, batch: ItemBatch) -> None:
-        """Take a batch; of the rows of a key the last one counts."""
+        """Take a batch; of the records of a key the last one counts, and where that was rejected none."""
         ...
 
     async def summary(self) -> StageSummary:
@@ -45,7 +45,7 @@ class Landing(Protocol):
         ...
 
     async def forget_stock(self, keys: Sequence[str]) -> None:
-        """Leave the stock of these keys as it is stored, unknown where it is not."""
+        """Leave the stock of these keys as it is stored, unknown where it is not; their items are not missing."""
         ...
 
 
@@ -77,35 +77,41 @@ class _Before:
             await self._writer.execute(f"CREATE TEMP TABLE keys_met (external_id TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
             self._made = True
 
-    async def _meet(self, batch: ItemBatch) -> list[int]:
-        """Note the keys of a batch and return the indices of the rows that are the first of their key in the run."""
+    async def _meet(self, places: Iterable[tuple[int, int, str]]) -> set[tuple[str, int]]:
+        """Note records, each with its line and key, and return the key and the record of those that are the first of their key."""
         await self._make_table("record INTEGER NOT NULL, line INTEGER NOT NULL")
-        rows = zip(batch.keys, batch.records, batch.lines, strict=True)
-        cells = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(3))
+        cells = ", ".join(f"json_extract(value, '$[{place}]')" for place in (2, 0, 1))
         fresh = await self._writer.query(
-            f"INSERT OR IGNORE INTO temp.keys_met SELECT {cells} FROM json_each(?) RETURNING record",
-            orjson.dumps([list(row) for row in rows]).decode(),
+            f"INSERT OR IGNORE INTO temp.keys_met SELECT {cells} FROM json_each(?) RETURNING external_id, record",
+            orjson.dumps(list(places)).decode(),
         )
-        first = {record for (record,) in fresh}
-        return [index for index, record in enumerate(batch.records) if record in first]
+        return {(str(key), int(str(record))) for key, record in fresh}
+
+
+def _places(batch: ItemBatch) -> Iterable[tuple[int, int, str]]:
+    return zip(batch.records, batch.lines, batch.keys, strict=True)
 
 
 class FirstOfKey(_Before):
-    """The first row of a key counts, the others are duplicates."""
+    """The first record of a key counts, the others are duplicates; where the first was rejected the item is left as it is."""
 
     async def stage(self, batch: ItemBatch) -> None:
-        first = await self._meet(batch)
+        rejected = [(record, 0, key) for key, record in batch.spoiled.items()]
+        met = await self._meet(sorted([*_places(batch), *rejected]))
+        first = [index for index, place in enumerate(zip(batch.keys, batch.records, strict=True)) if place in met]
         self._dropped += len(batch) - len(first)
-        await self._landing.stage(pick(batch, first))
+        spoiled = {key: record for key, record in batch.spoiled.items() if (key, record) in met}
+        await self._landing.stage(replace(pick(batch, first), spoiled=spoiled))
 
 
 class NoRepeats(_Before):
     """A key that occurs again refuses the run."""
 
     async def stage(self, batch: ItemBatch) -> None:
-        first = await self._meet(batch)
-        if len(first) != len(batch):
-            await self._refuse(batch, next(index for index in range(len(batch)) if index >= len(first) or first[index] != index))
+        met = await self._meet(_places(batch))
+        for index, place in enumerate(zip(batch.keys, batch.records, strict=True)):
+            if place not in met:
+                await self._refuse(batch, index)
         await self._landing.stage(batch)
 
     async def _refuse(self, batch: ItemBatch, index: int) -> None:
@@ -144,8 +150,9 @@ class AddUp(_Before):
             "SELECT external_id, quantity FROM temp.keys_met WHERE external_id IN (SELECT value FROM json_each(?))", json_text(batch.keys)
         )
         totals: dict[str, Value] = {str(key): quantity for key, quantity in known if isinstance(quantity, int | float)}
-        for key, row in zip(batch.keys, batch.rows, strict=True):
-            totals[key] = _added(key, totals.get(key), row[place])
+        gone = _removed(batch)
+        for key, row, no_more in zip(batch.keys, batch.rows, gone, strict=True):
+            totals[key] = _added(key, totals.get(key), None if no_more else row[place])
         await self._writer.execute(
             "INSERT INTO temp.keys_met SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), 0 FROM json_each(?) WHERE 1"
             " ON CONFLICT DO UPDATE SET quantity = excluded.quantity",
@@ -153,7 +160,16 @@ class AddUp(_Before):
         )
         last = sorted({key: index for index, key in enumerate(batch.keys)}.values())
         self._dropped += len(batch) - len(last)
-        await self._landing.stage(_with_totals(pick(batch, last), place, totals))
+        # Spoiled keys are told at the end: here the row that counts is applied, but for its stock.
+        await self._landing.stage(_with_totals(replace(pick(batch, last), spoiled={}), place, totals))
+
+
+def _removed(batch: ItemBatch) -> Sequence[bool]:
+    """Say of each row whether the source has given the item up there: what it says of stock does not count."""
+    if "status" not in batch.columns:
+        return [False] * len(batch)
+    place = batch.columns.index("status")
+    return [row[place] == "removed" for row in batch.rows]
 
 
 def _added(key: str, total: Value, quantity: Value) -> Value:

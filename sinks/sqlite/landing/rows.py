@@ -10,7 +10,7 @@ import xxhash
 from engine.batch import ItemBatch, Value
 from sinks.sqlite.failures import explained
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.landing.statements import Insert
+from sinks.sqlite.landing.statements import Insert, Layout
 
 
 def latest(keys: list[str]) -> list[int] | None:
@@ -20,17 +20,27 @@ def latest(keys: list[str]) -> list[int] | None:
     return sorted({key: index for index, key in enumerate(keys)}.values())
 
 
-def stored_digests(batch: ItemBatch) -> list[int]:
+def counting(batch: ItemBatch) -> Sequence[int]:
+    """Return the indices of the rows that count, in order: the last of each key, where no rejected record comes after it."""
+    order = latest(batch.keys) or range(len(batch))
+    if not batch.spoiled:
+        return order
+    keys, records, spoiled = batch.keys, batch.records, batch.spoiled
+    return [index for index in order if keys[index] not in spoiled or spoiled[keys[index]] < records[index]]
+
+
+def stored_digests(batch: ItemBatch, layout: Layout | None = None) -> list[int]:
     """Return the digests as they are stored.
 
     The invariant of `content_hash`: where it equals the stored digest of a row, applying that row changes nothing. A digest
-    is over columns and row and does not know which blank cells clear, so that is mixed in: a feed whose blanks begin to
-    clear must not find yesterday's rows unchanged. Any other writer of an item sets its hash to NULL, which equals nothing.
+    is over columns and row and does not know which blank cells clear and which values are settled, so that is mixed in: a feed
+    whose blanks begin to clear must not find yesterday's rows unchanged. Any other writer of an item sets its hash to NULL, which
+    equals nothing.
     """
-    clears = sorted(batch.clears.intersection(batch.columns))
-    if not clears:
+    marks = (Layout(batch.columns, batch.clears) if layout is None else layout).marks
+    if not marks:
         return batch.digests
-    salt = xxhash.xxh3_64_intdigest(orjson.dumps(clears)) - (1 << 63)
+    salt = xxhash.xxh3_64_intdigest(orjson.dumps(marks)) - (1 << 63)
     return [digest ^ salt for digest in batch.digests]
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from engine.batch import ItemBatch, Value
-from engine.contracts import StageSummary
+from engine.contracts import FeedDefinition, StageSummary
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.bitmap import Bitmap
 from sinks.sqlite.landing.housekeeping import clear_stage
-from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
-from sinks.sqlite.landing.statements import Layout, StageTable
+from sinks.sqlite.landing.missing import stage_missing, stage_returned
+from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
+from sinks.sqlite.landing.statements import DELETED, GONE, Layout, StageTable
 
 
 class StagedRun:
@@ -20,34 +21,57 @@ class StagedRun:
     An item met with its stored digest costs one bit and nothing on disk.
     """
 
-    def __init__(self, writer: Writer, stage: StageTable) -> None:
+    def __init__(self, writer: Writer, stage: StageTable, feed: FeedDefinition) -> None:
         self._writer = writer
         self._stage = stage
+        self._feed = feed
         self._layouts: dict[Layout, int] = {}
+        # Items that were in the source, and those among them of whose records the one that counts was rejected.
         self._seen = Bitmap()
+        self._left = Bitmap()
+        self._fallen = 0
         self._rows = 0
         self._summary: StageSummary | None = None
 
     async def stage(self, batch: ItemBatch) -> None:
         """Take a batch; it is written in one transaction, and only as far as it differs."""
-        newest = latest(batch.keys)
-        order = range(len(batch)) if newest is None else newest
-        digests = stored_digests(batch)
-        keys = batch.keys if newest is None else [batch.keys[index] for index in newest]
+        order = counting(batch)
+        layout = Layout.of(batch, self._feed)
+        digests = stored_digests(batch, layout)
+        keys = batch.keys if len(order) == len(batch) else [batch.keys[index] for index in order]
         # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
         stored = {int(str(row[0])): row[1:] for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
         changed: list[tuple[Value, ...]] = []
         restored: list[str] = []
         for place, index in enumerate(order):
-            item, digest = stored.get(place, (None, None))
-            repeated = isinstance(item, int) and not self._seen.add(item)
+            item, digest, fallen = stored.get(place, (None, None, None))
+            repeated = isinstance(item, int) and not self._meet(item, fallen)
             if digest != digests[index]:
                 changed.append((keys[place], item if isinstance(item, int) else None, digests[index], *batch.rows[index]))
             elif repeated:
                 # An earlier row of this key may have been staged; the later one says that all is as it was.
                 restored.append(keys[place])
-        await self._write(Layout(batch.columns, batch.clears), changed, restored)
+        if batch.spoiled:
+            restored += await self._leave(batch.spoiled.keys() - keys)
+        await self._write(layout, changed, restored)
         self._rows += len(batch)
+
+    def _meet(self, item: int, fallen: object) -> bool:
+        """Note an item whose row counts and return whether it is met for the first time."""
+        if self._left.size:
+            self._left.remove(item)
+        first = self._seen.add(item)
+        self._fallen += first and bool(fallen)
+        return first
+
+    async def _leave(self, keys: Iterable[str]) -> list[str]:
+        """Note items that are in the source but of which nothing is known, and return their keys: they stay as they are."""
+        wanted = sorted(keys)
+        for _, item, _, fallen in await self._writer.query(self._stage.lookup(), json_text(wanted)):
+            number = int(str(item))
+            self._fallen += self._seen.add(number) and bool(fallen)
+            self._left.add(number)
+        return wanted
 
     async def _write(self, layout: Layout, changed: list[tuple[Value, ...]], restored: list[str]) -> None:
         if not changed and not restored:
@@ -59,22 +83,48 @@ class StagedRun:
             await insert_rows(writer, self._stage.insert(layout.columns, number), changed)
 
     async def summary(self) -> StageSummary:
-        """Count by SQL what applying would do; counted once, before anything is applied."""
+        """Stage what was missing and count by SQL what applying would do; done once, before anything is applied."""
         if self._summary is None:
-            known = await self._writer.number(self._stage.count_known())
-            created = await self._writer.number(self._stage.count_created())
-            updated = 0
-            for layout, number in self._layouts.items():
-                updated += await self._writer.number(self._stage.count_updated(number, layout))
-            skipped = await self._writer.number(self._stage.count_new()) - created
-            counts = self._counts(created, updated, skipped)
-            self._summary = StageSummary(known, self._seen.size, created, updated, counts.unchanged, counts.duplicate, skipped)
+            known = await self._count_standing()
+            seen = self._seen.size - self._fallen
+            if known > seen:
+                await stage_missing(self._writer, self._stage, self._feed, self._seen)
+            await stage_returned(self._writer, self._stage, self._seen)
+            self._summary = await self._summarise(known, seen)
         return self._summary
 
+    async def _count_standing(self) -> int:
+        """Count the items that stand. Where all were met it is known which do not; else those are counted."""
+        items = await self._writer.number(f"SELECT count(*) {self._stage.items()}")
+        if items == self._seen.size:
+            return items - self._fallen
+        return items - await self._writer.number(f"SELECT count(*) {self._stage.items()} AND v.status = 'removed'")
+
+    async def _summarise(self, known: int, seen: int) -> StageSummary:
+        created = await self._writer.number(self._stage.count_created())
+        updated = buried = 0
+        for layout, number in self._layouts.items():
+            updated += await self._writer.number(self._stage.count_updated(number, layout))
+            buried += await self._writer.number(self._stage.count_buried(number)) if layout.buries else 0
+        missing = await self._writer.number(self._stage.count_staged(GONE, DELETED))
+        skipped = await self._writer.number(self._stage.count_new()) - created
+        counts = self._counts(created, updated, skipped)
+        return StageSummary(
+            known=known,
+            seen=seen,
+            created=created,
+            updated=updated,
+            unchanged=counts.unchanged,
+            duplicate=counts.duplicate,
+            skipped=skipped,
+            missing=max(0, known - seen),
+            removed=missing + buried,
+        )
+
     def _counts(self, created: int, updated: int, skipped: int) -> Counts:
-        seen = self._seen.size
-        duplicate = self._rows - seen - created - skipped
-        return Counts(created=created, updated=updated, unchanged=seen - updated, duplicate=duplicate, skipped=skipped)
+        told = self._seen.size - self._left.size
+        duplicate = self._rows - told - created - skipped
+        return Counts(created=created, updated=updated, unchanged=told - updated, duplicate=duplicate, skipped=skipped)
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
@@ -82,7 +132,11 @@ class StagedRun:
         return tuple(self._layouts)
 
     async def forget_stock(self, keys: Sequence[str]) -> None:
-        """Let the stored stock of staged items stay, also where blanks clear."""
+        """Let the stored stock of staged items stay, also where blanks clear; the items were in the source, whatever is staged."""
+        for _, item, _, fallen in await self._writer.query(self._stage.lookup(), json_text(keys)):
+            if self._seen.add(int(str(item))):
+                self._fallen += bool(fallen)
+                self._left.add(int(str(item)))
         async with self._writer.transaction() as writer:
             await writer.execute(self._stage.forget_stock(), json_text(keys))
 

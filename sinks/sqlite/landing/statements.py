@@ -4,7 +4,9 @@ Wherever a statement names an attribute it uses one rule for what a staged cell 
 
 * absent column: the stored value stays, or is the table's default in a new item;
 * NULL cell: *blank*; the stored value stays, unless the layout clears the column: then it becomes the default (or NULL);
-* anything else is the new value.
+* anything else is the new value, unless the column is settled and has one, or the cell is a weight of zero that is not taken.
+
+A staged row whose status is `removed` says that the source has given the item up: of it only that counts.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
-from engine.batch import Value
+from engine.batch import ItemBatch, Value
+from engine.contracts import FeedDefinition
 from engine.schema import ATTRIBUTES, Attribute
 
 VARIANTS: Final = "main.inventory_feed_variants"
@@ -31,6 +34,13 @@ in parallel, and even alone it is a third faster.
 OTHER_DIGEST: Final = "content_hash = ~content_hash"
 """What goes with another quantity than the one a row's digest stands for; turned round, it stands for that one no more."""
 
+GONE: Final = -1
+DELETED: Final = -2
+GRACE: Final = -3
+BACK: Final = -4
+"""Layouts of staged rows that no record of the source stands behind: items that were not in it and are to be taken out of stock, or
+deleted, or left alone for another run; and items that were in it as they are stored, whose count of missing runs begins anew."""
+
 PARAMETERS: Final = 32_766
 """SQLite's default limit for one statement."""
 
@@ -45,23 +55,69 @@ def default_literal(attribute: Attribute) -> str | None:
     return "'[]'" if default == [] else str(int(bool(default)) if isinstance(default, bool) else default)
 
 
+_STANDS_AGAIN: Final = "CASE WHEN v.status IS NOT 'removed' THEN v.status WHEN v.variant_id IS NULL THEN 'pending' ELSE 'connected' END"
+"""The status of an item that is in the source: one that was removed is back, connected to what it was connected to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The columns a batch has, by attribute name, and which of them a blank cell clears."""
+    """The columns a batch has, by attribute name, and what becomes of their values in a known item.
+
+    A blank cell of `clears` takes the stored value away. Those of `settled` are left alone once they have a value. With
+    `keeps_weight` a weight of zero is left alone too.
+    """
 
     columns: tuple[str, ...]
     clears: frozenset[str]
+    settled: frozenset[str] = frozenset()
+    keeps_weight: bool = False
+
+    @classmethod
+    def of(cls, batch: ItemBatch, feed: FeedDefinition) -> Layout:
+        """Return the layout of a batch of a feed."""
+        settled = feed.settled.intersection(batch.columns)
+        keeps_weight = "grams" in batch.columns and "grams" not in settled and not feed.takes_weight_zero
+        return cls(batch.columns, batch.clears, settled, keeps_weight)
+
+    @property
+    def marks(self) -> list[str]:
+        """Return what a row's digest does not know of how it is applied; empty where all is as it comes."""
+        clears = sorted(self.clears.intersection(self.columns) - self.settled)
+        return [*clears, *(f"settled {name}" for name in sorted(self.settled)), *(["weight"] if self.keeps_weight else [])]
+
+    @property
+    def buries(self) -> bool:
+        """Return whether rows of the layout may say that their items are gone."""
+        return "status" in self.columns
 
     def stored(self) -> list[tuple[str, str]]:
         """Return for each column its name in the tables and the SQL of its new value, out of stage `s` over variant `v`."""
-        return [(ATTRIBUTES[name].column, self._merged(ATTRIBUTES[name])) for name in self.columns]
+        named = [ATTRIBUTES[name] for name in self.columns if name != "status"]
+        values = {each.column: self._merged(each) for each in named}
+        if not self.buries:
+            return [*values.items(), ("status", _STANDS_AGAIN)]
+        values = {"inventory_quantity": "v.inventory_quantity", **values}
+        gone = {"inventory_quantity": "0"}
+        alive = [
+            (column, f"CASE WHEN s.status = 'removed' THEN {gone.get(column, f'v.{column}')} ELSE {value} END")
+            for column, value in values.items()
+        ]
+        return [*alive, ("status", f"CASE WHEN s.status = 'removed' THEN 'removed' ELSE {_STANDS_AGAIN} END")]
+
+    def differs(self) -> str:
+        """Return the SQL of whether applying stage `s` changes variant `v`; that a removed item is gone is no news."""
+        differs = " OR ".join(f"v.{column} IS NOT {value}" for column, value in self.stored())
+        return f"CASE WHEN s.status = 'removed' THEN v.status <> 'removed' ELSE {differs} END" if self.buries else f"({differs})"
 
     def _merged(self, attribute: Attribute) -> str:
-        column = attribute.column
-        if attribute.name not in self.clears:
-            return f"coalesce(s.{column}, v.{column})"
-        literal = default_literal(attribute)
-        return f"s.{column}" if literal is None else f"coalesce(s.{column}, {literal})"
+        column, literal = attribute.column, default_literal(attribute)
+        new, old = f"s.{column}", f"v.{column}"
+        if attribute.name in self.settled:
+            first = new if literal is None else f"coalesce({new}, {literal})"
+            return f"coalesce({old}, {first})" if literal is None else f"CASE {old} WHEN {literal} THEN {first} ELSE {old} END"
+        blank = old if attribute.name not in self.clears else literal
+        value = new if blank is None else f"coalesce({new}, {blank})"
+        return f"CASE {new} WHEN 0 THEN {old} ELSE {value} END" if attribute.name == "grams" and self.keeps_weight else value
 
 
 def _cell(attribute: Attribute, cell: str) -> str:
@@ -118,18 +174,21 @@ def straight_insert(columns: tuple[str, ...], *, feed: int, run: int, now: int, 
 class StageTable:
     """The statements over the stage, which lies in schema `main`, or in `temp` for a run that must leave no trace.
 
-    Items that are new are created only with more stock than `creates_above`, where that is given.
+    Items that are new are created only with more stock than `creates_above`, where that is given. Items with an id above
+    `last_item` came after the run had begun: it knows nothing of them.
     """
 
     schema: str
     feed: int
     run: int
     creates_above: int | None = None
+    last_item: int | None = None
 
     @property
-    def _wanted(self) -> str:
-        """Return the condition under which a new item is created."""
-        return "" if self.creates_above is None else f" AND inventory_quantity > {self.creates_above}"
+    def wanted(self) -> str:
+        """Return the condition under which a new item is created: one that the source has given up already is not."""
+        above = "" if self.creates_above is None else f" AND s.inventory_quantity > {self.creates_above}"
+        return f" AND s.status IS NULL{above}"
 
     @property
     def table(self) -> str:
@@ -143,23 +202,24 @@ class StageTable:
         return Insert(f"INSERT OR REPLACE INTO {self.table} ({', '.join(names)})", f"({self.run}, {layout}, {marks})", "")
 
     def lookup(self) -> str:
-        """Select (index, id, digest) of the stored items among the keys of a JSON array."""
+        """Select (index, id, digest, whether it is removed) of the stored items among the keys of a JSON array."""
         # CROSS JOIN is SQLite's way to fix the order: the keys outside, the unique index inside.
         return (
-            f"SELECT j.key, v.id, v.content_hash FROM json_each(?) AS j CROSS JOIN {VARIANTS} AS v"
+            f"SELECT j.key, v.id, v.content_hash, v.status = 'removed' FROM json_each(?) AS j CROSS JOIN {VARIANTS} AS v"
             f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self._visible()}"
         )
 
-    def count_known(self) -> str:
-        """Count the items of the feed."""
-        return f"SELECT count(*) FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"
+    def items(self) -> str:
+        """Return FROM and WHERE of the feed's items `v` that the run knows of."""
+        return f"FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"
 
     def _visible(self) -> str:
+        known = "" if self.last_item is None else f" AND v.id <= {self.last_item}"
         # A real run has removed what an unfinished load left before it looks; a dry run may not, and must not count it.
         if self.schema == "main":
-            return ""
+            return known
         loading = f"(SELECT loading_run_id FROM main.inventory_feeds WHERE id = {self.feed})"
-        return f" AND ({loading} IS NULL OR v.created_run_id IS NOT {loading})"
+        return f"{known} AND ({loading} IS NULL OR v.created_run_id IS NOT {loading})"
 
     def unstage(self) -> str:
         """Delete the staged rows of the keys of a JSON array."""
@@ -178,18 +238,30 @@ class StageTable:
 
     def count_created(self) -> str:
         """Count the staged items that are not stored yet and will be."""
-        return f"{self.count_new()}{self._wanted}"
+        return f"{self.count_new()}{self.wanted}"
 
     def count_new(self) -> str:
         """Count the staged items that are not stored yet."""
-        return f"SELECT count(*) FROM {self.table} WHERE run_id = {self.run} AND item_id IS NULL"
+        return f"SELECT count(*) FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.item_id IS NULL"
 
     def count_updated(self, layout: int, columns: Layout) -> str:
         """Count the staged items of a layout whose values differ from the stored ones."""
         return (
             f"SELECT count(*) FROM {self.table} AS s CROSS JOIN {VARIANTS} AS v"
-            f" WHERE s.run_id = {self.run} AND s.layout = {layout} AND v.id = s.item_id AND {_differs(columns)}"
+            f" WHERE s.run_id = {self.run} AND s.layout = {layout} AND v.id = s.item_id AND {columns.differs()}"
         )
+
+    def count_buried(self, layout: int) -> str:
+        """Count the staged items of a layout that stand and that the source says are gone."""
+        return (
+            f"SELECT count(*) FROM {self.table} AS s CROSS JOIN {VARIANTS} AS v WHERE s.run_id = {self.run} AND s.layout = {layout}"
+            " AND s.status = 'removed' AND v.id = s.item_id AND v.status <> 'removed'"
+        )
+
+    def count_staged(self, *layouts: int) -> str:
+        """Count the staged rows of some layouts."""
+        among = ", ".join(map(str, layouts))
+        return f"SELECT count(*) FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.layout IN ({among})"
 
     def chunk_end(self, size: int) -> str:
         """Select the last key of the next `size` staged rows; NULL when none is left."""
@@ -202,40 +274,40 @@ class StageTable:
         """Update the stored items that differ, up to a key; `rowcount` is how many did."""
         merged = columns.stored()
         sets = [f"{column} = {value}" for column, value in merged]
-        sets += ["content_hash = s.content_hash", f"updated_at = {now}"]
+        sets += ["content_hash = s.content_hash", "missing_runs = 0", f"updated_at = {now}"]
         quantity = dict(merged).get("inventory_quantity")
         if quantity is not None:
-            sets.append(
-                f"inventory_updated_at = CASE WHEN v.inventory_quantity IS NOT {quantity} THEN {now} ELSE v.inventory_updated_at END"
-            )
-        return f"UPDATE {VARIANTS} AS v SET {', '.join(sets)} {self._from()} AND s.layout = {layout} AND {_differs(columns)}"
+            sets.append(stock_moved(quantity, now=now))
+        return (
+            f"UPDATE {VARIANTS} AS v SET {', '.join(sets)} {self.chunk()} AND s.layout = {layout} AND s.status IS NULL"
+            f" AND {columns.differs()}"
+        )
 
     def rehash(self) -> str:
         """Give the items that were staged but do not differ their new digest, up to a key; nothing else of them changes."""
-        return f"UPDATE {VARIANTS} AS v SET content_hash = s.content_hash {self._from()} AND v.content_hash IS NOT s.content_hash"
+        return (
+            f"UPDATE {VARIANTS} AS v SET content_hash = s.content_hash {self.chunk()} AND s.layout >= 0"
+            " AND v.content_hash IS NOT s.content_hash"
+        )
 
-    def _from(self) -> str:
+    def chunk(self) -> str:
+        """Return FROM and WHERE of the stored items `v` of the staged rows `s`, up to a key."""
         return (
             f"FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.external_id <= ?"
             f" AND v.id = s.item_id AND v.inventory_feed_id = {self.feed}"
         )
 
     def create(self, layout: int, columns: tuple[str, ...], *, now: int) -> str:
-        """Insert the new items of a layout, up to a key.
-
-        An item that another writer made in the meantime is overwritten, so that what is left of a crashed apply is idempotent.
-        """
+        """Insert the new items of a layout, up to a key. One that somebody else has made in the meantime is his."""
         attributes = [ATTRIBUTES[name] for name in columns]
         names = ["inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at", "external_id", "content_hash"]
         cells = [str(self.feed), str(self.run), *[str(now)] * 3, "s.external_id", "s.content_hash"]
         cells += [_cell(each, f"s.{each.column}") for each in attributes]
-        sets = [f"{name} = excluded.{name}" for name in ("updated_at", "inventory_updated_at", "content_hash")]
-        sets += [f"{each.column} = coalesce(excluded.{each.column}, {each.column})" for each in attributes]
         return (
             f"INSERT INTO {VARIANTS} ({', '.join([*names, *(each.column for each in attributes)])})"
             f" SELECT {', '.join(cells)} FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.external_id <= ?"
-            f" AND s.layout = {layout} AND s.item_id IS NULL{self._wanted} ORDER BY s.external_id"
-            f" ON CONFLICT (inventory_feed_id, external_id) DO UPDATE SET {', '.join(sets)}"
+            f" AND s.layout = {layout} AND s.item_id IS NULL{self.wanted} ORDER BY s.external_id"
+            " ON CONFLICT (inventory_feed_id, external_id) DO NOTHING"
         )
 
     def clear(self) -> str:
@@ -243,8 +315,9 @@ class StageTable:
         return f"DELETE FROM {self.table} WHERE run_id = {self.run} AND external_id <= ?"
 
 
-def _differs(layout: Layout) -> str:
-    return f"({' OR '.join(f'v.{column} IS NOT {value}' for column, value in layout.stored()) or '0'})"
+def stock_moved(quantity: str, *, now: int) -> str:
+    """Return the assignment that notes when the stock of `v` changes, given the SQL of the new one."""
+    return f"inventory_updated_at = CASE WHEN v.inventory_quantity IS NOT {quantity} THEN {now} ELSE v.inventory_updated_at END"
 
 
 def create_temporary_stage() -> str:

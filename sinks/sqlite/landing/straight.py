@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from engine.batch import ItemBatch, Value
-from engine.contracts import StageSummary
+from engine.contracts import FeedDefinition, StageSummary
 from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
 from sinks.sqlite.landing.housekeeping import delete_load
-from sinks.sqlite.landing.rows import insert_rows, json_text, latest, stored_digests
+from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
 from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, Layout, straight_insert
+
+_GONE: Final = "keys_gone"
 
 
 class StraightLoad:
@@ -19,12 +22,14 @@ class StraightLoad:
     So nothing is written twice, and yet nobody sees half a feed: finishing the run clears that mark, in one transaction.
     """
 
-    def __init__(self, writer: Writer, fence: Fence) -> None:
+    def __init__(self, writer: Writer, fence: Fence, feed: FeedDefinition) -> None:
         self._writer = writer
         self._fence = fence
+        self._feed = feed
         self._now = clock.now()
         self._created = 0
-        self._duplicate = 0
+        self._rows = 0
+        self._buries = False
 
     async def hide(self) -> None:
         """Mark the feed as being loaded, before the first row is written."""
@@ -32,14 +37,40 @@ class StraightLoad:
             await writer.execute("UPDATE main.inventory_feeds SET loading_run_id = ? WHERE id = ?", self._fence.run, self._fence.feed)
 
     async def stage(self, batch: ItemBatch) -> None:
-        """Write a batch, in one transaction."""
-        newest = latest(batch.keys)
-        rows = [(key, digest, *row) for key, digest, row in zip(batch.keys, stored_digests(batch), batch.rows, strict=True)]
-        if newest is not None:
-            rows = [rows[index] for index in newest]
-        if newest is not None or not await self._write_new(batch.columns, rows):
+        """Write a batch. What was loaded of keys that the source gives up, or rejects, in a later record is taken back."""
+        digests = stored_digests(batch, Layout.of(batch, self._feed))
+        order = counting(batch)
+        told, gone = [batch.keys[index] for index in order], []
+        if "status" in batch.columns:
+            place = batch.columns.index("status")
+            gone = [batch.keys[index] for index in order if batch.rows[index][place] is not None]
+            order = [index for index in order if batch.rows[index][place] is None]
+        await self._take_back([*gone, *(batch.spoiled.keys() - told)])
+        await self._bury(gone, told)
+        rows = [(batch.keys[index], digests[index], *batch.rows[index]) for index in order]
+        if len(rows) != len(batch) or not await self._write_new(batch.columns, rows):
             await self._write_exact(batch.columns, rows)
-        self._duplicate += len(batch) - len(rows)
+        self._rows += len(batch)
+
+    async def _take_back(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        mine = "inventory_feed_id = ? AND created_run_id = ? AND external_id IN (SELECT value FROM json_each(?))"
+        async with self._writer.transaction() as writer:
+            delete = f"DELETE FROM {VARIANTS} WHERE {mine}"
+            self._created -= await writer.execute(delete, self._fence.feed, self._fence.run, json_text(keys))
+            if self._buries:
+                await writer.execute(f"DELETE FROM temp.{_GONE} WHERE external_id IN (SELECT value FROM json_each(?))", json_text(keys))
+
+    async def _bury(self, gone: Sequence[str], told: Sequence[str]) -> None:
+        """Remember the keys whose last record says that they are gone, and forget those of which a record was told since."""
+        if gone and not self._buries:
+            await self._writer.execute(f"CREATE TEMP TABLE {_GONE} (external_id TEXT PRIMARY KEY) WITHOUT ROWID")
+            self._buries = True
+        if self._buries:
+            among = "SELECT value FROM json_each(?)"
+            await self._writer.execute(f"DELETE FROM temp.{_GONE} WHERE external_id IN ({among})", json_text(told))
+            await self._writer.execute(f"INSERT INTO temp.{_GONE} {among}", json_text(gone))
 
     async def _write_new(self, columns: tuple[str, ...], rows: list[tuple[Value, ...]]) -> bool:
         """Write rows whose keys are all new; where the database says that they are not, write nothing and return False."""
@@ -58,14 +89,15 @@ class StraightLoad:
             repeated = await writer.number(known, json_text([str(row[0]) for row in rows]), self._fence.feed)
             await insert_rows(writer, self._insert(columns, overwrite=True), rows)
         self._created += len(rows) - repeated
-        self._duplicate += repeated
 
     def _insert(self, columns: tuple[str, ...], *, overwrite: bool) -> Insert:
         return straight_insert(columns, feed=self._fence.feed, run=self._fence.run, now=self._now, overwrite=overwrite)
 
     async def summary(self) -> StageSummary:
-        """Return what was written: the feed was empty before."""
-        return StageSummary(known=0, seen=0, created=self._created, updated=0, unchanged=0, duplicate=self._duplicate)
+        """Return what was written: the feed was empty before. What the source has given up already is skipped."""
+        skipped = await self._writer.number(f"SELECT count(*) FROM temp.{_GONE}") if self._buries else 0
+        duplicate = self._rows - self._created - skipped
+        return StageSummary(0, 0, self._created, updated=0, unchanged=0, duplicate=duplicate, skipped=skipped)
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
