@@ -67,7 +67,10 @@ async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, 
     fence = await control.take_over(run, status)
     if fence is None:
         return
-    writer, plan = Writer(connection, fence, name), Plan.load(str(planned))
+    writer = Writer(connection, fence, name)
+    # What was held is changed when it is approved, not when it was held.
+    at = await writer.number("SELECT decided_at FROM main.data_imports WHERE id = ?", run)
+    plan = replace(Plan.load(str(planned)), at=at)
     with CancelScope(shield=True):
         counts = await carry_out(writer, fence, plan)
         stored = (await Queries(writer).run(run)).record

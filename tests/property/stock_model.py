@@ -40,6 +40,10 @@ class Record:
     bad: bool = False
     gone: bool = False
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        fate = "bad " if self.bad else "gone " if self.gone else ""
+        printer.text(f"<{fate}{self.key!r} {' '.join(f'{name}={cell!r}' for name, cell in self.cells.items() if cell is not None)}>")
+
 
 @dataclass(frozen=True)
 class Item:
