@@ -73,8 +73,8 @@ class ItemBatch:
     clears it when the column is in `clears`. `digests` are signed 64-bit content hashes over columns and row: equal digest,
     equal content. `lines` are 1-based positions in the document, `records` ordinals of the run. A column `status` says `removed`
     of items that the source itself says are gone, and None of all others. `spoiled` holds the readable keys of rejected records,
-    each with the ordinal of the last such record: those items are not missing, and where a feed adds up the stock of the records
-    of a key, their sums are not known.
+    each with the ordinal of the last such record, or of the first where `duplicateKeys` is `first`: those items are not missing, and
+    where a feed adds up the stock of the records of a key, their sums are not known.
     """
 
     columns: tuple[str, ...]

@@ -46,6 +46,7 @@ Purpose = Literal[
     "option",
     "options",
     "productType",
+    "removed",
     "requiresShipping",
     "retailPrice",
     "sku",
@@ -53,7 +54,8 @@ Purpose = Literal[
     "vendorName",
     "weight",
 ]
-"""What a column is for (API, section 4); `options` is a cell that holds the whole list as JSON."""
+"""What a column is for (API, section 4); `options` is a cell that holds the whole list as JSON, `removed` one of yes and no that says
+whether the source has given the item up."""
 
 
 _PRICES: Final = frozenset({"compareAtPrice", "costPrice", "retailPrice"})

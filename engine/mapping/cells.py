@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 Rule: TypeAlias = Callable[[str], str]
 Reader: TypeAlias = "Callable[[str], Value]"
 
-_TARGET_OF: Final = {"sku": "vendorSku", "weight": "grams", "option": "options", "inventoryQuantityBoolean": "inventoryQuantity"}
+_TARGET_OF: Final = {
+    "sku": "vendorSku",
+    "weight": "grams",
+    "option": "options",
+    "inventoryQuantityBoolean": "inventoryQuantity",
+    "removed": "status",
+}
 _IDENTIFIERS: Final = frozenset({"externalId", "externalGroupId", "vendorSku", "barcode", "mpn"})
 _KEYS: Final = frozenset({"externalId", "vendorSku"})
 
@@ -62,7 +68,7 @@ class CellRules:
         if self.pattern is None and not has_rules:
             if self.target in _IDENTIFIERS:
                 return Identifiers(combine)
-            if kind is Kind.TEXT:
+            if kind is Kind.TEXT and self.target != "status":
                 return FreeText()
             if kind is Kind.MONEY and not row.price_operator:
                 return Prices(self.numbers, combine)
@@ -78,7 +84,7 @@ class CellRules:
         known = convert.look_up(row.lookup, self.feed.decimal_notation) if row.lookup else None
         extract = None if self.pattern is None else compile_pattern(self.pattern)
         parse = read_value(row, self.feed, numbers, self.position)
-        trim = convert.trim_text if target not in _IDENTIFIERS and ATTRIBUTES[target].kind is Kind.TEXT else convert.trim
+        trim = convert.trim_text if target not in {*_IDENTIFIERS, "status"} and ATTRIBUTES[target].kind is Kind.TEXT else convert.trim
 
         def read(cell: str) -> Value:
             text = trim(cell if extract is None else extract(cell))
@@ -118,6 +124,7 @@ def read_value(row: FieldRow, feed: Feed, numbers: NumberReader, position: int) 
         "mpn": convert.read_key,
         "inventoryQuantity": _advised(numbers.quantity),
         "requiresShipping": convert.read_flag,
+        "removed": lambda text: "removed" if convert.read_removed(text) else None,
         "grams": convert.read_weight(numbers, "g"),
         "weight": convert.read_weight(numbers, feed.weight_unit),
         "images": lambda text: lists.read_images(row, text),

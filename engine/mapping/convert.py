@@ -60,15 +60,22 @@ def refuse_damaged(key: str) -> None:
         raise RejectRecord("is a number in scientific notation: a spreadsheet destroyed the identifier; export it as text")
 
 
-_YES: Final = frozenset((
-    "y", "yes", "true", "1", "in_stock", "instock", "available", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "vero", "tak", "ano",
-    "da", "да", "sim", "verfügbar", "lieferbar", "disponible", "tilgængelig", "in stock", "auf lager", "en stock",
+_AGREED: Final = frozenset((
+    "y", "yes", "true", "1", "ja", "j", "wahr", "oui", "vrai", "si", "sí", "vero", "tak", "ano", "da", "да", "sim",
 ))  # fmt: skip
-_NO: Final = frozenset((
-    "n", "no", "false", "0", "out_of_stock", "outofstock", "unavailable", "nein", "falsch", "non", "faux", "nie", "ne", "нет", "não",
-    "discontinued", "ausverkauft", "agotado", "out of stock", "not available", "sold out", "nicht verfügbar", "nicht lieferbar",
-    "nicht auf lager",
-))  # fmt: skip
+_DENIED: Final = frozenset(("n", "no", "false", "0", "nein", "falsch", "non", "faux", "nie", "ne", "нет", "não"))
+_YES: Final = _AGREED | {
+    *("in_stock", "instock", "available", "verfügbar", "lieferbar", "disponible", "tilgængelig", "in stock", "auf lager", "en stock"),
+}
+_NO: Final = _DENIED | {
+    *("out_of_stock", "outofstock", "unavailable", "discontinued", "ausverkauft", "agotado", "out of stock", "not available"),
+    *("sold out", "nicht verfügbar", "nicht lieferbar", "nicht auf lager"),
+}
+_GIVEN_UP: Final = _AGREED | {"d", "delete", "deleted", "remove", "removed", "discontinued"}
+_KEPT: Final = _DENIED | {
+    *("a", "add", "added", "c", "create", "created", "change", "changed", "i", "insert", "inserted", "u", "update", "updated", "upsert"),
+    *("new", "active"),
+}
 
 
 _WHOLE: Final = re.compile(r"-?\d{1,18}")
@@ -84,6 +91,19 @@ def read_flag(text: str) -> int:
     if _WHOLE.fullmatch(word):
         return int(int(word) > 0)
     raise RejectRecord("is neither yes nor no")
+
+
+def read_removed(text: str) -> bool:
+    """Read whether a source has given an item up: yes or no, or what is to be done with it. Raises `RejectRecord` for anything else.
+
+    Words of stock are neither: that none is left, or some is, does not say that the item is gone.
+    """
+    word = text.casefold()
+    if word in _GIVEN_UP:
+        return True
+    if word in _KEPT:
+        return False
+    raise RejectRecord("does not say whether the item is gone: neither yes nor no, neither delete nor update; map such texts with a lookup")
 
 
 def slug(text: str) -> str:

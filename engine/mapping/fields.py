@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from engine.feed import Feed
     from engine.mapping.numbers import NumberReader
 
-__all__ = ["ESSENTIAL", "TARGETS", "Column", "MappingRow", "Rule", "SourceColumn", "compile_column"]
+__all__ = ["ESSENTIAL", "GONE", "TARGETS", "Column", "MappingRow", "Rule", "SourceColumn", "compile_column"]
 
 Cells: TypeAlias = "list[Sequence[str]]"
 
-TARGETS: Final = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.imported)
+GONE: Final = "status"
+"""The attribute that the purpose `removed` fills, with `removed` or with nothing; all else of it is the sink's."""
+
+TARGETS: Final = (*(name for name, attribute in ATTRIBUTES.items() if attribute.imported), GONE)
 ESSENTIAL: Final = frozenset({"externalId", "vendorSku", "inventoryQuantity"})
 """Attributes without whose column a run is refused: identity and stock (API, section 5)."""
 
@@ -148,7 +151,7 @@ def compile_column(
     for position, (mapping, index) in enumerate(sources, 1):
         cell = CellRules(mapping.row, mapping.names, feed, numbers, rules, position, mapping.pattern)
         compiled.append(SourceColumn(index, cell.reader(), *compile_operand(mapping.row, locate, numbers)))
-    clears = all(mapping.row.blank == "clear" for mapping, _ in sources)
+    clears = target != GONE and all(mapping.row.blank == "clear" for mapping, _ in sources)
     return Column(target, tuple(compiled), _combiner(target, [mapping.row for mapping, _ in sources]), clears)
 
 

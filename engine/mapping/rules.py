@@ -19,7 +19,7 @@ from engine.errors import RefuseRun
 from engine.feed import Feed
 from engine.mapping.derive.steps import plan_steps
 from engine.mapping.derive.table import KEY, Step, Table
-from engine.mapping.fields import ESSENTIAL, TARGETS, Column, MappingRow, Rule, compile_column
+from engine.mapping.fields import ESSENTIAL, GONE, TARGETS, Column, MappingRow, Rule, compile_column
 from engine.mapping.numbers import NumberReader
 from engine.mapping.readers import Bad, Read
 from engine.run import Problem
@@ -33,8 +33,8 @@ _VALUE_SHOWN: Final = 200
 class Mapped:
     """A batch after its rules: valid items with their indices in the batch, and the flaws the rules found, by index.
 
-    `spoiled` holds the keys of rejected records, each with the index of the last one; `keyless` of them are of nobody knows which
-    item.
+    `spoiled` holds the keys of rejected records, each with the index of the one that may count; `keyless` of them are of
+    nobody knows which item.
     """
 
     items: ItemBatch
@@ -69,7 +69,7 @@ class Rules:
 
     `key` is None where the steps make the key. `names` are the attributes of the items, those of `columns` and those that the
     steps make; `blamed` are attributes whose values the steps may make unusable. `spoil` gives the key of a record that is
-    rejected, where one rejected record spoils what the others of its key come to.
+    rejected; with `first_counts` the first such record of a key is told, else the last.
     """
 
     columns: tuple[Column, ...]
@@ -81,6 +81,7 @@ class Rules:
     steps: tuple[Step, ...] = ()
     blamed: frozenset[str] = frozenset()
     spoil: Callable[[Read], str | None] = _spoiled_key
+    first_counts: bool = False
     _seed: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,24 +98,27 @@ class Rules:
         values = [keys if self.key is not None and column.sources is self.key.sources else column.read(cells) for column in self.columns]
         found: list[tuple[Column, list[Read]]] = [] if self.key is None else [(self.key, keys)]
         every = keys
-        flaws = self._find_flaws(batch, cells, [*found, *zip(self.columns, values, strict=True)])
+        gone = _given_up(self.columns, values)
+        flaws = self._find_flaws(batch, cells, [*found, *zip(self.columns, values, strict=True)], gone)
         indices: Sequence[int] = range(len(batch.rows))
         if flaws:
             indices = [index for index in indices if index not in flaws]
             keys, values = _picked(keys, indices) if keys else keys, [_picked(column, indices) for column in values]
         if self.steps:
             table = Table(len(indices), {KEY: keys, **dict(zip((column.attribute for column in self.columns), values, strict=True))})
-            indices = self._derive(batch, cells, table, indices, flaws)
+            indices = self._derive(batch, cells, table, indices, flaws, gone)
             keys, values = table.columns[KEY], [table.columns[name] for name in self.names]
         items = self._assemble(keys, values, [batch.lines[index] for index in indices])
         if not flaws:
             return Mapped(items, indices, flaws)
         rejected = [index for index, flaw in flaws.items() if flaw.fate == "rejected"]
         spoiled = [self.spoil(every[index]) if every else None for index in rejected]
-        last = {key: index for key, index in sorted(zip(spoiled, rejected, strict=True), key=itemgetter(1)) if key}
-        return Mapped(items, indices, flaws, last, len(rejected) - sum(map(bool, spoiled)))
+        told = sorted(zip(spoiled, rejected, strict=True), key=itemgetter(1), reverse=self.first_counts)
+        return Mapped(items, indices, flaws, {key: index for key, index in told if key}, len(rejected) - sum(map(bool, spoiled)))
 
-    def _derive(self, batch: Batch, cells: _Cells, table: Table, indices: Sequence[int], flaws: dict[int, Flaw]) -> Sequence[int]:
+    def _derive(
+        self, batch: Batch, cells: _Cells, table: Table, indices: Sequence[int], flaws: dict[int, Flaw], gone: Collection[int]
+    ) -> Sequence[int]:
         """Run the steps over readable items, take out what they find fault with, and return the indices of what is left."""
         for step in self.steps:
             step(table)
@@ -123,9 +127,11 @@ class Rules:
             faults[place] = Flaw(batch.lines[indices[place]], reason, "", fate="skipped")
         for name in self.blamed:
             column = next((column for column in self.columns if column.attribute == name), None)
+            if gone and name != KEY:
+                table.columns[name] = [None if indices[at] in gone else value for at, value in enumerate(table.columns[name])]
             for place, value in enumerate(table.columns[name]):
                 fault = value.reason if isinstance(value, Bad) else self.require.get(name) if value is None else None
-                if fault is not None and place not in faults:
+                if fault is not None and place not in faults and (name == KEY or indices[place] not in gone):
                     faults[place] = self._flaw(batch, cells, column, indices[place], f"{name} {fault}")
         if not faults:
             return indices
@@ -152,17 +158,18 @@ class Rules:
         digests = [xxh3_64_intdigest(marshal.dumps(row, 2), self._seed) - _DIGEST_OFFSET for row in rows]
         return ItemBatch(self.names, cast("list[str]", keys), rows, digests, lines, [], self.clears)
 
-    def _find_flaws(self, batch: Batch, cells: _Cells, read: list[tuple[Column, list[Read]]]) -> dict[int, Flaw]:
+    def _find_flaws(self, batch: Batch, cells: _Cells, read: list[tuple[Column, list[Read]]], gone: Collection[int]) -> dict[int, Flaw]:
         flaws: dict[int, Flaw] = {}
         for column, found in read:
             name = column.attribute
+            spared = gone if name not in (KEY, GONE) else ()
             if column.may_be_bad:
                 for index, value in enumerate(found):
-                    if type(value) is Bad and index not in flaws:
+                    if type(value) is Bad and index not in flaws and index not in spared:
                         flaws[index] = self._flaw(batch, cells, column, index, f"{name} {value.reason}")
             if name in self.require and None in found:
                 for index, value in enumerate(found):
-                    if value is None and index not in flaws:
+                    if value is None and index not in flaws and index not in spared:
                         flaws[index] = self._flaw(batch, cells, column, index, f"{name} {self.require[name]}")
         return flaws
 
@@ -173,6 +180,21 @@ class Rules:
         source = column.blame(cells, index)
         value = clip(cells[source][index].replace(SEVERAL, " | "), _VALUE_SHOWN)
         return Flaw(batch.lines[index], reason, "", column=batch.columns[source], value=value)
+
+
+def _given_up(columns: Sequence[Column], values: list[list[Read]]) -> Collection[int]:
+    """Return the records that say that their items are gone: of those nothing but the key is needed.
+
+    What cannot be read in their other cells becomes blank in `values`: it is no fault of theirs.
+    """
+    told = next((found for column, found in zip(columns, values, strict=True) if column.attribute == GONE), ())
+    gone = {index for index, value in enumerate(told) if value == "removed"}
+    if gone:
+        for place, column in enumerate(columns):
+            if column.may_be_bad and column.attribute != GONE:
+                found = values[place]
+                values[place] = [None if type(value) is Bad and index in gone else value for index, value in enumerate(found)]
+    return gone
 
 
 def _picked(column: list[Read], indices: Sequence[int]) -> list[Read]:
@@ -200,7 +222,7 @@ def compile_rules(
         if index is not None:
             _refuse_twice(row, index, found.get(row.target, ()))
             found.setdefault(row.target, []).append((row, index))
-        elif row.declared and row.target in ESSENTIAL:
+        elif row.declared and row.target in {*ESSENTIAL, GONE}:
             raise RefuseRun(
                 f"the column {row.names[0]!r}, mapped to {row.row.purpose}, is not in the source: "
                 f"correct the mapping, or ask the supplier where it went; {_list_columns(columns)}"
@@ -290,6 +312,7 @@ def _arrange(feed: Feed, compiled: dict[str, Column], problems: list[Problem]) -
         steps=tuple(plan.steps),
         blamed=frozenset(plan.blamed),
         spoil=_spoiling(feed, sku_is_key=sku_is_key),
+        first_counts=feed.duplicate_keys == "first",
     )
 
 

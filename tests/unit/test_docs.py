@@ -197,7 +197,7 @@ NAMED_OTHERWISE = {
 
 def uses(field: str, alias: str) -> list[str]:
     """Return the modules, the feed's own apart, that read an attribute of a feed."""
-    direct = re.compile(rf"\b(?:feed|built|limits)\.{field}\b|\.get\(\"{alias}\"|, \"{alias}\", problems|\"{field}\"")
+    direct = re.compile(rf"\b(?:feed|built|limits)\.{field}\b|\.get\(\"{alias}\"|, \"{alias}\", problems|\"{field}\"|\"{alias}\": \(")
     return [name for name, text in SOURCES.items() if name != "engine/feed.py" and direct.search(text)]
 
 

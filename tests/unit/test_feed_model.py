@@ -90,7 +90,7 @@ ROW_ATTRIBUTES: Mapping[str, object] = {
 PURPOSES = (
     *("barcode", "compareAtPrice", "costPrice", "description", "externalGroupId", "externalId", "grams", "handle", "images"),
     *("inventoryQuantity", "inventoryQuantityBoolean", "metaFields", "name", "option", "productType", "requiresShipping", "retailPrice"),
-    *("sku", "tags", "vendorName", "weight", "mpn", "options"),
+    *("sku", "tags", "vendorName", "weight", "mpn", "options", "removed"),
 )
 ROWS: list[dict[str, object]] = [{"name": "Art", "purpose": "sku"}, {"name": "Lager", "purpose": "inventoryQuantity"}]
 

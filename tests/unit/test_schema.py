@@ -41,10 +41,10 @@ def test_defaults_are_those_of_the_api() -> None:
 
 
 def test_a_feed_never_sets_what_belongs_to_the_merchant() -> None:
-    """Overrides, connection and status survive every import."""
+    """Overrides and connection survive every import; of the status a feed says only that an item is gone."""
     kept = {"status", "inventoryQuantityOverride", "manualInventoryQuantity", "allocationBufferOverride", "variantId", "messages"}
     assert {name for name, attribute in ATTRIBUTES.items() if not attribute.imported} == kept
-    assert not kept & set(TARGETS)
+    assert kept & set(TARGETS) == {"status"}
 
 
 def test_identifiers_are_text() -> None:

@@ -126,9 +126,12 @@ class NoRepeats(_Before):
 class AddUp(_Before):
     """The stock of the rows of a key is added up, as of one row a warehouse; all else is the last row's."""
 
+    _forgotten = False
+
     async def summary(self) -> StageSummary:
-        # At the end: what spoils a sum may come before all of its rows or after them.
-        if self._made:
+        # At the end, and once: what spoils a sum may come before all of its rows or after them.
+        if self._made and not self._forgotten:
+            self._forgotten = True
             spoiled = await self._writer.query("SELECT external_id FROM temp.keys_met WHERE spoiled")
             await self._landing.forget_stock([str(key) for (key,) in spoiled])
         return await super().summary()
