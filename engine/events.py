@@ -19,7 +19,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """A run has ended, well or not; what it did is final and stored."""
+    """A run has ended, well or not; what it did is final and stored. A held one waits, for the `reasons` its record gives."""
 
     record: RunRecord
 

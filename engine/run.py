@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from enum import Enum
+from typing import Final
 
 from engine.batch import JsonValue, Reject
 from engine.errors import InternalError
 from engine.figures import Figures
+
+_HOLDING: Final = ("held", "review")
+"""The codes of the problems that say why a run is held: what the guard found, and that its feed has every run reviewed."""
 
 
 class RunStatus(Enum):
@@ -117,6 +121,11 @@ class RunRecord:
             raise InternalError(
                 f"run {self.run} of feed {self.feed!r} does not add up: {self.read} read, but {figures} = {sum(parts.values())}"
             )
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Return why the run was held, also when it has been decided since; nothing for one that never was."""
+        return tuple(problem.message for problem in self.problems if problem.code in _HOLDING)
 
     @property
     def bottleneck(self) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from engine.events import RunStarted
+from engine.run import RunStatus
 
 if TYPE_CHECKING:
     from engine.errors import FeedmillError
@@ -44,8 +45,10 @@ def log_event(event: RunEvent) -> None:
         return
     record = event.record
     counts = record.counts
-    log.info(
-        "run finished",
+    held = record.status is RunStatus.HELD
+    # A held run waits for a person, who may look at nothing but warnings.
+    (log.warning if held else log.info)(
+        "run held" if held else "run finished",
         feed=record.feed,
         run=record.run,
         status=record.status.value,
@@ -53,9 +56,11 @@ def log_event(event: RunEvent) -> None:
         created=counts.created,
         updated=counts.updated,
         unchanged=counts.unchanged,
+        removed=counts.removed,
         rejected=record.rejected,
         seconds=round(record.seconds, 3),
         bottleneck=record.bottleneck,
+        **({"reasons": record.reasons} if held else {}),
     )
 
 

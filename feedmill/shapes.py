@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import orjson
 
 if TYPE_CHECKING:
     from engine.batch import Reject
+    from engine.figures import Figures
     from engine.flow.preview import Preview, PreviewField
     from engine.run import Problem, RunRecord, StageTimes
     from mappers.guessing.guess import Guess
@@ -33,13 +35,26 @@ def shape_run(record: RunRecord) -> dict[str, object]:
         "duplicate": counts.duplicate,
         "skipped": record.skipped,
         "rejected": record.rejected,
+        "limited": record.limited,
         "removed": counts.removed,
         "bytes": record.bytes,
         "seconds": round(record.seconds, 3),
         "stages": {name: shape_times(times) for name, times in record.stages.items()},
         "dialect": dict(record.dialect),
+        "figures": None if record.figures is None else shape_figures(record.figures),
+        "guard": list(record.reasons),
         "problems": [shape_problem(problem) for problem in record.problems],
     }
+
+
+def shape_figures(figures: Figures) -> dict[str, float]:
+    """Return what the guard judged, by names as the API writes them."""
+    return {_camel(name): value for name, value in asdict(figures).items()}
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(map(str.capitalize, rest))
 
 
 def shape_times(times: StageTimes) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from engine.batch import clip
@@ -18,8 +19,11 @@ _MAPPED: Final = 160
 """Characters of a cell and of a mapped value that a table shows; `--json` shows all."""
 
 
-def run_lines(record: RunRecord) -> Iterator[str]:
-    """Yield what a person wants to know of a run: outcome, figures, how it was read, problems."""
+def run_lines(record: RunRecord, to: str = "...") -> Iterator[str]:
+    """Yield what a person wants to know of a run: outcome, figures, how it was read, problems; of a held one what to do next.
+
+    `to` is where the items go, as the commands that decide take it.
+    """
     title = "dry run" if record.dry_run else f"run {record.run}" if record.run else "run"
     yield f"{title} of {record.feed}: {'refused or failed' if record.status is RunStatus.ERROR else record.status.value}"
     shaped = shape_run(record)
@@ -29,6 +33,17 @@ def run_lines(record: RunRecord) -> Iterator[str]:
         yield f"  read as {describe_dialect(record.dialect)}"
     for problem in record.problems:
         yield f"  {describe_problem(problem)}"
+    if record.status is RunStatus.HELD:
+        yield f"  {_next_step(record, to)}"
+
+
+def _next_step(record: RunRecord, to: str) -> str:
+    """Say what a person does with a held run."""
+    if record.dry_run:
+        return "a real run would be held for a decision, and nothing applied before it is approved"
+    run, where = record.run, f"--db {quote(to)}"
+    look = f"nothing was applied; look with: feedmill diff {run} {where}"
+    return f"{look}; then decide with: feedmill approve {run} {where}, or: feedmill reject {run} {where}"
 
 
 def preview_lines(preview: Preview) -> Iterator[str]:

@@ -17,6 +17,7 @@ from engine.contracts import Checkpoint, FeedDefinition, SinkSession, StageSumma
 from engine.errors import ConfigError, RefuseRun, RejectRecord
 from engine.mapping.several import add_up
 from engine.run import Counts, RunRecord
+from sinks.figures import measure
 from sinks.lines import State, read_state, write_rejects, write_state
 from sinks.merging import QUANTITY, Outcome, Row, merge_run, says_gone
 
@@ -85,7 +86,10 @@ class JsonlSession:
         self._rejects.extend(rejects[: REJECTS_KEPT - len(self._rejects)])
 
     async def summary(self) -> StageSummary:
-        done = await to_thread.run_sync(self._merged)
+        return await to_thread.run_sync(self._summary)
+
+    def _summary(self) -> StageSummary:
+        done = self._merged()
         counts = done.counts
         return StageSummary(
             known=done.known,
@@ -97,6 +101,7 @@ class JsonlSession:
             skipped=counts.skipped,
             missing=done.known - done.seen,
             removed=counts.removed,
+            figures=measure(self._state.items, done.items, self._staged.keys() | self._spoiled, self._feed),
         )
 
     async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:

@@ -12,7 +12,7 @@ import anyio
 from anyio import CancelScope, to_thread
 
 from engine.batch import JsonValue
-from engine.contracts import Checkpoint, Connector, DocumentFacts, Sink, SinkSession
+from engine.contracts import Checkpoint, Connector, DocumentFacts, FeedDefinition, Sink, SinkSession
 from engine.decode import Ended, Opened, Part
 from engine.document import Document
 from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled, Superseded
@@ -69,6 +69,7 @@ async def run_feed(job: Job) -> RunRecord:
     feed = job.recipe.feed
     tally = Tally(feed.name, job.dry_run, clocks, feed.duplicate_keys)
     absence = Absence(job.recipe.rows)
+    ended: RunRecord | _Decided
     async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
         _notify(job, RunStarted(feed.name, session.run, job.source.name))
         mark = fingerprint(job.recipe, job.source)
@@ -93,24 +94,23 @@ async def run_feed(job: Job) -> RunRecord:
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
             refuse_unknown_sums(tally.keyless)
             tally.note(absence.judge())
-            planned = await _plan(session, tally)
+            planned = await _plan(session, tally, feed.definition())
             checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned)
             held = _reasons_to_hold(feed, planned)
-            record = await _hold(session, tally, held, planned.counts, checkpoint) if held else None
+            ended = await _hold(session, tally, held, planned.counts, checkpoint) if held else _Decided(planned, checkpoint)
         except Superseded:
             raise
         except NotModified as reason:
-            record = await _confirm(session, tally, reason)
+            ended = await _confirm(session, tally, reason)
         except _TooSoon as reason:
-            record = await _discard(session, tally, RunStatus.SKIPPED, reason)
+            ended = await _discard(session, tally, RunStatus.SKIPPED, reason)
         except (Retry, RefuseRun) as error:
-            record = await _discard(session, tally, RunStatus.ERROR, error)
+            ended = await _discard(session, tally, RunStatus.ERROR, error)
         finally:
             received.drain()
             chunks.drain()
             batches.drain()
-        if record is None:
-            record = await _apply(apply, session, tally, planned, checkpoint)
+        record = ended if isinstance(ended, RunRecord) else await _apply(apply, session, tally, ended)
     _notify(job, RunFinished(record))
     return record
 
@@ -224,10 +224,10 @@ async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], sess
                 job.on_progress(tally.progress())
 
 
-async def _plan(session: SinkSession, tally: Tally) -> RunRecord:
+async def _plan(session: SinkSession, tally: Tally, definition: FeedDefinition) -> RunRecord:
     """Ask what applying would do, and prove that it adds up before anything is done."""
     summary = await session.summary()
-    tally.note_outcome(summary)
+    tally.note_outcome(summary, definition)
     counts = Counts(
         summary.created, summary.updated, summary.unchanged, summary.duplicate, removed=summary.removed, skipped=summary.skipped
     )
@@ -262,15 +262,24 @@ async def _hold(
     return record
 
 
-async def _apply(clock: StageClock, session: SinkSession, tally: Tally, planned: RunRecord, checkpoint: Checkpoint | None) -> RunRecord:
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What is going to be applied, and the checkpoint that it leaves."""
+
+    planned: RunRecord
+    checkpoint: Checkpoint | None
+
+
+async def _apply(clock: StageClock, session: SinkSession, tally: Tally, decided: _Decided) -> RunRecord:
     """Apply and finish. What has been decided is done, also when the run is cancelled meanwhile: it takes seconds."""
+    record = decided.planned
     with CancelScope(shield=True):
         with clock.running():
-            counts = await session.apply(planned, checkpoint)
+            counts = await session.apply(decided.planned, decided.checkpoint)
         record = tally.record(session.run, RunStatus.COMPLETE, counts)
         record.check_accounting()
         # What is over the limit is taken by the next run, which must not find the source unchanged.
-        await session.finish(record, None if record.limited else checkpoint)
+        await session.finish(record, None if record.limited else decided.checkpoint)
     return record
 
 

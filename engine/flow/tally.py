@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Final
 
 from engine.batch import JsonValue
-from engine.contracts import DuplicateKeys, StageSummary
+from engine.contracts import DuplicateKeys, FeedDefinition, StageSummary
 from engine.document import Document
 from engine.figures import Figures
 from engine.flow.channel import StageClock
@@ -101,20 +101,20 @@ class Tally:
         """Add problems of the run as a whole, each once."""
         self.problems += [problem for problem in problems if problem not in self.problems]
 
-    def note_outcome(self, summary: StageSummary) -> None:
+    def note_outcome(self, summary: StageSummary, definition: FeedDefinition) -> None:
         """Say what a person should know of the figures themselves."""
         self.figures = summary.figures
         if summary.duplicate:
             of_them = _KEPT_OF_DUPLICATES[self.duplicate_keys]
             self.note([Problem("duplicate", f"{summary.duplicate} records repeat the key of another record of this run; {of_them}")])
         if summary.skipped:
-            above = "are not above inventoryRestrictionLevel in stock and were not imported"
-            self.note([Problem("restricted", f"{summary.skipped} new items {above}")])
+            above = "are not above inventoryRestrictionLevel in stock" if definition.creates_above is not None else ""
+            reasons = " or ".join(filter(None, (above, "are gone by the source's own word")))
+            self.note([Problem("restricted", f"{summary.skipped} new items {reasons} and were not imported")])
         missing = summary.known - summary.seen
         if missing > 0:
             where = "not among the records that could be read" if self.rejected else "not in the source"
-            message = f"{missing} known items were {where} and were left as they are: this version does not act on missing items"
-            self.note([Problem("missing", message)])
+            self.note([Problem("missing", f"{missing} known items were {where}; {_fate_of_missing(definition)}")])
 
     def progress(self) -> Progress:
         """Return how far the run has come."""
@@ -146,3 +146,15 @@ class Tally:
     def _withheld(self) -> tuple[Problem, ...]:
         withheld = self.rejected - len(self._samples)
         return (Problem("rejected", f"{withheld} more records were rejected; all are kept with the run"),) if withheld else ()
+
+
+def _fate_of_missing(definition: FeedDefinition) -> str:
+    """Say what a run does to missing items, in words that fit one that is held or dry as well."""
+    policy, grace = definition.missing_policy, definition.missing_grace
+    if policy == "keep":
+        said = {"fetchCleanup": "disabled", "feedKind": "delta"}
+        why = next((f"{name}={word}" for name, word in said.items() if definition.attributes.get(name) == word), "missingPolicy=keep")
+        return f"by {why} they are left as they are"
+    whom = f"those that were missing in {grace} runs before (missingGraceRuns)" if grace else "they"
+    fate = "get status removed and no stock" if policy == "zero" else "are deleted"
+    return f"by missingPolicy={policy} {whom} {fate}" + (", the others are left as they are for now" if grace else "")

@@ -68,7 +68,7 @@ def sync(
         if as_json:
             sys.stdout.write(f"{dump(shape_run(record))}\n")
         else:
-            _print_run(record)
+            _print_run(record, to or (file and file.to) or "...")
         return exit_of_status(record.status)
 
     return run_async(work)
@@ -96,8 +96,8 @@ def _progress_bar() -> Iterator[Callable[[Progress], None] | None]:
         yield show
 
 
-def _print_run(record: RunRecord) -> None:
+def _print_run(record: RunRecord, to: str) -> None:
     from feedmill.tables import run_lines
 
-    for line in run_lines(record):
+    for line in run_lines(record, to):
         sys.stdout.write(f"{line}\n")

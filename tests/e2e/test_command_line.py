@@ -14,8 +14,8 @@ from tests.e2e.supplier import COMMAND, Supplier, feedmill, serve, started, tabl
 HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
 FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
 RUN_KEYS = [
-    *("feed", "run", "status", "read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed"),
-    *("bytes", "seconds", "stages", "dialect", "problems"),
+    *("feed", "run", "status", "read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "limited", "removed"),
+    *("bytes", "seconds", "stages", "dialect", "figures", "guard", "problems"),
 ]
 
 

@@ -138,7 +138,7 @@ async def test_items_that_are_missing_are_a_problem_and_stay() -> None:
     await run_feed(job(MemoryConnector([[table("a,1,1", "b,2,2")]]), sink))
     record = await run_feed(job(MemoryConnector([[table("a,1,1")]]), sink))
     assert codes(record) == ["missing"]
-    assert record.problems[0].message.startswith("1 known items were not in the source and were left as they are")
+    assert record.problems[0].message.startswith("1 known items were not in the source; by missingPolicy=zero they get")
     assert sink.items["b"]["inventoryQuantity"] == 2
 
 

@@ -9,6 +9,7 @@ from engine.contracts import FeedDefinition, StageSummary
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.bitmap import Bitmap
+from sinks.sqlite.landing.figures import measure_stage
 from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.missing import stage_missing, stage_returned
 from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
@@ -109,6 +110,7 @@ class StagedRun:
         missing = await self._writer.number(self._stage.count_staged(GONE, DELETED))
         skipped = await self._writer.number(self._stage.count_new()) - created
         counts = self._counts(created, updated, skipped)
+        figures = await measure_stage(self._writer, self._stage, self.layouts, self._feed, known=known, seen=seen)
         return StageSummary(
             known=known,
             seen=seen,
@@ -119,6 +121,7 @@ class StagedRun:
             skipped=skipped,
             missing=max(0, known - seen),
             removed=missing + buried,
+            figures=figures,
         )
 
     def _counts(self, created: int, updated: int, skipped: int) -> Counts:

@@ -9,6 +9,7 @@ from engine.batch import ItemBatch, Value
 from engine.contracts import FeedDefinition, StageSummary
 from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
+from sinks.sqlite.landing.figures import measure_load
 from sinks.sqlite.landing.housekeeping import delete_load
 from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
 from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, Layout, straight_insert
@@ -96,8 +97,9 @@ class StraightLoad:
     async def summary(self) -> StageSummary:
         """Return what was written: the feed was empty before. What the source has given up already is skipped."""
         skipped = await self._writer.number(f"SELECT count(*) FROM temp.{_GONE}") if self._buries else 0
+        figures = await measure_load(self._writer, self._fence.feed)
         duplicate = self._rows - self._created - skipped
-        return StageSummary(0, 0, self._created, updated=0, unchanged=0, duplicate=duplicate, skipped=skipped)
+        return StageSummary(0, 0, self._created, updated=0, unchanged=0, duplicate=duplicate, skipped=skipped, figures=figures)
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
