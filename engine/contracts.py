@@ -143,6 +143,9 @@ SYNC_FLAGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Which attributes of a known item each flag of a feed lets later runs change; all others always follow the source."""
 
+HISTORY_DAYS: Final = 90
+"""For how many days the changes of a feed's items are kept unless the feed says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class FeedDefinition:
@@ -205,6 +208,11 @@ class FeedDefinition:
     def takes_weight_zero(self) -> bool:
         """Return whether a weight of zero takes the place of one that is known (`syncWeightZero`)."""
         return bool(self.attributes.get("syncWeightZero", False))
+
+    @property
+    def history_days(self) -> int:
+        """Return for how many days the changes of the feed's items are kept, 0 for ever (`historyDays`)."""
+        return int(str(self.attributes.get("historyDays", HISTORY_DAYS)))
 
     @property
     def guard(self) -> Mapping[str, JsonValue]:

@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from engine.batch import JsonValue
-from engine.contracts import FeedDefinition
+from engine.contracts import HISTORY_DAYS, FeedDefinition
 from engine.errors import ConfigError
 from engine.mapping.pattern import compile_pattern
 from engine.settings.resource import Amount, LookedUp, OptionalText, Quantity, Ratio, Resource, Texts, blank_is_none, parse_object
@@ -276,6 +276,7 @@ class Feed(Resource):
 
     guard: Annotated[GuardLimits, BeforeValidator(parse_object)] = Field(default_factory=GuardLimits)
     review_changes: bool = False
+    history_days: Annotated[int, Field(ge=0, le=36_500)] = HISTORY_DAYS
 
     mute_error: bool = False
     send_notification: bool = False

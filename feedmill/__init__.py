@@ -1,7 +1,7 @@
 """Feedmill: import suppliers' inventory feeds and keep one idempotent, queryable picture of every item.
 
 This module is the public API, for programs and for plugin authors; everything else may move. `sync` runs a feed, `preview`
-shows one. The plugin API is `hookimpl`, the specs and the protocols.
+shows one; `diff`, `history`, `undo` and their like are for what came of it. The plugin API is `hookimpl`, the specs and the protocols.
 """
 
 from __future__ import annotations
@@ -64,9 +64,15 @@ if TYPE_CHECKING:
     )
     from feedmill.feedfile.model import FeedFile, load_feed_file
     from feedmill.library import guess, preview, sync
+    from feedmill.operations import approve, changes, diff, history, reject, undo
     from feedmill.process import tune_process
     from mappers.guessing.guess import Guess
     from plugins.manager import Registry, load_registry
+    from sinks.sqlite.history.diff import RunDiff
+    from sinks.sqlite.history.judging import Conflict
+    from sinks.sqlite.history.kinds import FieldChange, ItemChange
+    from sinks.sqlite.history.log import HistoryEntry, ItemHistory
+    from sinks.sqlite.history.undo import UndoOutcome
 
 _HOMES = {
     "engine.batch": "Batch Flaw ItemBatch RawRecords Reject",
@@ -85,9 +91,15 @@ _HOMES = {
     "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
     "feedmill.feedfile.model": "FeedFile load_feed_file",
     "feedmill.library": "guess preview sync",
+    "feedmill.operations": "approve changes diff history reject undo",
     "feedmill.process": "tune_process",
     "mappers.guessing.guess": "Guess",
     "plugins.manager": "Registry load_registry",
+    "sinks.sqlite.history.diff": "RunDiff",
+    "sinks.sqlite.history.judging": "Conflict",
+    "sinks.sqlite.history.kinds": "FieldChange ItemChange",
+    "sinks.sqlite.history.log": "HistoryEntry ItemHistory",
+    "sinks.sqlite.history.undo": "UndoOutcome",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -97,6 +109,7 @@ __all__ = [
     "Batch",
     "Checkpoint",
     "ConfigError",
+    "Conflict",
     "Connector",
     "ConnectorSpec",
     "Counts",
@@ -109,13 +122,17 @@ __all__ = [
     "FeedDefinition",
     "FeedFile",
     "FeedmillError",
+    "FieldChange",
     "FieldRow",
     "FieldRuleSpec",
     "Flaw",
     "GuardLimits",
     "Guess",
+    "HistoryEntry",
     "InternalError",
     "ItemBatch",
+    "ItemChange",
+    "ItemHistory",
     "Kind",
     "Mapper",
     "MapperSettings",
@@ -139,6 +156,7 @@ __all__ = [
     "Request",
     "RequestParameter",
     "Retry",
+    "RunDiff",
     "RunEvent",
     "RunFinished",
     "RunRecord",
@@ -156,13 +174,20 @@ __all__ = [
     "Superseded",
     "Tls",
     "Transport",
+    "UndoOutcome",
+    "approve",
+    "changes",
+    "diff",
     "guess",
+    "history",
     "hookimpl",
     "load_feed_file",
     "load_registry",
     "preview",
+    "reject",
     "sync",
     "tune_process",
+    "undo",
 ]
 
 

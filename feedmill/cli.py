@@ -63,7 +63,8 @@ def build_app() -> App:
     """Return the application with every command."""
     from cyclopts import App
 
-    from feedmill.commands import check, guess, items, plugins, preview, rejects, runs, schema, sync
+    from feedmill.commands import check, guess, items, plugins, preview, schema, sync
+    from feedmill.commands.results import approve, diff, history, rejects, runs, undo
 
     app = App(
         name="feedmill",
@@ -74,7 +75,8 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
     )
     feeds = (sync.sync, preview.preview, guess.guess, check.check, schema.schema)
-    for command in (*feeds, items.items, runs.runs, rejects.rejects, plugins.plugins):
+    done = (runs.runs, rejects.rejects, approve.approve, approve.reject, diff.diff, history.history, undo.undo)
+    for command in (*feeds, items.items, *done, plugins.plugins):
         app.command(command)
     return app
 

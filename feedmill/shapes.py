@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 COUNTS = ("read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed")
 """The figures of a run, in the order in which they are shown."""
 
+REJECT_COLUMNS = ("feed", "run", "document", "record", "line", "column", "value", "reason", "fate", "raw")
+"""What is told of a rejected or skipped record, in order."""
+
 
 def shape_run(record: RunRecord) -> dict[str, object]:
     """Return a run as one flat object. `run` is null where no run is stored, as in a dry run."""

@@ -22,6 +22,15 @@ Config: TypeAlias = Annotated[str | None, Parameter(help="A feed file, feed.toml
 Json: TypeAlias = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 Database: TypeAlias = Annotated[str, Parameter(name="--db", help="The database: sqlite:///shop.db, or a path.")]
 
+Run: TypeAlias = Annotated[int, Parameter(help="The number of the run, as `runs` and `sync` show it.")]
+Csv: TypeAlias = Annotated[bool, Parameter(name="--csv", negative=(), help="Print CSV, with all there is.")]
+
+
+def check_run(run: int) -> None:
+    """Raise `UsageError` for what cannot be the number of a run."""
+    if not 0 < run < 2**63:
+        raise UsageError(f"{run} is no number of a run")
+
 
 def read_config(path: str | None, *needed: tuple[str, object]) -> FeedFile | None:
     """Read the feed file that `--config` names. Without one, raises `UsageError` for the first argument that is not given."""

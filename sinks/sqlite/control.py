@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 from anyio import CancelScope
 from sqlalchemy import ColumnElement, Connection, NullPool, Select, Update, case, event, func, insert, select, text, update
+from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -22,7 +23,7 @@ from sinks.sqlite import clock
 from sinks.sqlite.database import Database
 from sinks.sqlite.definitions import find_or_create, read_definition, write_definition
 from sinks.sqlite.failures import explain
-from sinks.sqlite.fence import Fence, superseded
+from sinks.sqlite.fence import Fence, Writer, superseded
 from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.tables import CHANGES, FEEDS, RUNS
 
@@ -35,6 +36,8 @@ LAST_DIALECT: Final = (
 
 _EFFECTS: Final = ("created", "updated", "removed", "skipped", "limited")
 """Counters that a run under way adds what the database did to, chunk by chunk."""
+
+_DIALECT: Final = dialect()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,17 @@ class Control:
         moment = None if asked is None else clock.moment(asked)
         return Beginning(fence, number, dead, _load_checkpoint(checkpoint), moment, load_dialect(read), mark)
 
+    async def begin_undo(self, number: int, undoes: int) -> Fence:
+        """Begin a run that undoes another one of the feed of that id, which the caller holds. It is decided from its beginning."""
+        now = clock.now()
+        mark = select(func.coalesce(func.max(CHANGES.c.id), 0)).scalar_subquery()
+        values = {"status": RunStatus.STARTED.value, "epoch": FIRST_EPOCH, "kind": "undo", "started_at": now, "decided_at": now}
+        async with self._transaction() as connection:
+            await _fail_dead(connection, number, now=now)
+            made = await connection.execute(insert(RUNS).values(feed_id=number, undoes=undoes, change_mark=mark, **values))
+            name = (await connection.execute(select(FEEDS.c.name).where(FEEDS.c.id == number))).scalar_one()
+            return Fence(_first(made.inserted_primary_key), FIRST_EPOCH, number, name)
+
     async def decide(self, fence: Fence, record: RunRecord, plan: Plan) -> None:
         """Store that a run is going to be applied, and how: from here on it is finished, by whoever gets to it.
 
@@ -138,30 +152,35 @@ class Control:
         async with self._writing(fence, _ending(record)):
             pass
 
-    async def complete(self, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None, feed: FeedDefinition) -> None:
-        """Store the final record of an applied run with the definition it was applied under, and reveal what it loaded.
+    async def finish(self, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None, feed: FeedDefinition) -> None:
+        """Complete a run with the definition it was applied under, all in one transaction: what dies has nothing left to do after it.
 
-        All in the last transaction of the run: what dies is either to be finished or has nothing left to do. Raises `Superseded` when
-        the run no longer holds the fence.
+        Raises `Superseded` when the run no longer holds the fence.
         """
-        loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
-        before = select(FEEDS.c.checkpoint).where(FEEDS.c.id == fence.feed).scalar_subquery()
-        now = clock.now()
-        values = {**_ending(record), "checkpoint_before": before, "decided_at": func.coalesce(RUNS.c.decided_at, now), "plan": None}
-        left = None if checkpoint is None else _dump(asdict(checkpoint))
-        async with self._writing(fence, values) as connection:
-            await connection.execute(update(FEEDS).where(loaded).values(loading_run_id=None))
-            await connection.execute(update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=left))
-            await connection.execute(_give_way(fence))
-            await write_definition(connection, feed, now=now)
+        async with self._transaction() as connection:
+            first, *others = _completing(fence, record, checkpoint)
+            await self._prove(connection, fence, first)
+            for other in others:
+                await connection.execute(other)
+            await write_definition(connection, feed, now=clock.now())
+
+    @staticmethod
+    async def complete(writer: Writer, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> None:
+        """Complete a run inside a transaction of its writer, and leave the definition as it is."""
+        await execute(writer, *_completing(fence, record, checkpoint))
 
     @asynccontextmanager
     async def _writing(self, fence: Fence, values: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
         async with self._transaction() as connection:
-            if (await connection.execute(update(RUNS).where(_mine(fence)).values(**values))).rowcount != 1:
-                newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
-                raise superseded(fence, (await connection.execute(newer)).scalar_one())
+            await self._prove(connection, fence, update(RUNS).where(_mine(fence)).values(**values))
             yield connection
+
+    @staticmethod
+    async def _prove(connection: AsyncConnection, fence: Fence, own: Update) -> None:
+        """Change the run's own row, which is there to be changed only while the run holds its fence."""
+        if (await connection.execute(own)).rowcount != 1:
+            newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
+            raise superseded(fence, (await connection.execute(newer)).scalar_one())
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -182,6 +201,27 @@ class Control:
         while cause is not None and not isinstance(cause, sqlite3.Error):
             cause = cause.__cause__
         return error if cause is None else explain(cause, self._database.name)
+
+
+async def execute(writer: Writer, *statements: Update) -> None:
+    """Run statements of SQLAlchemy on a writer's connection, inside its transaction."""
+    for statement in statements:
+        compiled = statement.compile(dialect=_DIALECT)
+        await writer.execute(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))
+
+
+def _completing(fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> tuple[Update, ...]:
+    """Return what stores the final record of an applied run and its checkpoint, and reveals what it loaded."""
+    loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
+    before = select(FEEDS.c.checkpoint).where(FEEDS.c.id == fence.feed).scalar_subquery()
+    now = clock.now()
+    values = {**_ending(record), "checkpoint_before": before, "decided_at": func.coalesce(RUNS.c.decided_at, now), "plan": None}
+    return (
+        update(RUNS).where(_mine(fence)).values(**values),
+        update(FEEDS).where(loaded).values(loading_run_id=None),
+        update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=None if checkpoint is None else _dump(asdict(checkpoint))),
+        _give_way(fence),
+    )
 
 
 def _mine(fence: Fence) -> ColumnElement[bool]:

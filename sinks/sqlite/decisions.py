@@ -19,6 +19,8 @@ from engine.run import Counts, Problem, RunRecord, RunStatus
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
+from sinks.sqlite.history import undoing
+from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Application, Plan
 from sinks.sqlite.landing.housekeeping import clear_dead_stages
 from sinks.sqlite.landing.statements import StageTable
@@ -55,10 +57,20 @@ async def carry_out(writer: Writer, fence: Fence, plan: Plan) -> Counts:
 async def finish_decided(connection: aiosqlite.Connection, control: Control, name: str, feed: int) -> None:
     """Finish the runs of a feed that were decided and whose process died. The caller holds the feed."""
     reader = Writer(connection, None, name)
-    left = "SELECT id FROM main.data_imports WHERE feed_id = ? AND status = 'started' AND decided_at IS NOT NULL ORDER BY id"
-    for (run,) in await reader.query(left, feed):
+    left = "SELECT id, kind FROM main.data_imports WHERE feed_id = ? AND status = 'started' AND decided_at IS NOT NULL ORDER BY id"
+    for run, kind in await reader.query(left, feed):
         problem = Problem("resumed", "the process that applied this run died; what was left of it was applied later")
-        await _go_on(connection, control, name, int(str(run)), RunStatus.STARTED, problem)
+        if kind == "undo":
+            await _go_on_undoing(connection, control, name, int(str(run)), problem)
+        else:
+            await _go_on(connection, control, name, int(str(run)), RunStatus.STARTED, problem)
+
+
+async def _go_on_undoing(connection: aiosqlite.Connection, control: Control, name: str, run: int, why: Problem) -> None:
+    fence = await control.take_over(run, RunStatus.STARTED)
+    if fence is not None:
+        with CancelScope(shield=True):
+            await undoing.go_on(control, Writer(connection, fence, name), fence, why)
 
 
 async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, run: int, status: RunStatus, why: Problem) -> None:
@@ -76,11 +88,11 @@ async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, 
         stored = (await Queries(writer).run(run)).record
         record = _completed(stored, plan, counts, why)
         record.check_accounting()
-        await control.complete(fence, record, None if counts.limited else plan.checkpoint, plan.definition)
+        await control.finish(fence, record, None if counts.limited else plan.checkpoint, plan.definition)
+        await prune(writer, fence.feed, plan.definition.history_days)
 
 
 def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> RunRecord:
-
     return replace(
         stored,
         status=RunStatus.COMPLETE,
@@ -96,7 +108,7 @@ async def approve(database: Database, run: int, *, comment: str | None = None) -
 
     Raises `ConfigError` when there is no such run or it is not held, `UnderWay` when another session works on its feed.
     """
-    async with _deciding(database, run) as (connection, control):
+    async with deciding(database, run) as (connection, control):
         reader = Writer(connection, None, database.name)
         await _require_held(reader, run)
         said = "" if comment is None else f": {comment}"
@@ -106,7 +118,7 @@ async def approve(database: Database, run: int, *, comment: str | None = None) -
 
 async def reject(database: Database, run: int, *, comment: str | None = None) -> RunRecord:
     """End a held run without applying it and return its record. Raises as `approve` does."""
-    async with _deciding(database, run) as (connection, control):
+    async with deciding(database, run) as (connection, control):
         reader = Writer(connection, None, database.name)
         await _require_held(reader, run)
         stored = (await Queries(reader).run(run)).record
@@ -128,7 +140,7 @@ def _rejected(stored: RunRecord, why: Problem) -> RunRecord:
 
 
 @asynccontextmanager
-async def _deciding(database: Database, run: int) -> AsyncIterator[tuple[aiosqlite.Connection, Control]]:
+async def deciding(database: Database, run: int) -> AsyncIterator[tuple[aiosqlite.Connection, Control]]:
     """Hold the feed of a run, with what dead runs had decided done."""
     control = Control(database)
     async with database.connect() as connection:

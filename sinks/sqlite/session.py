@@ -18,6 +18,7 @@ from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
 from sinks.sqlite.database import Database
 from sinks.sqlite.decisions import carry_out, finish_decided
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
 from sinks.sqlite.landing.repeats import Landing, heed_repeats
@@ -107,8 +108,9 @@ class SqliteSession:
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Store the final record. Unless the run is complete, what is staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE:
-            await self._control.complete(self._fence, record, checkpoint, self._feed)
+            await self._control.finish(self._fence, record, checkpoint, self._feed)
             self.finished = True
+            await prune(self._writer, self._fence.feed, self._feed.history_days)
             return
         if self._open:
             await self.discard()

@@ -121,6 +121,7 @@ def test_the_defaults_are_those_of_the_api() -> None:
         "columnWidths",
         "transport",
         "duplicateKeys",
+        "historyDays",
     }
 
 

@@ -1,0 +1,1 @@
+"""What runs and calls did to items: read, compared, taken back, and forgotten in time."""
