@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         ConfigError,
         FeedmillError,
         InternalError,
+        InvalidItem,
+        LimitReached,
         NotModified,
         PluginError,
         RefuseRun,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         Retry,
         Stalled,
         Superseded,
+        UnderWay,
     )
     from engine.events import RunEvent, RunFinished, RunStarted
     from engine.feed import Feed, FieldRow, GuardLimits
@@ -63,17 +66,20 @@ if TYPE_CHECKING:
         Tls,
     )
     from feedmill.feedfile.model import FeedFile, load_feed_file
+    from feedmill.items import edit, push, remove
     from feedmill.library import guess, preview, sync
     from feedmill.process import tune_process
     from mappers.guessing.guess import Guess
     from plugins.manager import Registry, load_registry
+    from sinks.sqlite.single.calls import Written
 
 _HOMES = {
     "engine.batch": "Batch Flaw ItemBatch RawRecords Reject",
     "engine.contracts": "Checkpoint Connector ConnectorSpec DocumentFacts FeedDefinition FieldRuleSpec Mapper MapperSettings MapperSpec "
     "PresetField Sink SinkSession SinkSpec StageSummary",
     "engine.document": "Document",
-    "engine.errors": "ConfigError FeedmillError InternalError NotModified PluginError RefuseRun RejectRecord Retry Stalled Superseded",
+    "engine.errors": "ConfigError FeedmillError InternalError InvalidItem LimitReached NotModified PluginError RefuseRun RejectRecord "
+    "Retry Stalled Superseded UnderWay",
     "engine.events": "RunEvent RunFinished RunStarted",
     "engine.feed": "Feed FieldRow GuardLimits",
     "engine.flow.preview": "Preview PreviewField PreviewRecord",
@@ -84,10 +90,12 @@ _HOMES = {
     "engine.settings.transport": "Transport",
     "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
     "feedmill.feedfile.model": "FeedFile load_feed_file",
+    "feedmill.items": "edit push remove",
     "feedmill.library": "guess preview sync",
     "feedmill.process": "tune_process",
     "mappers.guessing.guess": "Guess",
     "plugins.manager": "Registry load_registry",
+    "sinks.sqlite.single.calls": "Written",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -115,8 +123,10 @@ __all__ = [
     "GuardLimits",
     "Guess",
     "InternalError",
+    "InvalidItem",
     "ItemBatch",
     "Kind",
+    "LimitReached",
     "Mapper",
     "MapperSettings",
     "MapperSpec",
@@ -156,11 +166,16 @@ __all__ = [
     "Superseded",
     "Tls",
     "Transport",
+    "UnderWay",
+    "Written",
+    "edit",
     "guess",
     "hookimpl",
     "load_feed_file",
     "load_registry",
     "preview",
+    "push",
+    "remove",
     "sync",
     "tune_process",
 ]

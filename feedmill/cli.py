@@ -63,7 +63,7 @@ def build_app() -> App:
     """Return the application with every command."""
     from cyclopts import App
 
-    from feedmill.commands import check, guess, items, plugins, preview, rejects, runs, schema, sync
+    from feedmill.commands import check, edit, guess, items, plan, plugins, preview, rejects, runs, schema, sync
 
     app = App(
         name="feedmill",
@@ -74,7 +74,7 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
     )
     feeds = (sync.sync, preview.preview, guess.guess, check.check, schema.schema)
-    for command in (*feeds, items.items, runs.runs, rejects.rejects, plugins.plugins):
+    for command in (*feeds, items.items, edit.edit, runs.runs, rejects.rejects, plan.plan, plugins.plugins):
         app.command(command)
     return app
 

@@ -34,6 +34,7 @@ def shape_run(record: RunRecord) -> dict[str, object]:
         "skipped": record.skipped,
         "rejected": record.rejected,
         "removed": counts.removed,
+        "limited": record.limited,
         "bytes": record.bytes,
         "seconds": round(record.seconds, 3),
         "stages": {name: shape_times(times) for name, times in record.stages.items()},

@@ -15,7 +15,7 @@ HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
 FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
 RUN_KEYS = [
     *("feed", "run", "status", "read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed"),
-    *("bytes", "seconds", "stages", "dialect", "problems"),
+    *("limited", "bytes", "seconds", "stages", "dialect", "problems"),
 ]
 
 

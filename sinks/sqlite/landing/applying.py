@@ -12,6 +12,7 @@ from engine.contracts import Checkpoint, FeedDefinition
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
+from sinks.sqlite.landing.limit import RunLimit
 from sinks.sqlite.landing.statements import Layout, StageTable
 
 
@@ -76,16 +77,19 @@ class Application:
         self._writer = writer
         self._stage = stage
         self._plan = plan
+        self._limit = RunLimit(writer, stage, plan.layouts)
 
     async def step(self) -> Counts | None:
         """Apply the next chunk inside the caller's transaction and return what the database did, None when nothing is left."""
         ((end,),) = await self._writer.query(self._stage.chunk_end(CHUNK_ROWS))
         if end is None:
             return None
+        limited = await self._limit.leave_out(str(end))
         writer, stage, now, created, updated = self._writer, self._stage, self._plan.at, 0, 0
         for number, layout in enumerate(self._plan.layouts):
             updated += await writer.execute(stage.update(number, layout, now=now), str(end))
             created += await writer.execute(stage.create(number, layout.columns, now=now), str(end))
         await writer.execute(stage.rehash(), str(end))
         await writer.execute(stage.clear(), str(end))
-        return Counts(created=created, updated=updated)
+        await self._limit.count()
+        return Counts(created=created, updated=updated, skipped=limited, limited=limited)

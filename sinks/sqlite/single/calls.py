@@ -30,7 +30,7 @@ from sinks.sqlite.single.checks import Place, check_required, read_push, settle_
 from sinks.sqlite.single.plan import count_items, is_counted, read_allowance
 from sinks.sqlite.single.rows import StoredItem, create_item, delete_item, find_item, takes_out_of_stock, write_item
 
-Item: TypeAlias = dict[str, JsonValue | Decimal]
+Item: TypeAlias = "dict[str, JsonValue | Decimal]"
 _T = TypeVar("_T")
 
 _FEED: Final = "SELECT id, settings, loading_run_id FROM main.inventory_feeds WHERE name = ?"
@@ -93,14 +93,18 @@ class ItemCalls:
         """Delete an item and return it as it was. Raises `ConfigError` when there is no such item."""
         return await self._call("remove", feed, lambda target: self._remove(target, key))
 
-    async def feeds_with(self, key: str) -> list[str]:
-        """Return the names of the feeds that have an item of this external id."""
+    async def only_feed_with(self, key: str) -> str:
+        """Return the name of the one feed that has an item of this external id. Raises `ConfigError` where none or several have."""
         rows = await Writer(self._connection, None, self._database.name).query(
             "SELECT f.name FROM main.inventory_feed_variants AS v JOIN main.inventory_feeds AS f ON f.id = v.inventory_feed_id"
             " WHERE v.external_id = ? ORDER BY f.name",
             key,
         )
-        return [str(name) for (name,) in rows]
+        feeds = [str(name) for (name,) in rows]
+        if len(feeds) != 1:
+            what = f"several feeds have an item {key!r}: {', '.join(feeds)}" if feeds else f"no feed has an item {key!r}"
+            raise ConfigError(f"{what}; {'say which with --feed' if feeds else 'feedmill items --feed NAME lists those of a feed'}")
+        return feeds[0]
 
     async def _call(self, kind: str, name: str, work: Callable[[_Feed], Awaitable[_T]]) -> _T:
         async with self._lock:
