@@ -35,6 +35,11 @@ _T = TypeVar("_T")
 
 _FEED: Final = "SELECT id, settings, loading_run_id FROM main.inventory_feeds WHERE name = ?"
 
+_FEEDS_WITH: Final = (
+    "SELECT f.name FROM main.inventory_feed_variants AS v JOIN main.inventory_feeds AS f ON f.id = v.inventory_feed_id"
+    " WHERE v.external_id = ? ORDER BY f.name"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -95,11 +100,8 @@ class ItemCalls:
 
     async def only_feed_with(self, key: str) -> str:
         """Return the name of the one feed that has an item of this external id. Raises `ConfigError` where none or several have."""
-        rows = await Writer(self._connection, None, self._database.name).query(
-            "SELECT f.name FROM main.inventory_feed_variants AS v JOIN main.inventory_feeds AS f ON f.id = v.inventory_feed_id"
-            " WHERE v.external_id = ? ORDER BY f.name",
-            key,
-        )
+        async with self._lock:
+            rows = await self._writer.query(_FEEDS_WITH, key)
         feeds = [str(name) for (name,) in rows]
         if len(feeds) != 1:
             what = f"several feeds have an item {key!r}: {', '.join(feeds)}" if feeds else f"no feed has an item {key!r}"
