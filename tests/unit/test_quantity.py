@@ -65,7 +65,8 @@ def test_the_quantity_that_may_be_sold(quantity: float | None, limits: Limits, a
 @pytest.mark.parametrize(("quantity", "limits", "available"), [(10, Limits(buffer=3), 7), (-2, Limits(), 0), (4, Limits(minimum=5), 0)])
 def test_a_policy_that_tracks_changes_no_figure(policy: str, quantity: int, limits: Limits, available: int) -> None:
     """What a shop does at 0 does not change how much is there: also under `continue` buffer and minimum apply, and 0 is the least."""
-    assert available_quantity(quantity, policy=policy, **limits) == available
+    merged: Limits = {**limits, "policy": policy}
+    assert available_quantity(quantity, **merged) == available
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,8 @@ def test_stock_that_is_not_tracked_is_no_figure_unless_a_person_gives_one(
     quantity: int | None, limits: Limits, available: int | None
 ) -> None:
     """Under `ignore` the supplier's figure counts for nothing; an override is a person's word and is a figure."""
-    assert available_quantity(quantity, policy="ignore", **limits) == available
+    merged: Limits = {**limits, "policy": "ignore"}
+    assert available_quantity(quantity, **merged) == available
 
 
 @given(

@@ -31,6 +31,7 @@ from sinks.sqlite.single.plan import count_items, is_counted, read_allowance
 from sinks.sqlite.single.rows import StoredItem, create_item, delete_item, find_item, takes_out_of_stock, write_item
 
 Item: TypeAlias = "dict[str, JsonValue | Decimal]"
+Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 _T = TypeVar("_T")
 
 _FEED: Final = "SELECT id, settings, loading_run_id FROM main.inventory_feeds WHERE name = ?"
@@ -48,7 +49,7 @@ class Written:
     `stale` is a call that is older than one that was stored before: it changed nothing.
     """
 
-    outcome: Literal["created", "updated", "unchanged", "stale"]
+    outcome: Outcome
     item: Item
 
 
@@ -145,13 +146,16 @@ class ItemCalls:
             faults["status"] = f"is {GONE}, but there is no such item"
         if faults:
             raise InvalidItem(f"the item {key!r} of feed {feed.name!r} cannot be stored; nothing of it was:", faults)
-        if stored is None:
-            await self._create(feed, {"externalId": key, **values}, place)
-            return await self._written("created", feed, key)
-        if place.before(stored):
+        if stored is not None and place.before(stored):
             return await self._written("stale", feed, key)
-        outcome = await self._update(feed, stored, values, place)
+        outcome = await self._store(feed, stored, {"externalId": key, **values}, place)
         return await self._written(outcome, feed, key)
+
+    async def _store(self, feed: _Feed, stored: StoredItem | None, values: dict[str, Value], place: Place) -> Outcome:
+        if stored is not None:
+            return await self._update(feed, stored, values, place)
+        await self._create(feed, values, place)
+        return "created"
 
     async def _create(self, feed: _Feed, values: Mapping[str, Value], place: Place) -> None:
         number = await create_item(self._writer, feed.number, values, place.news(None), now=feed.now)
@@ -162,7 +166,7 @@ class ItemCalls:
             raise allowance.reached(f"the item {values['externalId']!r} of feed {feed.name!r}")
         await count_items(self._writer, allowance, [number])
 
-    async def _update(self, feed: _Feed, stored: StoredItem, values: dict[str, Value], place: Place) -> Literal["updated", "unchanged"]:
+    async def _update(self, feed: _Feed, stored: StoredItem, values: dict[str, Value], place: Place) -> Outcome:
         if stored.values["status"] == GONE and "status" not in values:
             values["status"] = "pending" if stored.values["variantId"] is None else "connected"
         changed = stored.differing(values)
@@ -210,7 +214,7 @@ class ItemCalls:
             raise ConfigError(f"there is no item {key!r} in feed {feed.name!r}; feedmill items --feed {feed.name!r} lists them")
         return stored
 
-    async def _written(self, outcome: Literal["created", "updated", "unchanged", "stale"], feed: _Feed, key: str) -> Written:
+    async def _written(self, outcome: Outcome, feed: _Feed, key: str) -> Written:
         return Written(outcome, await Queries(self._writer).item(feed.name, key))
 
 
