@@ -15,7 +15,7 @@ import orjson
 from anyio import CancelScope
 
 from engine.errors import ConfigError
-from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.run import Counts, Problem, RunRecord, RunStatus, over_limit
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
@@ -99,7 +99,7 @@ def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> R
         counts=counts,
         skipped=plan.skipped + counts.skipped,
         limited=counts.limited,
-        problems=(why, *stored.problems),
+        problems=(why, *over_limit(counts), *stored.problems),
     )
 
 

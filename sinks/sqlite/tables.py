@@ -151,6 +151,9 @@ VARIANTS: Final = Table(
     Column("missing_runs", Integer, nullable=False, server_default="0"),
     # Who connected the item, or took it off by hand: `automated`, `manual`, `off`.
     Column("connection_scope", Text),
+    # Where the last call that said so stands among the calls of its sender; the time in microseconds.
+    Column("sequence", Integer),
+    Column("occurred_at", Integer),
     UniqueConstraint("inventory_feed_id", "external_id", name="uq_inventory_feed_variants_key"),
     Index("ix_inventory_feed_variants_feed", "inventory_feed_id"),
     Index("ix_inventory_feed_variants_missing", "inventory_feed_id", sqlite_where=text("missing_runs > 0")),
@@ -249,6 +252,10 @@ CONNECTIONS: Final = Table(
 )
 
 PLAN: Final = Table("plan", METADATA, Column("id", Integer, primary_key=True), Column("sku_limit", Integer))
+"""One row, `id` 1, or none. How many items may be updated a day (UTC); NULL where there is no limit."""
+
+PLAN_DAYS: Final = Table("plan_days", METADATA, Column("day", Integer, primary_key=True), Column("used", Integer, nullable=False))
+"""How many items were counted on each day since 1970, so that nobody has to count the rows of `plan_usage`."""
 
 PLAN_USAGE: Final = Table(
     "plan_usage",
@@ -257,3 +264,4 @@ PLAN_USAGE: Final = Table(
     Column("item_id", Integer, primary_key=True),
     sqlite_with_rowid=False,
 )
+"""The items that were counted lately, each once a day."""
