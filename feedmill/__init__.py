@@ -1,7 +1,7 @@
 """Feedmill: import suppliers' inventory feeds and keep one idempotent, queryable picture of every item.
 
 This module is the public API, for programs and for plugin authors; everything else may move. `sync` runs a feed, `preview`
-shows one. The plugin API is `hookimpl`, the specs and the protocols.
+shows one, `load_catalogue` brings what items are connected to. The plugin API is `hookimpl`, the specs and the protocols.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         Ssh,
         Tls,
     )
+    from feedmill.catalogue import CatalogueLoad, connect_item, disconnect_item, list_catalogue, load_catalogue
     from feedmill.feedfile.model import FeedFile, load_feed_file
     from feedmill.library import guess, preview, sync
     from feedmill.process import tune_process
@@ -83,6 +84,7 @@ _HOMES = {
     "engine.schema": "ATTRIBUTES Attribute Kind",
     "engine.settings.transport": "Transport",
     "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
+    "feedmill.catalogue": "CatalogueLoad connect_item disconnect_item list_catalogue load_catalogue",
     "feedmill.feedfile.model": "FeedFile load_feed_file",
     "feedmill.library": "guess preview sync",
     "feedmill.process": "tune_process",
@@ -95,6 +97,7 @@ __all__ = [
     "ATTRIBUTES",
     "Attribute",
     "Batch",
+    "CatalogueLoad",
     "Checkpoint",
     "ConfigError",
     "Connector",
@@ -156,8 +159,12 @@ __all__ = [
     "Superseded",
     "Tls",
     "Transport",
+    "connect_item",
+    "disconnect_item",
     "guess",
     "hookimpl",
+    "list_catalogue",
+    "load_catalogue",
     "load_feed_file",
     "load_registry",
     "preview",

@@ -63,7 +63,7 @@ def build_app() -> App:
     """Return the application with every command."""
     from cyclopts import App
 
-    from feedmill.commands import check, guess, items, plugins, preview, rejects, runs, schema, sync
+    from feedmill.commands import catalogue, check, connect, guess, items, plugins, preview, rejects, runs, schema, sync
 
     app = App(
         name="feedmill",
@@ -76,6 +76,12 @@ def build_app() -> App:
     feeds = (sync.sync, preview.preview, guess.guess, check.check, schema.schema)
     for command in (*feeds, items.items, runs.runs, rejects.rejects, plugins.plugins):
         app.command(command)
+    app.command(connect.connect)
+    app.command(connect.disconnect)
+    shop = App(name="catalogue", help="Load the merchant's catalogue, to which items are connected, and list it.")
+    shop.command(catalogue.load)
+    shop.command(catalogue.list_variants, name="list")
+    app.command(shop)
     return app
 
 
