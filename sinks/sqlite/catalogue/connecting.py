@@ -9,15 +9,15 @@ item may then have the variant. What a person connected or took off is never tou
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 
-from engine.batch import JsonValue
+from engine.batch import JsonValue, Value
 from engine.contracts import FeedDefinition
 from engine.run import Problem, RunRecord
 from sinks.sqlite.catalogue.matching import Item, Matching, Shelf, Variant, sku_key
-from sinks.sqlite.catalogue.statements import CREATE, Statements
+from sinks.sqlite.catalogue.statements import CREATE, INDEX_CLAIMS, Statements
 from sinks.sqlite.fence import Fence, Origin, Writer
 from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.landing.rows import insert_rows, json_text
@@ -30,9 +30,16 @@ _PAGE_ROWS: Final = 2_000
 _SAMPLES: Final = 5
 _VARIANTS_NAMED: Final = 10
 
+_Row: TypeAlias = "tuple[int, str | None, str | None, str | None, str, int | None, int, int, int]"
+"""An item of a page: id, SKU, SKU before the prefix, barcode, options, variant, and whether it is told of, came back, is the run's."""
+
 _CLAIM: Final = Insert("INSERT INTO temp.claims (item_id, matched, target, held, fresh, note)", "(?, ?, ?, ?, ?, ?)", "")
-_BY_SKU: Final = "SELECT id, sku, gtin, options, sku_key FROM main.variants WHERE sku_key IN (SELECT value FROM json_each(?)) ORDER BY id"
-_BY_GTIN: Final = "SELECT id, sku, gtin, options, gtin FROM main.variants WHERE gtin IN (SELECT value FROM json_each(?)) ORDER BY id"
+_BY_SKU: Final = (
+    "SELECT v.sku_key, v.id, v.sku, v.gtin, v.options FROM json_each(?) AS j CROSS JOIN main.variants AS v WHERE v.sku_key = j.value"
+)
+_BY_GTIN: Final = (
+    "SELECT v.gtin, v.id, v.sku, v.gtin, v.options FROM json_each(?) AS j CROSS JOIN main.variants AS v WHERE v.gtin = j.value"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +100,18 @@ async def connect_feed(writer: Writer, feed: int, definition: FeedDefinition, or
     """
     matching = Matching.of(definition)
     if matching.idle:
-        if await writer.query("SELECT 1 FROM main.inventory_feed_connecting WHERE inventory_feed_id = ?", feed):
-            async with writer.transaction():
-                await writer.execute("DELETE FROM main.inventory_feed_connecting WHERE inventory_feed_id = ?", feed)
+        await _forget_settings(writer, feed)
         return None
     seen = await _recall(writer, feed, matching)
     return None if seen is None else await _Pass(writer, feed, matching, origin, seen).work(definition.name)
+
+
+async def _forget_settings(writer: Writer, feed: int) -> None:
+    """See to it that all items are looked at once the feed connects again: what is changed until then is not followed."""
+    followed = "FROM main.inventory_feed_connecting WHERE inventory_feed_id = ? AND settings <> ''"
+    if await writer.query(f"SELECT 1 {followed}", feed):
+        async with writer.transaction():
+            await writer.execute("UPDATE main.inventory_feed_connecting SET settings = '' WHERE inventory_feed_id = ?", feed)
 
 
 async def _recall(writer: Writer, feed: int, matching: Matching) -> _Seen | None:
@@ -157,30 +170,28 @@ class _Pass:
         """Match page by page; an item that fits nothing, has nothing and of which nothing is told makes no claim."""
         last = 0
         page = self._sql.page(_PAGE_ROWS, whole=self._seen.whole)
-        while rows := await self._writer.query(page, last):
-            items = [_item(row) for row in rows]
-            shelf = await self._fetch(items)
-            claims: list[tuple[str | int | float | None, ...]] = []
-            for row, item in zip(rows, items, strict=True):
-                found = self._matching.match(item, shelf)
-                number, variant, told, restored, fresh = int(str(row[0])), row[5], row[6], row[7], int(str(row[8]))
+        while rows := cast("list[_Row]", await self._writer.query(page, last)):
+            items = [Item(*row[1:5]) for row in rows]
+            skus, gtins = list(map(self._matching.skus, items)), list(map(self._matching.gtin, items))
+            shelf = Shelf(
+                await self._by(_BY_SKU, {sku_key(sku) for each in skus for sku in each}),
+                await self._by(_BY_GTIN, {gtin for gtin in gtins if gtin is not None}),
+            )
+            claims: list[tuple[Value, ...]] = []
+            for (number, _, _, _, _, variant, told, restored, fresh), item, names, gtin in zip(rows, items, skus, gtins, strict=True):
+                found = self._matching.choose(item, names, gtin, shelf)
                 if found or variant is not None or told:
-                    claims.append((number, *_claim(found, variant, bool(restored)), fresh, _note(found, variant)))
+                    claims.append((number, *_claim(found, variant, restored), fresh, _note(found, variant)))
             await insert_rows(self._writer, _CLAIM, claims)
-            last = int(str(rows[-1][0]))
-
-    async def _fetch(self, items: list[Item]) -> Shelf:
-        """Return the variants that may matter for items, by what items find them by."""
-        keys = {sku_key(sku) for item in items for sku in self._matching.skus(item)}
-        gtins = {gtin for item in items if (gtin := self._matching.gtin(item))}
-        return Shelf(await self._by(_BY_SKU, keys), await self._by(_BY_GTIN, gtins))
+            last = rows[-1][0]
+        await self._writer.execute(INDEX_CLAIMS)
 
     async def _by(self, select: str, keys: set[str]) -> dict[str, list[Variant]]:
         found: dict[str, list[Variant]] = {}
         if keys:
-            for number, sku, gtin, options, key in await self._writer.query(select, json_text(sorted(keys))):
-                variant = Variant(int(str(number)), _text(sku), _text(gtin), str(options))
-                found.setdefault(str(key), []).append(variant)
+            rows = cast("list[tuple[str, int, str | None, str | None, str]]", await self._writer.query(select, json_text(sorted(keys))))
+            for key, *variant in rows:
+                found.setdefault(key, []).append(Variant._make(variant))
         return found
 
     async def _carry_out(self, fresh: int) -> None:
@@ -210,7 +221,9 @@ class _Pass:
         rows = await self._writer.query(sample)
         samples = "; ".join(f"{str(key)!r} {_told(str(note))}" for key, note in rows)
         subject = "1 item was" if count == 1 else f"{count} items were"
-        return Problem(AMBIGUOUS, f"{subject} not connected, for it is not clear to what: {samples}; connect by hand, or make SKUs unique")
+        return Problem(
+            "ambiguous", f"{subject} not connected, for it is not clear to what: {samples}; connect by hand, or make SKUs unique"
+        )
 
     async def _remember(self, changes: int, items: int) -> None:
         """Store how far connecting has come; its own changes count as seen unless somebody else wrote meanwhile."""
@@ -229,19 +242,15 @@ class _Pass:
             )
 
 
-def _item(row: tuple[object, ...]) -> Item:
-    return Item(_text(row[1]), _text(row[2]), _text(row[3]), str(row[4]))
-
-
-def _claim(found: tuple[int, ...], variant: object, restored: bool) -> tuple[int | None, int | None, int]:
+def _claim(found: tuple[int, ...], variant: int | None, restored: int) -> tuple[int | None, int | None, int]:
     """Return the variant an item fits, the one it is to have, and whether it has that already and may insist."""
-    if isinstance(variant, int) and variant in found:
+    if variant is not None and variant in found:
         return variant, variant, int(not restored)
     only = found[0] if len(found) == 1 else None
     return only, only, 0
 
 
-def _note(found: tuple[int, ...], variant: object) -> str | None:
+def _note(found: tuple[int, ...], variant: int | None) -> str | None:
     if len(found) < 2 or variant in found:
         return None
     named = ", ".join(map(str, found[:_VARIANTS_NAMED])) + (", …" if len(found) > _VARIANTS_NAMED else "")
@@ -254,7 +263,3 @@ def _told(note: str) -> str:
 
 def _shape(problem: Problem) -> dict[str, JsonValue]:
     return {name: value for name, value in asdict(problem).items() if value is not None}
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -15,8 +15,8 @@ _NO_OPTION: Final = ("title", "default title")
 """What a shop system writes for a product that has no options."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+# Tuples, because one of each is made for every item of a first load, and a frozen dataclass takes three times as long to make.
+class Item(NamedTuple):
     """What matching looks at of an item; `options` is JSON text."""
 
     vendor_sku: str | None
@@ -25,9 +25,8 @@ class Item:
     options: str = "[]"
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """What matching looks at of a variant; `gtin` has 14 digits, `options` is JSON text."""
+class Variant(NamedTuple):
+    """What matching looks at of a variant; `sku` is trimmed, `gtin` has 14 digits, `options` is JSON text."""
 
     id: int
     sku: str | None
@@ -80,7 +79,9 @@ class Matching:
             return ()
         own = item.vendor_sku.strip() if item.vendor_sku else ""
         before = item.original_sku.strip() if item.original_sku and not self.prefixed_only else ""
-        return tuple(sku for sku in ((own,) if before == own else (own, before)) if sku)
+        if not before or before == own:
+            return (own,) if own else ()
+        return (own, before) if own else (before,)
 
     def gtin(self, item: Item) -> str | None:
         """Return the number by which an item may be in the catalogue, None where barcodes do not count or it has no valid one."""
@@ -92,23 +93,24 @@ class Matching:
         SKUs go before barcodes; where both say something, only what both say counts, and where they contradict each other, all
         they say is returned.
         """
-        found = self._match_skus(item, shelf)
-        gtin = self.gtin(item)
-        scanned = tuple(variant.id for variant in shelf.by_gtin.get(gtin, ())) if gtin else ()
+        return self.choose(item, self.skus(item), self.gtin(item), shelf)
+
+    def choose(self, item: Item, skus: tuple[str, ...], gtin: str | None, shelf: Shelf) -> tuple[int, ...]:
+        """Return what `match` does, for an item whose SKUs and number are known."""
+        found = self._match_skus(item, skus, shelf)
+        scanned = tuple(sorted(variant.id for variant in shelf.by_gtin.get(gtin, ()))) if gtin else ()
         if not found or not scanned:
             return found or scanned
         return tuple(number for number in found if number in scanned) or tuple(sorted({*found, *scanned}))
 
-    def _match_skus(self, item: Item, shelf: Shelf) -> tuple[int, ...]:
-        found: list[int] = []
-        for sku in self.skus(item):
-            for variant in shelf.by_sku.get(sku_key(sku), ()):
-                if (self.folds or (variant.sku or "").strip() == sku) and variant.id not in found and self._fits(item, variant):
-                    found.append(variant.id)
-        return tuple(found)
-
-    def _fits(self, item: Item, variant: Variant) -> bool:
-        return not self.by_options or options_agree(item.options, variant.options)
+    def _match_skus(self, item: Item, skus: tuple[str, ...], shelf: Shelf) -> tuple[int, ...]:
+        found = [
+            variant.id
+            for sku in skus
+            for variant in shelf.by_sku.get(sku.casefold(), ())
+            if (self.folds or variant.sku == sku) and (not self.by_options or options_agree(item.options, variant.options))
+        ]
+        return tuple(found) if len(found) < 2 else tuple(sorted(set(found)))
 
 
 def sku_key(sku: str) -> str:

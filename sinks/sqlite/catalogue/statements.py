@@ -17,10 +17,13 @@ CREATE: Final = (
     "CREATE TEMP TABLE IF NOT EXISTS touched (item_id INTEGER PRIMARY KEY, restored INTEGER NOT NULL)",
     "CREATE TEMP TABLE IF NOT EXISTS claims (item_id INTEGER PRIMARY KEY, matched INTEGER, target INTEGER, held INTEGER NOT NULL,"
     " fresh INTEGER NOT NULL, note TEXT)",
-    "CREATE INDEX IF NOT EXISTS temp.ix_claims ON claims (matched)",
+    "DROP INDEX IF EXISTS temp.ix_claims",
     "DELETE FROM temp.touched",
     "DELETE FROM temp.claims",
 )
+
+INDEX_CLAIMS: Final = "CREATE INDEX temp.ix_claims ON claims (matched) WHERE matched IS NOT NULL"
+"""Made when all claims are: a sort, where keeping it up to date would be a search a claim."""
 
 _WATCHED: Final = ("vendor_sku", "original_sku", "barcode", "options", "status", "variant_id", "connection_scope")
 """Fields of an item whose change may connect it otherwise."""
