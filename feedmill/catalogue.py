@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from anyio import to_thread
 
 from engine.contracts import Connector
-from engine.errors import ConfigError
+from engine.errors import ConfigError, RefuseRun, Retry
 from engine.feed import FieldRow
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.preview import preview_source
@@ -18,7 +18,10 @@ from engine.mapping.fields import MappingRow
 from engine.run import RunRecord, RunStatus
 from engine.source import Egress, Patience, Source
 from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_recipe
+from sinks.sqlite.catalogue import manual
 from sinks.sqlite.catalogue.connecting import Connected
+from sinks.sqlite.catalogue.everyone import connect_all
+from sinks.sqlite.catalogue.listing import list_variants
 from sinks.sqlite.catalogue.load import TARGETS, CatalogueSink
 from sinks.sqlite.catalogue.manual import Handled
 from sinks.sqlite.database import Database, locate
@@ -64,15 +67,13 @@ async def load_catalogue(
     status `error`. Raises `ConfigError` when the settings cannot work.
     """
     registry = registry or await load_plugins()
-    database = await _made(db)
+    database = await (_there(db) if dry_run else _made(db))
     request = Request(source, NAME, {"skuExempt": True, **(settings or {})}, fields, patience, egress)
     feed, located, connector = await _open_source(registry, request)
     recipe = _recipe(registry, feed)
     record = await run_feed(Job(recipe, located, connector, CatalogueSink(database, replace), dry_run=dry_run))
     if record.status is not RunStatus.COMPLETE or dry_run:
         return CatalogueLoad(record)
-    from sinks.sqlite.catalogue.everyone import connect_all
-
     done, busy = await connect_all(database)
     return CatalogueLoad(record, tuple(done), tuple(busy))
 
@@ -82,24 +83,18 @@ async def connect_item(item: str | int, *, db: str, sku: str | None = None, vari
 
     No run and no load of the catalogue changes that. Raises `ConfigError` when something named is not there, or is not one thing.
     """
-    from sinks.sqlite.catalogue.manual import connect_item as connect
-
     if (sku is None) == (variant is None):
         raise ConfigError("name the variant to connect to, by its SKU or by its id")
-    return await connect(await _there(db), str(item), feed=feed, sku=sku, variant=variant)
+    return await manual.connect_item(await _there(db), str(item), feed=feed, sku=sku, variant=variant)
 
 
 async def disconnect_item(item: str | int, *, db: str, feed: str | None = None) -> Handled:
     """Take an item off its variant by hand; nothing but `connect_item` connects it again. Raises as that does."""
-    from sinks.sqlite.catalogue.manual import disconnect_item as disconnect
-
-    return await disconnect(await _there(db), str(item), feed=feed)
+    return await manual.disconnect_item(await _there(db), str(item), feed=feed)
 
 
 async def list_catalogue(db: str) -> AsyncIterator[dict[str, JsonValue]]:
     """Yield the variants of the catalogue in the order of their ids, by the API's attribute names."""
-    from sinks.sqlite.catalogue.listing import list_variants
-
     async for variant in list_variants(await _there(db)):
         yield variant
 
@@ -124,12 +119,22 @@ async def _open_source(registry: Registry, request: Request) -> tuple[Feed, Sour
     feed = asked.build_feed(None)
     located = asked.locate(feed)
     connector = await to_thread.run_sync(make_connector, registry, feed, located)
-    if "mapping" not in request.settings and feed.resource_type == "ftpCsv":
-        look = await preview_source(_recipe(registry, feed), connector, located, limit=1)
-        headers = {name.strip().casefold() for record in look.records for name in record.raw}
-        if headers >= _SHOPIFY:
-            feed = replace(request, settings={"mapping": "shopify", **request.settings}).build_feed(None)
+    if (
+        "mapping" not in request.settings
+        and feed.resource_type == "ftpCsv"
+        and await _is_export(_recipe(registry, feed), connector, located)
+    ):
+        feed = replace(request, settings={"mapping": "shopify", **request.settings}).build_feed(None)
     return feed, located, connector
+
+
+async def _is_export(recipe: Recipe, connector: Connector, located: Source) -> bool:
+    try:
+        look = await preview_source(recipe, connector, located, limit=1)
+    except (RefuseRun, Retry):
+        # The load itself meets it again, and has a record to say so.
+        return False
+    return {name.strip().casefold() for record in look.records for name in record.raw} >= _SHOPIFY
 
 
 def _recipe(registry: Registry, feed: Feed) -> Recipe:

@@ -17,7 +17,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engine.batch import Value
+from engine.batch import JsonValue, Value
 from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
 from engine.run import RunRecord, RunStatus
@@ -37,7 +37,7 @@ OPTIONS: Final = st.sampled_from(["[]", '[{"name": "Size", "value": "M"}]', '[{"
 KEYS: Final = st.sampled_from(["1", "2", "3", "4"])
 ROWS: Final = st.dictionaries(KEYS, st.tuples(SKUS, SKUS, BARCODES, OPTIONS), max_size=4)
 FEEDS: Final = st.sampled_from(["one", "two"])
-STEADY: Final = {"fetchCleanup": "disabled", "syncOptions": True, "skuExempt": True}
+STEADY: Final[dict[str, JsonValue]] = {"fetchCleanup": "disabled", "syncOptions": True, "skuExempt": True}
 SETTINGS: Final = st.fixed_dictionaries(
     {
         "automaticallyConnect": st.sampled_from([True, True, True, False]),

@@ -214,7 +214,8 @@ def _delete_gone(now: int) -> tuple[str, ...]:
     return (
         "INSERT INTO main.inventory_feed_variant_connections"
         " (inventory_feed_variant_id, variant_id, action, scope, created_at, updated_at)"
-        f" SELECT id, variant_id, 'disconnected', coalesce(connection_scope, 'automated'), {now}, {now} FROM {VARIANTS} WHERE {connected}",
+        f" SELECT id, variant_id, 'disconnected', coalesce(connection_scope, 'automated'), {now}, {now} FROM {VARIANTS}"
+        f" WHERE {connected} ORDER BY id",
         f"UPDATE {VARIANTS} SET variant_id = NULL, connection_scope = NULL, updated_at = {now},"
         f" status = CASE status WHEN 'connected' THEN 'pending' ELSE status END WHERE {connected}",
         f"DELETE {_GONE}",
