@@ -1,7 +1,8 @@
 """Feedmill: import suppliers' inventory feeds and keep one idempotent, queryable picture of every item.
 
 This module is the public API, for programs and for plugin authors; everything else may move. `sync` runs a feed, `preview`
-shows one; `diff`, `history`, `undo` and their like are for what came of it. The plugin API is `hookimpl`, the specs and the protocols.
+shows one, `load_catalogue` brings what items are connected to; `diff`, `history`, `undo` and their like are for what came of it. The
+plugin API is `hookimpl`, the specs and the protocols.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
         Ssh,
         Tls,
     )
+    from feedmill.catalogue import CatalogueLoad, connect_item, disconnect_item, list_catalogue, load_catalogue
     from feedmill.feedfile.model import FeedFile, load_feed_file
     from feedmill.items import edit, push, remove
     from feedmill.library import guess, preview, sync
@@ -95,6 +97,7 @@ _HOMES = {
     "engine.schema": "ATTRIBUTES Attribute Kind",
     "engine.settings.transport": "Transport",
     "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
+    "feedmill.catalogue": "CatalogueLoad connect_item disconnect_item list_catalogue load_catalogue",
     "feedmill.feedfile.model": "FeedFile load_feed_file",
     "feedmill.items": "edit push remove",
     "feedmill.library": "guess preview sync",
@@ -115,6 +118,7 @@ __all__ = [
     "ATTRIBUTES",
     "Attribute",
     "Batch",
+    "CatalogueLoad",
     "Checkpoint",
     "ConfigError",
     "Conflict",
@@ -189,11 +193,15 @@ __all__ = [
     "Written",
     "approve",
     "changes",
+    "connect_item",
     "diff",
+    "disconnect_item",
     "edit",
     "guess",
     "history",
     "hookimpl",
+    "list_catalogue",
+    "load_catalogue",
     "load_feed_file",
     "load_registry",
     "preview",

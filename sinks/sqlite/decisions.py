@@ -16,6 +16,7 @@ from anyio import CancelScope
 
 from engine.errors import ConfigError
 from engine.run import Counts, Problem, RunRecord, RunStatus, over_limit
+from sinks.sqlite.catalogue.connecting import connect_run
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
@@ -39,6 +40,7 @@ async def carry_out(writer: Writer, fence: Fence, plan: Plan) -> Counts:
     Each chunk is one transaction, and what it did is counted with it, so that a run which is gone on with counts nothing twice.
     """
     if plan.loaded:
+        await connect_run(writer, fence, plan)
         return plan.planned
     stage = StageTable("main", fence.feed, fence.run, plan.definition.creates_above)
     application = Application(writer, stage, plan)
@@ -49,6 +51,7 @@ async def carry_out(writer: Writer, fence: Fence, plan: Plan) -> Counts:
                 break
             counted = (effect.created, effect.updated, effect.removed, effect.skipped, effect.limited)
             await writer.execute(_ADD_EFFECT, *counted, fence.run)
+    await connect_run(writer, fence, plan)
     done = "SELECT created, updated, removed, skipped, limited FROM main.data_imports WHERE id = ?"
     created, updated, removed, skipped, limited = (int(str(each)) for each in (await writer.query(done, fence.run))[0])
     return plan.settle(Counts(created=created, updated=updated, removed=removed, skipped=skipped, limited=limited))

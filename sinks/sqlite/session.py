@@ -14,6 +14,7 @@ from engine.contracts import Checkpoint, FeedDefinition, StageSummary
 from engine.errors import Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from sinks.sqlite import clock
+from sinks.sqlite.catalogue.connecting import with_ambiguities
 from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
 from sinks.sqlite.database import Database
 from sinks.sqlite.decisions import carry_out, finish_decided
@@ -109,6 +110,7 @@ class SqliteSession:
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Store the final record. Unless the run is complete, what is staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE:
+            record = await with_ambiguities(self._writer, record)
             await self._control.finish(self._fence, record, checkpoint, self._feed)
             self.finished = True
             await prune(self._writer, self._fence.feed, self._feed.history_days)
