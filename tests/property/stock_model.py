@@ -101,7 +101,7 @@ class Plan:
     skipped: int
     mark: int
     known: int
-    missing: int
+    seen: frozenset[str]
 
     def size(self, *kinds: str, counted: bool = True) -> int:
         """Count the effects of some kinds."""
@@ -155,7 +155,7 @@ class Model:
         valid = sum(not record.bad for record in records)
         duplicate = valid - sum(record is not None for record in counting.values())
         known = sum(item.stands for item in self.items.values())
-        return Plan(settings, effects, len(records), duplicate, rejected, skipped, len(self.log), known, len(missing))
+        return Plan(settings, effects, len(records), duplicate, rejected, skipped, len(self.log), known, frozenset(counting))
 
     def _met(self, key: str, record: Record, settings: Cells) -> Effect:
         item = self.items.get(key)
@@ -210,49 +210,51 @@ class Model:
         limits = plan.settings["guard"]
         if not limits["enabled"] or plan.known == 0:
             return False
-        after = replace_all(self, plan)
+        after = self._foreseen(plan)
         standing = {key: item for key, item in self.items.items() if item.stands}
-        acted = plan.size("zero", "delete", "grace", counted=False) - plan.size("zero", "delete")
+        # What was missing before has been judged; that its grace is over shows in what it empties.
+        acted_upon = {key for key, effect in plan.effects.items() if not effect.counts and effect.kind != "none"}
+        missing = sum(self.items[key].cells["missing_runs"] == 0 for key in acted_upon)
         in_stock = {key for key, item in standing.items() if item.stock > 0}
         emptied = {key for key in in_stock if key not in after or not after[key].stock > 0}
         before, later = (sum(max(item.stock, 0) for item in items.values()) for items in (standing, after))
         floor = limits["minItems"]
         return (
-            _beyond(acted, plan.known, limits["maxMissingRatio"], floor)
+            _beyond(missing, plan.known, limits["maxMissingRatio"], floor)
             or _beyond(len(emptied), len(in_stock), limits["maxZeroFlipRatio"], floor)
-            or (len(in_stock) >= floor and before > 0 and before - later > limits["maxStockDropRatio"] * before)
+            or (len(in_stock) >= floor and before - later > limits["maxStockDropRatio"] * before)
             or self._prices_implausible(plan, standing, after)
         )
 
     def _prices_implausible(self, plan: Plan, standing: Mapping[str, Item], after: Mapping[str, Item]) -> bool:
         limits = plan.settings["guard"]
+        followed = [name for name in ("retailPrice", "compareAtPrice") if plan.settings[FLAGS[name]]]
         compared = moved = priced = zeroed = 0
-        for key, old in standing.items():
-            if plan.effects.get(key, Effect("none", counts=False)).counts is False or key not in after:
+        for key in plan.seen & standing.keys() & after.keys():
+            old, new = standing[key].cells, after[key].cells
+            if new["status"] == "removed":
                 continue
-            pairs = [(old.cells[name], after[key].cells[name]) for name in ("retailPrice", "compareAtPrice")]
-            both = [(one, two) for one, two in pairs if (one or 0) > 0 and (two or 0) > 0]
+            both = [(old[name], new[name]) for name in followed if (old[name] or 0) > 0 and (new[name] or 0) > 0]
             compared += bool(both)
-            moved += any(max(one, two) > limits["maxPriceFactor"] * min(one, two) for one, two in both)
-            priced += (old.cells["retailPrice"] or 0) > 0
-            zeroed += (old.cells["retailPrice"] or 0) > 0 and not (after[key].cells["retailPrice"] or 0) > 0
+            moved += any(max(pair) > limits["maxPriceFactor"] * min(pair) for pair in both)
+            if "retailPrice" in followed and (old["retailPrice"] or 0) > 0:
+                priced += 1
+                zeroed += not (new["retailPrice"] or 0) > 0
         floor = limits["minItems"]
         return _beyond(moved, compared, limits["maxPriceMoveRatio"], floor) or _beyond(zeroed, priced, limits["maxZeroPriceRatio"], floor)
 
-
-def replace_all(model: Model, plan: Plan) -> dict[str, Item]:
-    """Return the items as they would be after a run, graced ones already without stock."""
-    after = dict(model.items)
-    for key, effect in plan.effects.items():
-        item = after.get(key)
-        kind = "zero" if effect.kind == "grace" else effect.kind
-        if kind == "none":
-            continue
-        cells = effect.cells if item is None else _after(replace(effect, kind=kind), item.cells, plan.settings)
-        after.pop(key, None)
-        if cells is not None:
-            after[key] = Item(0, cells)
-    return after
+    def _foreseen(self, plan: Plan) -> dict[str, Item]:
+        """Return the items as they would be after a run."""
+        after = dict(self.items)
+        for key, effect in plan.effects.items():
+            item = after.get(key)
+            if effect.kind == "none":
+                continue
+            cells = effect.cells if item is None else _after(effect, item.cells, plan.settings)
+            after.pop(key, None)
+            if cells is not None:
+                after[key] = Item(0, cells)
+        return after
 
 
 def merge(old: Cells, row: Cells, settings: Cells) -> Cells:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from engine.errors import ConfigError
 from engine.run import RunRecord, RunStatus
 from engine.schema import ATTRIBUTES
 from feedmill.library import sync
@@ -67,7 +68,7 @@ def _records(draw: st.DrawFn) -> Record:
 RECORDS: Final = st.lists(_records(), min_size=1, max_size=9)
 GUARD: Final = st.fixed_dictionaries(
     {
-        "enabled": st.just(False),
+        "enabled": st.booleans(),
         "minItems": st.sampled_from([0, 3, 100]),
         "maxRejectRatio": st.sampled_from([0.3, 1.0]),
         "maxMissingRatio": st.sampled_from([0.25, 0.5, 1.0]),
@@ -156,8 +157,9 @@ class Machine(RuleBasedStateMachine):
     @rule(records=RECORDS)
     def run(self, records: list[Record]) -> None:
         """A run is refused, held or applied, as the model says, and did what the model says."""
-        self._finish_decided()
         record = self._sync(records)
+        self._catch_up()
+        assert self.unfinished is None
         try:
             plan = self.model.plan(records, self.settings)
         except Refused:
@@ -197,8 +199,7 @@ class Machine(RuleBasedStateMachine):
         job = Job("sync", str(self.path), self._write(records), settings=dict(self.settings), fields=FIELDS, fate="killed", commit=commit)
         newest = self._newest()[0]
         end = self._ask(job)
-        if commit > 1 or self._newest()[0] > newest:
-            self._finish_decided()
+        self._catch_up()
         number, status, decided = self._newest()
         if number == newest:
             return
@@ -217,19 +218,39 @@ class Machine(RuleBasedStateMachine):
             self.held = None
             self.model.apply(_origin(number), plan)
         elif decided:
-            # What was loaded straight is where it belongs, and hidden to the last.
-            staged = self._query("SELECT external_id FROM inventory_feed_stage WHERE run_id = ?", number)
-            left = set(plan.effects) if self._loading() == number else {str(row["external_id"]) for row in staged}
-            self.model.apply(_origin(number), plan, plan.effects.keys() - left)
-            self.unfinished = number, plan, left
+            self.unfinished = number, plan, set(plan.effects)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Do in the model what was done of the run that is to be finished: all that is not in its stage any more."""
+        if self.unfinished is None:
+            return
+        number, plan, left = self.unfinished
+        ((status,),) = (row.values() for row in self._query("SELECT status FROM data_imports WHERE id = ?", number))
+        staged = self._query("SELECT external_id FROM inventory_feed_stage WHERE run_id = ?", number)
+        # What was loaded straight is where it belongs, and hidden to the last.
+        still = set() if status == "complete" else left if self._loading() == number else {str(row["external_id"]) for row in staged}
+        self.model.apply(_origin(number), plan, left - still)
+        self.unfinished = None if status == "complete" else (number, plan, left & still)
+        self.held = None if status == "complete" else self.held
 
     @precondition(lambda self: self.held is not None)
     @rule()
     def approve(self) -> None:
-        """An approved run does what is left to do of it."""
-        number, plan = self._take_held()
-        record = anyio.run(approve, self.database, number)
-        self._check_approved(record, plan)
+        """An approved run does what is left to do of it; one that a newer run has overtaken is held no more."""
+        assert self.held is not None
+        number, plan = self.held
+        if self.unfinished is not None:
+            self._refuse_decision(approve, number)
+            return
+        self.held = None
+        self._check_approved(anyio.run(approve, self.database, number), plan)
+
+    def _refuse_decision(self, decide: Callable[[Database, int], Awaitable[RunRecord]], number: int) -> None:
+        with pytest.raises(ConfigError, match="is not held"):
+            anyio.run(decide, self.database, number)
+        self._catch_up()
+        assert self.held is None
 
     def _check_approved(self, record: RunRecord, plan: Plan) -> None:
         done = self.model.apply(_origin(record.run), plan)
@@ -245,6 +266,7 @@ class Machine(RuleBasedStateMachine):
         assert self.held is not None
         number, plan = self.held
         self._ask(Job("approve", str(self.path), run=number, fate="killed", commit=commit))
+        self._catch_up()
         status, decided = self._query("SELECT status, decided_at FROM data_imports WHERE id = ?", number)[0].values()
         if status != "held":
             self.held = None
@@ -255,14 +277,14 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def reject(self) -> None:
         """A rejected run changes nothing."""
-        number, _ = self._take_held()
+        assert self.held is not None
+        number, _ = self.held
+        if self.unfinished is not None:
+            self._refuse_decision(reject, number)
+            return
+        self.held = None
         assert anyio.run(reject, self.database, number).status is RunStatus.CANCELLED
         event("rejected")
-
-    def _take_held(self) -> tuple[int, Plan]:
-        assert self.held is not None
-        held, self.held = self.held, None
-        return held
 
     # --- what has to hold after everything ---
 
@@ -310,14 +332,6 @@ class Machine(RuleBasedStateMachine):
         self.snapshots.append(Snapshot(mark, last, self._loading(), self._items()))
 
     # --- how ---
-
-    def _finish_decided(self) -> None:
-        """Do in the model what a session of the feed does before all else."""
-        if self.unfinished is not None:
-            number, plan, left = self.unfinished
-            self.unfinished = None
-            self.held = None
-            self.model.apply(_origin(number), plan, left)
 
     def _sync(self, records: list[Record], *, dry_run: bool = False) -> RunRecord:
         source = self._write(records)
