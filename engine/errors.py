@@ -6,8 +6,10 @@
     ├── NotModified     the source is what the last complete run read: nothing is fetched, nothing done
     ├── Retry           the source failed in passing: nothing applied, try again after `retry_after`
     │   ├── Stalled     nothing moved in any stage for too long
-    │   └── UnderWay    another run of the feed is under way: this one has not begun
+    │   ├── UnderWay    another run of the feed is under way: this one has not begun
+    │   └── LimitReached  no more items may be updated today: nothing was written, try again after midnight UTC
     ├── RejectRecord    one record cannot be read: it is kept with its reason, the run goes on
+    │   └── InvalidItem  what a call says of one item cannot be stored: nothing of it was; names every faulty attribute
     ├── RefuseRun       what arrived cannot be trusted: nothing applied, the last good state stays
     │   └── Superseded  the run was ended from outside: it may not write any more
     ├── ConfigError     the operator has to change something first
@@ -18,6 +20,8 @@ Messages say what happened, where, and what cures it. No message ever holds a se
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class FeedmillError(Exception):
@@ -52,8 +56,20 @@ class UnderWay(Retry):
         self.run = run
 
 
+class LimitReached(Retry):
+    """Report that the day's limit of updated items is reached. Nothing was written; `retry_after` ends at midnight UTC."""
+
+
 class RejectRecord(FeedmillError):
     """Report one unreadable value. The engine keeps the record as a reject, leaves the stored item alone and goes on."""
+
+
+class InvalidItem(RejectRecord):
+    """Report what a call says of an item and cannot be stored. `faults` holds the fault of each attribute, all of them at once."""
+
+    def __init__(self, message: str, faults: Mapping[str, str]) -> None:
+        super().__init__("\n".join((message, *(f"  - {name} {fault}" for name, fault in faults.items()))))
+        self.faults = faults
 
 
 class RefuseRun(FeedmillError):

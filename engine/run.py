@@ -75,6 +75,14 @@ class Problem:
         return cls(reject.fate, reject.reason, record=reject.record, line=reject.line, column=reject.column, value=reject.value)
 
 
+def over_limit(counts: Counts) -> tuple[Problem, ...]:
+    """Return what a person should know of a run that reached the daily limit, nothing of one that did not."""
+    if not counts.limited:
+        return ()
+    what = f"{counts.limited} items were left out: the daily limit of updated items is reached"
+    return (Problem("daily-limit", f"{what}; the next run that may takes them, after midnight UTC"),)
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """A finished run. `read` counts records of the source, the others split it; `bytes` is what the source sent.

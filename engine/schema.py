@@ -114,3 +114,12 @@ ATTRIBUTES: Final = MappingProxyType(
     }
 )
 """Every stored attribute by its API name, in the order in which an item is shown."""
+
+CHOICES: Final = MappingProxyType(
+    {
+        "status": ("pending", "connected", "error", "removed"),
+        "inventoryPolicy": ("track", "ignore", "deny", "continue", "dropship"),
+        "inventoryQuantityOverride": ("none", "manual", "maximum"),
+    }
+)
+"""The values of the attributes that have only a few."""

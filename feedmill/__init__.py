@@ -1,7 +1,8 @@
 """Feedmill: import suppliers' inventory feeds and keep one idempotent, queryable picture of every item.
 
 This module is the public API, for programs and for plugin authors; everything else may move. `sync` runs a feed, `preview`
-shows one; `diff`, `history`, `undo` and their like are for what came of it. The plugin API is `hookimpl`, the specs and the protocols.
+shows one, `load_catalogue` brings what items are connected to; `diff`, `history`, `undo` and their like are for what came of it. The
+plugin API is `hookimpl`, the specs and the protocols.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
         ConfigError,
         FeedmillError,
         InternalError,
+        InvalidItem,
+        LimitReached,
         NotModified,
         PluginError,
         RefuseRun,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
         Retry,
         Stalled,
         Superseded,
+        UnderWay,
     )
     from engine.events import RunEvent, RunFinished, RunStarted
     from engine.feed import Feed, FieldRow, GuardLimits
@@ -62,7 +66,9 @@ if TYPE_CHECKING:
         Ssh,
         Tls,
     )
+    from feedmill.catalogue import CatalogueLoad, connect_item, disconnect_item, list_catalogue, load_catalogue
     from feedmill.feedfile.model import FeedFile, load_feed_file
+    from feedmill.items import edit, push, remove
     from feedmill.library import guess, preview, sync
     from feedmill.operations import approve, changes, diff, history, reject, undo
     from feedmill.process import tune_process
@@ -73,13 +79,15 @@ if TYPE_CHECKING:
     from sinks.sqlite.history.kinds import FieldChange, ItemChange
     from sinks.sqlite.history.log import HistoryEntry, ItemHistory
     from sinks.sqlite.history.undo import UndoOutcome
+    from sinks.sqlite.single.calls import Written
 
 _HOMES = {
     "engine.batch": "Batch Flaw ItemBatch RawRecords Reject",
     "engine.contracts": "Checkpoint Connector ConnectorSpec DocumentFacts FeedDefinition FieldRuleSpec Mapper MapperSettings MapperSpec "
     "PresetField Sink SinkSession SinkSpec StageSummary",
     "engine.document": "Document",
-    "engine.errors": "ConfigError FeedmillError InternalError NotModified PluginError RefuseRun RejectRecord Retry Stalled Superseded",
+    "engine.errors": "ConfigError FeedmillError InternalError InvalidItem LimitReached NotModified PluginError RefuseRun RejectRecord "
+    "Retry Stalled Superseded UnderWay",
     "engine.events": "RunEvent RunFinished RunStarted",
     "engine.feed": "Feed FieldRow GuardLimits",
     "engine.flow.preview": "Preview PreviewField PreviewRecord",
@@ -89,7 +97,9 @@ _HOMES = {
     "engine.schema": "ATTRIBUTES Attribute Kind",
     "engine.settings.transport": "Transport",
     "engine.source": "Courtesy Egress Expansion Paging Patience Persistence Request RequestParameter Secret Source Ssh Tls",
+    "feedmill.catalogue": "CatalogueLoad connect_item disconnect_item list_catalogue load_catalogue",
     "feedmill.feedfile.model": "FeedFile load_feed_file",
+    "feedmill.items": "edit push remove",
     "feedmill.library": "guess preview sync",
     "feedmill.operations": "approve changes diff history reject undo",
     "feedmill.process": "tune_process",
@@ -100,6 +110,7 @@ _HOMES = {
     "sinks.sqlite.history.kinds": "FieldChange ItemChange",
     "sinks.sqlite.history.log": "HistoryEntry ItemHistory",
     "sinks.sqlite.history.undo": "UndoOutcome",
+    "sinks.sqlite.single.calls": "Written",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
@@ -107,6 +118,7 @@ __all__ = [
     "ATTRIBUTES",
     "Attribute",
     "Batch",
+    "CatalogueLoad",
     "Checkpoint",
     "ConfigError",
     "Conflict",
@@ -130,10 +142,12 @@ __all__ = [
     "Guess",
     "HistoryEntry",
     "InternalError",
+    "InvalidItem",
     "ItemBatch",
     "ItemChange",
     "ItemHistory",
     "Kind",
+    "LimitReached",
     "Mapper",
     "MapperSettings",
     "MapperSpec",
@@ -174,17 +188,26 @@ __all__ = [
     "Superseded",
     "Tls",
     "Transport",
+    "UnderWay",
     "UndoOutcome",
+    "Written",
     "approve",
     "changes",
+    "connect_item",
     "diff",
+    "disconnect_item",
+    "edit",
     "guess",
     "history",
     "hookimpl",
+    "list_catalogue",
+    "load_catalogue",
     "load_feed_file",
     "load_registry",
     "preview",
+    "push",
     "reject",
+    "remove",
     "sync",
     "tune_process",
     "undo",

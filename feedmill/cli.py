@@ -63,7 +63,7 @@ def build_app() -> App:
     """Return the application with every command."""
     from cyclopts import App
 
-    from feedmill.commands import check, guess, items, plugins, preview, schema, sync
+    from feedmill.commands import catalogue, check, connect, edit, guess, items, plan, plugins, preview, schema, sync
     from feedmill.commands.results import approve, diff, history, rejects, runs, undo
 
     app = App(
@@ -76,8 +76,14 @@ def build_app() -> App:
     )
     feeds = (sync.sync, preview.preview, guess.guess, check.check, schema.schema)
     done = (runs.runs, rejects.rejects, approve.approve, approve.reject, diff.diff, history.history, undo.undo)
-    for command in (*feeds, items.items, *done, plugins.plugins):
+    for command in (*feeds, items.items, edit.edit, *done, plan.plan, plugins.plugins):
         app.command(command)
+    app.command(connect.connect)
+    app.command(connect.disconnect)
+    shop = App(name="catalogue", help="Load the merchant's catalogue, to which items are connected, and list it.")
+    shop.command(catalogue.load)
+    shop.command(catalogue.list_variants, name="list")
+    app.command(shop)
     return app
 
 

@@ -27,7 +27,7 @@ from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
 from engine.guard import judge, refuse_unknown_sums, refuse_unusable
-from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.run import Counts, Problem, RunRecord, RunStatus, over_limit
 from engine.source import Source
 
 STALL_PATIENCE: Final = 300.0
@@ -276,6 +276,7 @@ async def _apply(clock: StageClock, session: SinkSession, tally: Tally, decided:
     with CancelScope(shield=True):
         with clock.running():
             counts = await session.apply(decided.planned, decided.checkpoint)
+        tally.note(over_limit(counts))
         record = tally.record(session.run, RunStatus.COMPLETE, counts).counted(counts)
         record.check_accounting()
         # What is over the limit is taken by the next run, which must not find the source unchanged.

@@ -111,12 +111,14 @@ class Control:
         What the database does is counted from zero. Raises `Superseded` when the run no longer holds the fence.
         """
         values = {**_values(record), **dict.fromkeys(_EFFECTS, 0), "plan": plan.dump(), "decided_at": plan.at}
-        await self._write(fence, values)
+        async with self._writing(fence, values):
+            pass
 
     async def hold(self, fence: Fence, record: RunRecord, plan: Plan) -> None:
         """Store that a run waits for a decision; one that the feed holds already gives way. Raises `Superseded` as `decide` does."""
         values = {**_values(record), "plan": plan.dump(), "status": RunStatus.HELD.value, "finished_at": clock.now()}
-        await self._write(fence, values, _give_way(fence))
+        async with self._writing(fence, values) as connection:
+            await connection.execute(_give_way(fence))
 
     async def take_over(self, run: int, status: RunStatus) -> Fence | None:
         """Make a run of this status, which nobody works on, the caller's, and return its fence; None when it has another status.
@@ -136,37 +138,49 @@ class Control:
             name = (await connection.execute(select(FEEDS.c.name).where(FEEDS.c.id == row.feed_id))).scalar_one()
         return Fence(run, row.epoch, row.feed_id, name)
 
-    async def _write(self, fence: Fence, values: Mapping[str, Any], *others: Update) -> None:
-        async with self._transaction() as connection:
-            if (await connection.execute(update(RUNS).where(_mine(fence)).values(**values))).rowcount != 1:
-                newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
-                raise superseded(fence, (await connection.execute(newer)).scalar_one())
-            for other in others:
-                await connection.execute(other)
+    async def cancel(self, run: int, record: RunRecord) -> None:
+        """End a held run as `record` says; nothing happens when it is not held.
 
-    async def define(self, feed: FeedDefinition) -> None:
-        """Store the definition under which a run was complete."""
+        In one transaction: a run that were taken over first, and its process killed then, would be taken for one to be applied.
+        """
+        held = (RUNS.c.id == run) & (RUNS.c.status == RunStatus.HELD.value)
         async with self._transaction() as connection:
-            await write_definition(connection, feed, now=clock.now())
+            await connection.execute(update(RUNS).where(held).values(epoch=RUNS.c.epoch + 1, **_ending(record)))
 
     async def fail(self, fence: Fence, record: RunRecord) -> None:
         """Store the final record of a run that was not applied. Raises `Superseded` when the run no longer holds the fence."""
-        await self._write(fence, _ending(record))
+        async with self._writing(fence, _ending(record)):
+            pass
+
+    async def finish(self, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None, feed: FeedDefinition) -> None:
+        """Complete a run with the definition it was applied under, all in one transaction: what dies has nothing left to do after it.
+
+        Raises `Superseded` when the run no longer holds the fence.
+        """
+        async with self._transaction() as connection:
+            first, *others = _completing(fence, record, checkpoint)
+            await self._prove(connection, fence, first)
+            for other in others:
+                await connection.execute(other)
+            await write_definition(connection, feed, now=clock.now())
 
     @staticmethod
     async def complete(writer: Writer, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> None:
-        """Store the final record of an applied run, and reveal what it loaded, inside the last transaction of the run."""
-        loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
-        before = select(FEEDS.c.checkpoint).where(FEEDS.c.id == fence.feed).scalar_subquery()
-        now = clock.now()
-        values = {**_ending(record), "checkpoint_before": before, "decided_at": func.coalesce(RUNS.c.decided_at, now), "plan": None}
-        await execute(
-            writer,
-            update(RUNS).where(_mine(fence)).values(**values),
-            update(FEEDS).where(loaded).values(loading_run_id=None),
-            update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=None if checkpoint is None else _dump(asdict(checkpoint))),
-            _give_way(fence),
-        )
+        """Complete a run inside a transaction of its writer, and leave the definition as it is."""
+        await execute(writer, *_completing(fence, record, checkpoint))
+
+    @asynccontextmanager
+    async def _writing(self, fence: Fence, values: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
+        async with self._transaction() as connection:
+            await self._prove(connection, fence, update(RUNS).where(_mine(fence)).values(**values))
+            yield connection
+
+    @staticmethod
+    async def _prove(connection: AsyncConnection, fence: Fence, own: Update) -> None:
+        """Change the run's own row, which is there to be changed only while the run holds its fence."""
+        if (await connection.execute(own)).rowcount != 1:
+            newer = select(func.max(RUNS.c.id)).where(RUNS.c.feed_id == fence.feed)
+            raise superseded(fence, (await connection.execute(newer)).scalar_one())
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -194,6 +208,20 @@ async def execute(writer: Writer, *statements: Update) -> None:
     for statement in statements:
         compiled = statement.compile(dialect=_DIALECT)
         await writer.execute(str(compiled), *(compiled.params[name] for name in compiled.positiontup or ()))
+
+
+def _completing(fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> tuple[Update, ...]:
+    """Return what stores the final record of an applied run and its checkpoint, and reveals what it loaded."""
+    loaded = (FEEDS.c.id == fence.feed) & (FEEDS.c.loading_run_id == fence.run)
+    before = select(FEEDS.c.checkpoint).where(FEEDS.c.id == fence.feed).scalar_subquery()
+    now = clock.now()
+    values = {**_ending(record), "checkpoint_before": before, "decided_at": func.coalesce(RUNS.c.decided_at, now), "plan": None}
+    return (
+        update(RUNS).where(_mine(fence)).values(**values),
+        update(FEEDS).where(loaded).values(loading_run_id=None),
+        update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=None if checkpoint is None else _dump(asdict(checkpoint))),
+        _give_way(fence),
+    )
 
 
 def _mine(fence: Fence) -> ColumnElement[bool]:

@@ -15,14 +15,15 @@ import orjson
 from anyio import CancelScope
 
 from engine.errors import ConfigError
-from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.run import Counts, Problem, RunRecord, RunStatus, over_limit
+from sinks.sqlite.catalogue.connecting import connect_run
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
 from sinks.sqlite.history import undoing
 from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Application, Plan
-from sinks.sqlite.landing.housekeeping import clear_dead_stages, clear_stage
+from sinks.sqlite.landing.housekeeping import clear_dead_stages
 from sinks.sqlite.landing.statements import StageTable
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.queries import Queries
@@ -39,6 +40,7 @@ async def carry_out(writer: Writer, fence: Fence, plan: Plan) -> Counts:
     Each chunk is one transaction, and what it did is counted with it, so that a run which is gone on with counts nothing twice.
     """
     if plan.loaded:
+        await connect_run(writer, fence, plan)
         return plan.planned
     stage = StageTable("main", fence.feed, fence.run, plan.definition.creates_above)
     application = Application(writer, stage, plan)
@@ -49,6 +51,7 @@ async def carry_out(writer: Writer, fence: Fence, plan: Plan) -> Counts:
                 break
             counted = (effect.created, effect.updated, effect.removed, effect.skipped, effect.limited)
             await writer.execute(_ADD_EFFECT, *counted, fence.run)
+    await connect_run(writer, fence, plan)
     done = "SELECT created, updated, removed, skipped, limited FROM main.data_imports WHERE id = ?"
     created, updated, removed, skipped, limited = (int(str(each)) for each in (await writer.query(done, fence.run))[0])
     return plan.settle(Counts(created=created, updated=updated, removed=removed, skipped=skipped, limited=limited))
@@ -74,21 +77,21 @@ async def _go_on_undoing(connection: aiosqlite.Connection, control: Control, nam
 
 
 async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, run: int, status: RunStatus, why: Problem) -> None:
+    # Before it is taken over: whoever takes it over from here and completes it forgets the plan.
+    ((planned,),) = await Writer(connection, None, name).query("SELECT plan FROM main.data_imports WHERE id = ?", run)
     fence = await control.take_over(run, status)
     if fence is None:
         return
     writer = Writer(connection, fence, name)
-    ((stored_plan, decided),) = await writer.query("SELECT plan, decided_at FROM main.data_imports WHERE id = ?", run)
-    # A held run changes items when it is approved, not when it was held.
-    plan = replace(Plan.load(str(stored_plan)), at=int(str(decided)))
+    # What was held is changed when it is approved, not when it was held.
+    at = await writer.number("SELECT decided_at FROM main.data_imports WHERE id = ?", run)
+    plan = replace(Plan.load(str(planned)), at=at)
     with CancelScope(shield=True):
         counts = await carry_out(writer, fence, plan)
         stored = (await Queries(writer).run(run)).record
         record = _completed(stored, plan, counts, why)
         record.check_accounting()
-        async with writer.transaction():
-            await control.complete(writer, fence, record, None if counts.limited else plan.checkpoint)
-        await control.define(plan.definition)
+        await control.finish(fence, record, None if counts.limited else plan.checkpoint, plan.definition)
         await clear_dead_stages(writer.unfenced(), feed=fence.feed, run=run)
         await prune(writer, fence.feed, plan.definition.history_days)
 
@@ -100,7 +103,7 @@ def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> R
         counts=replace(counts, skipped=0, limited=0),
         skipped=plan.skipped + counts.skipped,
         limited=counts.limited,
-        problems=(why, *stored.problems),
+        problems=(why, *over_limit(counts), *stored.problems),
     )
 
 
@@ -122,14 +125,9 @@ async def reject(database: Database, run: int, *, comment: str | None = None) ->
     async with deciding(database, run) as (connection, control):
         reader = Writer(connection, None, database.name)
         await _require_held(reader, run)
-        fence = await control.take_over(run, RunStatus.HELD)
-        if fence is not None:
-            writer = Writer(connection, fence, database.name)
-            await clear_stage(writer, StageTable("main", fence.feed, run))
-            stored = (await Queries(reader).run(run)).record
-            said = "" if comment is None else f": {comment}"
-            problem = Problem("rejected", f"held, and rejected{said}; nothing of it was applied")
-            await control.fail(fence, _rejected(stored, problem))
+        stored = (await Queries(reader).run(run)).record
+        said = "" if comment is None else f": {comment}"
+        await control.cancel(run, _rejected(stored, Problem("rejected", f"held, and rejected{said}; nothing of it was applied")))
         return (await Queries(reader).run(run)).record
 
 
@@ -156,6 +154,8 @@ async def deciding(database: Database, run: int) -> AsyncIterator[tuple[aiosqlit
         async with hold_feed(database, reader, feed, name):
             await finish_decided(connection, control, database.name, feed)
             yield connection, control
+            # Of a run that was rejected, or gave way to the one that was approved.
+            await clear_dead_stages(Writer(connection, None, database.name, locking=True), feed=feed, run=0)
 
 
 async def _require_held(reader: Writer, run: int) -> None:

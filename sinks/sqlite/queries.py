@@ -15,7 +15,7 @@ from anyio import to_thread
 from engine.batch import JsonValue, Reject
 from engine.errors import ConfigError
 from engine.figures import Figures
-from engine.quantity import available_quantity
+from engine.quantity import available_quantity, effective_policy
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
 from engine.schema import ATTRIBUTES
 from sinks.sqlite.clock import moment, rfc3339
@@ -27,12 +27,13 @@ PAGE_ROWS: Final = 500
 """Rows a page: one short read transaction each, so that a slow reader never keeps the log from being checkpointed."""
 
 _COLUMNS: Final = ("id", "content_hash", "inventory_updated_at", "created_at", "updated_at", *(each.column for each in ATTRIBUTES.values()))
-_ITEMS: Final = (
+_VISIBLE: Final = (
     f"SELECT {', '.join(f'v.{column}' for column in _COLUMNS)} FROM inventory_feed_variants AS v"
     " JOIN inventory_feeds AS f ON f.id = v.inventory_feed_id"
-    " WHERE v.inventory_feed_id = ? AND v.id > ? AND (f.loading_run_id IS NULL OR v.created_run_id IS NOT f.loading_run_id)"
-    f" ORDER BY v.id LIMIT {PAGE_ROWS}"
+    " WHERE v.inventory_feed_id = ? AND (f.loading_run_id IS NULL OR v.created_run_id IS NOT f.loading_run_id)"
 )
+_ITEMS: Final = f"{_VISIBLE} AND v.id > ? ORDER BY v.id LIMIT {PAGE_ROWS}"
+_ITEM: Final = f"{_VISIBLE} AND v.external_id = ?"
 _RUNS: Final = (
     "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
     " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at, r.figures,"
@@ -80,6 +81,14 @@ class Queries:
             for row in rows:
                 yield _item(row, known)
             last = int(str(rows[-1][0]))
+
+    async def item(self, feed: str, key: str) -> dict[str, JsonValue | Decimal]:
+        """Return one item by its external id, as `items` does. Raises `ConfigError` for an unknown one."""
+        known = await self._feed(feed)
+        rows = await self._reader.query(_ITEM, known.number, key)
+        if not rows:
+            raise ConfigError(f"there is no item {key!r} in feed {feed!r}; feedmill items --feed {feed!r} lists them")
+        return _item(rows[0], known)
 
     async def runs(self, feed: str | None = None) -> list[RunRow]:
         """Return the runs, of one feed or of all, newest first. Raises `ConfigError` for an unknown feed."""
@@ -156,6 +165,8 @@ def _available(held: Mapping[str, Any], settings: Mapping[str, Any]) -> int | No
     own_buffer = held["allocationBufferOverride"]
     return available_quantity(
         held["inventoryQuantity"],
+        status=held["status"],
+        policy=effective_policy(settings.get("inventoryPolicy"), held["inventoryPolicy"]),
         override=held["inventoryQuantityOverride"],
         manual=held["manualInventoryQuantity"],
         buffer=settings.get("allocationBuffer") if own_buffer is None else own_buffer,

@@ -14,6 +14,7 @@ from engine.contracts import Checkpoint, FeedDefinition, StageSummary
 from engine.errors import InternalError, Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from sinks.sqlite import clock
+from sinks.sqlite.catalogue.connecting import with_ambiguities
 from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
 from sinks.sqlite.database import Database
 from sinks.sqlite.decisions import carry_out, finish_decided
@@ -21,6 +22,7 @@ from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
+from sinks.sqlite.landing.limit import RunLimit, is_limited
 from sinks.sqlite.landing.repeats import Landing, heed_repeats
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.landing.statements import VARIANTS, StageTable, create_temporary_stage
@@ -113,10 +115,9 @@ class SqliteSession:
     async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Store the final record. Unless the run is complete, what is staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE:
-            async with self._writer.transaction():
-                await self._control.complete(self._writer, self._fence, record, checkpoint)
+            record = await with_ambiguities(self._writer, record)
+            await self._control.finish(self._fence, record, checkpoint, self._feed)
             self.finished = True
-            await self._control.define(self._feed)
             await self._clear_others()
             await prune(self._writer, self._fence.feed, self._feed.history_days)
             return
@@ -142,7 +143,9 @@ class SqliteSession:
 class DrySession:
     """A run that leaves no trace: it stages into a table of its own connection and stores no run."""
 
-    def __init__(self, landing: Landing, dialect: Mapping[str, JsonValue]) -> None:
+    def __init__(self, writer: Writer, stage: StageTable, landing: Landing, dialect: Mapping[str, JsonValue]) -> None:
+        self._writer = writer
+        self._stage = stage
         self._landing = landing
         self.dialect = dialect
         self.checkpoint: Checkpoint | None = None
@@ -164,8 +167,8 @@ class DrySession:
         return await self._landing.summary()
 
     async def apply(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> Counts:
-        """Return what applying would do, and do nothing."""
-        return record.counts
+        """Return what applying would do, as far as the daily limit goes today, and do nothing."""
+        return await RunLimit(self._writer, self._stage, self._landing.layouts).foresee(record.counts)
 
     async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Keep nothing: that the run would be held is all there is to it."""
@@ -192,15 +195,17 @@ async def open_session(database: Database, control: Control, feed: FeedDefinitio
         stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above, last_item)
         session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, feed), feed)
         try:
-            if await _begin_empty(writer, beginning) and _loads_straight(feed):
+            if await _begin_empty(writer, beginning) and _loads_straight(feed) and not await is_limited(writer):
                 load = StraightLoad(writer, beginning.fence, feed)
-                session = SqliteSession(control, writer, beginning, load, feed)
-                await load.hide()
+                if await load.hide():
+                    session = SqliteSession(control, writer, beginning, load, feed)
             yield session
         finally:
-            if not session.finished:
-                with CancelScope(shield=True):
+            with CancelScope(shield=True):
+                if not session.finished:
                     await session.abandon()
+                # A held run that gave way to this one has left its stage.
+                await clear_dead_stages(Writer(connection, None, database.name, locking=True), feed=number, run=session.run)
 
 
 def _loads_straight(feed: FeedDefinition) -> bool:
@@ -227,4 +232,4 @@ async def open_dry_session(database: Database, feed: FeedDefinition) -> AsyncIte
         await writer.execute(create_temporary_stage())
         stage = StageTable("temp", number, 0, feed.creates_above, await writer.number(LAST_ITEM))
         landing = heed_repeats(StagedRun(writer, stage, feed), writer, feed.duplicate_keys)
-        yield DrySession(landing, load_dialect(read[0][0] if read else None))
+        yield DrySession(writer, stage, landing, load_dialect(read[0][0] if read else None))

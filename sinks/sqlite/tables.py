@@ -151,9 +151,14 @@ VARIANTS: Final = Table(
     Column("missing_runs", Integer, nullable=False, server_default="0"),
     # Who connected the item, or took it off by hand: `automated`, `manual`, `off`.
     Column("connection_scope", Text),
+    # Where the last call that said so stands among the calls of its sender; the time in microseconds.
+    Column("sequence", Integer),
+    Column("occurred_at", Integer),
     UniqueConstraint("inventory_feed_id", "external_id", name="uq_inventory_feed_variants_key"),
     Index("ix_inventory_feed_variants_feed", "inventory_feed_id"),
     Index("ix_inventory_feed_variants_missing", "inventory_feed_id", sqlite_where=text("missing_runs > 0")),
+    Index("ix_inventory_feed_variants_variant", "variant_id", sqlite_where=text("variant_id IS NOT NULL")),
+    Index("ix_inventory_feed_variants_told", "inventory_feed_id", sqlite_where=text("messages IS NOT NULL")),
     # An id that was shown once must never come to mean another item.
     sqlite_autoincrement=True,
 )
@@ -213,7 +218,7 @@ PRODUCTS: Final = Table(
     "products",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("external_id", Text),
+    Column("external_id", Text, unique=True),
     Column("name", Text),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
@@ -229,10 +234,24 @@ CATALOGUE: Final = Table(
     Column("barcode", Text),
     Column("name", Text),
     Column("options", Text, nullable=False, server_default="[]"),
+    # By which a load knows a variant again: its SKU, else its barcode, and its options where several share that.
+    Column("identity", Text, nullable=False),
+    Column("option_key", Text, nullable=False),
+    # By which items find it: the SKU trimmed and casefolded, the barcode as a GTIN of 14 digits.
+    Column("sku_key", Text),
+    Column("gtin", Text),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
+    UniqueConstraint("identity", "option_key", name="uq_variants_identity"),
+    Index("ix_variants_sku_key", "sku_key", sqlite_where=text("sku_key IS NOT NULL")),
+    Index("ix_variants_gtin", "gtin", sqlite_where=text("gtin IS NOT NULL")),
     sqlite_autoincrement=True,
 )
+
+CATALOGUE_STATE: Final = Table(
+    "catalogue_state", METADATA, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False)
+)
+"""One row, whose version every change of the catalogue raises."""
 
 CONNECTIONS: Final = Table(
     "inventory_feed_variant_connections",
@@ -245,10 +264,26 @@ CONNECTIONS: Final = Table(
     Column("run_id", Integer),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
+    Index("ix_inventory_feed_variant_connections_item", "inventory_feed_variant_id"),
     sqlite_autoincrement=True,
 )
 
+CONNECTING: Final = Table(
+    "inventory_feed_connecting",
+    METADATA,
+    Column("inventory_feed_id", Integer, primary_key=True),
+    # How far connecting has come: the catalogue, the settings, the last change and the last item that it has seen.
+    Column("catalogue_version", Integer, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("change_mark", Integer, nullable=False),
+    Column("item_mark", Integer, nullable=False),
+)
+
 PLAN: Final = Table("plan", METADATA, Column("id", Integer, primary_key=True), Column("sku_limit", Integer))
+"""One row, `id` 1, or none. How many items may be updated a day (UTC); NULL where there is no limit."""
+
+PLAN_DAYS: Final = Table("plan_days", METADATA, Column("day", Integer, primary_key=True), Column("used", Integer, nullable=False))
+"""How many items were counted on each day since 1970, so that nobody has to count the rows of `plan_usage`."""
 
 PLAN_USAGE: Final = Table(
     "plan_usage",
@@ -257,3 +292,4 @@ PLAN_USAGE: Final = Table(
     Column("item_id", Integer, primary_key=True),
     sqlite_with_rowid=False,
 )
+"""The items that were counted lately, each once a day."""

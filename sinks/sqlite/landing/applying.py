@@ -12,6 +12,7 @@ from engine.contracts import Checkpoint, FeedDefinition
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
+from sinks.sqlite.landing.limit import RunLimit
 from sinks.sqlite.landing.removals import forget_missing, leave_overtaken, remove_gone
 from sinks.sqlite.landing.statements import Layout, StageTable
 
@@ -84,6 +85,7 @@ class Application:
         self._writer = writer
         self._stage = stage
         self._plan = plan
+        self._limit = RunLimit(writer, stage, plan.layouts)
 
     async def step(self) -> Counts | None:
         """Apply the next chunk inside the caller's transaction and return what the database did, None when nothing is left."""
@@ -92,6 +94,8 @@ class Application:
             return None
         writer, stage, plan, last = self._writer, self._stage, self._plan, str(end)
         counts = Counts(skipped=await leave_overtaken(writer, stage, last, mark=plan.mark))
+        limited = await self._limit.leave_out(last)
+        counts += Counts(skipped=limited, limited=limited)
         counts += await remove_gone(writer, stage, last, deletes=plan.definition.removal == "remove", now=plan.at)
         for number, layout in enumerate(plan.layouts):
             updated = await writer.execute(stage.update(number, layout, now=plan.at), last)
@@ -100,4 +104,5 @@ class Application:
         await forget_missing(writer, stage, last)
         await writer.execute(stage.rehash(), last)
         await writer.execute(stage.clear(), last)
+        await self._limit.count()
         return counts

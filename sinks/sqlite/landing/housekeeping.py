@@ -10,6 +10,10 @@ from sinks.sqlite.landing.statements import STAGE, VARIANTS, StageTable
 CHUNK_ROWS: Final = 5_000
 """Rows a statement deletes or applies: some ten milliseconds, after which a cancelled run can end."""
 
+_FORGET_CONNECTIONS: Final = (
+    "DELETE FROM main.inventory_feed_variant_connections WHERE run_id = ? AND inventory_feed_variant_id BETWEEN ? AND ?"
+)
+
 
 async def clear_stage(writer: Writer, stage: StageTable) -> None:
     """Delete the staged rows of one run."""
@@ -22,9 +26,12 @@ async def clear_stage(writer: Writer, stage: StageTable) -> None:
 
 
 async def clear_dead_stages(writer: Writer, *, feed: int, run: int) -> None:
-    """Delete the stages that other runs of the feed left, but for what is held; none of them can still write, the fence sees to that."""
+    """Delete the stages that other runs of the feed left, but for what is held or still to be applied.
+
+    None of them can still write, the fence sees to that.
+    """
     dead = await writer.query(
-        "SELECT id FROM main.data_imports AS r WHERE feed_id = ? AND id <> ? AND status <> 'held'"
+        "SELECT id FROM main.data_imports AS r WHERE feed_id = ? AND id <> ? AND status NOT IN ('held', 'started')"
         f" AND EXISTS (SELECT 1 FROM main.{STAGE} AS s WHERE s.run_id = r.id)",
         feed,
         run,
@@ -34,7 +41,10 @@ async def clear_dead_stages(writer: Writer, *, feed: int, run: int) -> None:
 
 
 async def delete_load(writer: Writer, *, feed: int, run: int) -> None:
-    """Delete the items of an unfinished straight load, which no reader has seen, and take back the mark that hides them."""
+    """Delete the items of an unfinished straight load, which no reader has seen, with the audit of what they were connected to.
+
+    The mark that hides them is taken back.
+    """
     of_feed = f"FROM {VARIANTS} WHERE inventory_feed_id = ?"
     ((low, high),) = await writer.query(f"SELECT (SELECT min(id) {of_feed}), (SELECT max(id) {of_feed})", feed, feed)
     if low is not None:
@@ -43,5 +53,6 @@ async def delete_load(writer: Writer, *, feed: int, run: int) -> None:
             window = f"DELETE {of_feed} AND created_run_id = ? AND id BETWEEN ? AND ?"
             async with writer.transaction():
                 await writer.execute(window, feed, run, start, start + CHUNK_ROWS - 1)
+                await writer.execute(_FORGET_CONNECTIONS, run, start, start + CHUNK_ROWS - 1)
     async with writer.transaction():
         await writer.execute("UPDATE main.inventory_feeds SET loading_run_id = NULL WHERE id = ? AND loading_run_id = ?", feed, run)

@@ -48,7 +48,9 @@ class StagedRun:
             item, digest, fallen = stored.get(place, (None, None, None))
             repeated = isinstance(item, int) and not self._meet(item, fallen)
             if digest != digests[index]:
-                changed.append((keys[place], item if isinstance(item, int) else None, digests[index], *batch.rows[index]))
+                changed.append(
+                    (keys[place], item if isinstance(item, int) else None, digests[index], batch.records[index], *batch.rows[index])
+                )
             elif repeated:
                 # An earlier row of this key may have been staged; the later one says that all is as it was.
                 restored.append(keys[place])

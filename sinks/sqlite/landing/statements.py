@@ -196,8 +196,8 @@ class StageTable:
         return f"{self.schema}.{STAGE}"
 
     def insert(self, columns: tuple[str, ...], layout: int) -> Insert:
-        """Stage rows of (key, item id, digest, *cells), replacing whole rows staged before: absent columns become NULL."""
-        names = ["run_id", "layout", "external_id", "item_id", "content_hash", *(ATTRIBUTES[name].column for name in columns)]
+        """Stage rows of (key, item id, digest, record, *cells), replacing whole rows staged before: absent columns become NULL."""
+        names = ["run_id", "layout", "external_id", "item_id", "content_hash", "record", *(ATTRIBUTES[name].column for name in columns)]
         marks = ", ".join("?" * (len(names) - 2))
         return Insert(f"INSERT OR REPLACE INTO {self.table} ({', '.join(names)})", f"({self.run}, {layout}, {marks})", "")
 
@@ -263,6 +263,24 @@ class StageTable:
         among = ", ".join(map(str, layouts))
         return f"SELECT count(*) FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.layout IN ({among})"
 
+    def updates(self, layout: int, columns: Layout) -> str:
+        """Select (record, key, 0) of the staged rows `s` of a layout that would change an item and not take it out of stock."""
+        quantity = dict(columns.stored()).get("inventory_quantity", "v.inventory_quantity")
+        falls = f"coalesce({quantity}, 1) <= 0 AND coalesce(v.inventory_quantity, 1) > 0"
+        gone = "coalesce(s.status, '') = 'removed' AND v.status <> 'removed'"
+        return (
+            f"SELECT s.record, s.external_id, 0 AS created FROM {self.table} AS s CROSS JOIN {VARIANTS} AS v"
+            f" WHERE s.run_id = {self.run} AND s.layout = {layout} AND v.id = s.item_id AND {columns.differs()}"
+            f" AND NOT ({falls}) AND NOT ({gone})"
+        )
+
+    def creations(self, layout: int) -> str:
+        """Select (record, key, 1) of the staged rows `s` of a layout that would create an item."""
+        return (
+            f"SELECT s.record, s.external_id, 1 AS created FROM {self.table} AS s"
+            f" WHERE s.run_id = {self.run} AND s.layout = {layout} AND s.item_id IS NULL{self.wanted}"
+        )
+
     def chunk_end(self, size: int) -> str:
         """Select the last key of the next `size` staged rows; NULL when none is left."""
         return (
@@ -325,5 +343,5 @@ def create_temporary_stage() -> str:
     columns = ", ".join(f"{each.column}" for each in ATTRIBUTES.values() if each.name != "externalId")
     return (
         f"CREATE TEMP TABLE {STAGE} (run_id INTEGER, external_id TEXT, item_id INTEGER, content_hash INTEGER, layout INTEGER,"
-        f" {columns}, PRIMARY KEY (run_id, external_id)) WITHOUT ROWID"
+        f" record INTEGER, {columns}, PRIMARY KEY (run_id, external_id)) WITHOUT ROWID"
     )

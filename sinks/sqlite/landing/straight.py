@@ -32,10 +32,12 @@ class StraightLoad:
         self._rows = 0
         self._buries = False
 
-    async def hide(self) -> None:
-        """Mark the feed as being loaded, before the first row is written."""
+    async def hide(self) -> bool:
+        """Mark the feed as being loaded, before the first row is written; False when a call has put an item into it meanwhile."""
+        empty = f"NOT EXISTS (SELECT 1 FROM {VARIANTS} WHERE inventory_feed_id = inventory_feeds.id)"
         async with self._writer.transaction() as writer:
-            await writer.execute("UPDATE main.inventory_feeds SET loading_run_id = ? WHERE id = ?", self._fence.run, self._fence.feed)
+            mark = f"UPDATE main.inventory_feeds SET loading_run_id = ? WHERE id = ? AND {empty}"
+            return bool(await writer.execute(mark, self._fence.run, self._fence.feed))
 
     async def stage(self, batch: ItemBatch) -> None:
         """Write a batch. What was loaded of keys that the source gives up, or rejects, in a later record is taken back."""
@@ -97,8 +99,8 @@ class StraightLoad:
     async def summary(self) -> StageSummary:
         """Return what was written: the feed was empty before. What the source has given up already is skipped."""
         skipped = await self._writer.number(f"SELECT count(*) FROM temp.{_GONE}") if self._buries else 0
-        duplicate = self._rows - self._created - skipped
         figures = await measure_load(self._writer, self._fence.feed)
+        duplicate = self._rows - self._created - skipped
         return StageSummary(0, 0, self._created, updated=0, unchanged=0, duplicate=duplicate, skipped=skipped, figures=figures)
 
     @property

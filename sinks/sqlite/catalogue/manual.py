@@ -1,0 +1,142 @@
+"""Connecting by hand: what a person decides stays, whatever runs and the catalogue bring, until a person decides otherwise."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from engine.errors import ConfigError
+from sinks.sqlite import clock
+from sinks.sqlite.database import Database
+from sinks.sqlite.fence import Origin, Writer
+from sinks.sqlite.landing.rows import json_text
+from sinks.sqlite.landing.statements import VARIANTS
+
+_VISIBLE: Final = (
+    f"FROM {VARIANTS} AS v JOIN main.inventory_feeds AS f ON f.id = v.inventory_feed_id"
+    " WHERE (f.loading_run_id IS NULL OR v.created_run_id IS NOT f.loading_run_id)"
+)
+_AUDIT: Final = (
+    "INSERT INTO main.inventory_feed_variant_connections"
+    " (inventory_feed_variant_id, variant_id, action, scope, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_RIVALS: Final = (
+    f"SELECT id, external_id, connection_scope FROM {VARIANTS}"
+    " WHERE variant_id = ? AND inventory_feed_id = ? AND id <> ? AND status <> 'removed' ORDER BY id"
+)
+_RELEASE: Final = (
+    f"UPDATE {VARIANTS} SET variant_id = NULL, connection_scope = ?, messages = ?, updated_at = ?,"
+    " status = CASE status WHEN 'connected' THEN 'pending' ELSE status END WHERE id = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What was done by hand: to which item, to or from which variant (None where it had none), and which items made way."""
+
+    item: int
+    external_id: str
+    feed: str
+    action: Literal["connected", "disconnected"]
+    variant: int | None
+    released: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    item: int
+    external_id: str
+    feed: int
+    name: str
+    variant: int | None
+    scope: str | None
+    status: str
+
+
+async def connect_item(
+    database: Database, item: str, *, feed: str | None = None, sku: str | None = None, variant: int | None = None
+) -> Handled:
+    """Connect an item to a variant, given by its SKU or its id; of its feed's items no other one keeps the variant.
+
+    `item` is an id, or with `feed` the key within that feed. Raises `ConfigError` when item or variant is not there or is not the only
+    one meant, when the item is removed, and when another item of the feed was connected to the variant by hand.
+    """
+    now, call = clock.now(), f"connect:{secrets.token_hex(8)}"
+    async with database.connect() as connection:
+        writer = Writer(connection, None, database.name, locking=True)
+        async with writer.changing(Origin(now, call=call)):
+            found = await _find(writer, item, feed)
+            target = await _find_variant(writer, sku, variant)
+            if found.status == "removed":
+                raise ConfigError(f"item {found.external_id!r} of feed {found.name!r} is removed: it can be connected when it is back")
+            released = await _make_way(writer, found, target, now)
+            if found.variant is not None and found.variant != target:
+                await writer.execute(_AUDIT, found.item, found.variant, "disconnected", "manual", now, now)
+            if (found.variant, found.scope) != (target, "manual"):
+                await writer.execute(_AUDIT, found.item, target, "connected", "manual", now, now)
+                sets = "variant_id = ?, connection_scope = 'manual', status = 'connected', messages = NULL, updated_at = ?"
+                await writer.execute(f"UPDATE {VARIANTS} SET {sets} WHERE id = ?", target, now, found.item)
+    return Handled(found.item, found.external_id, found.name, "connected", target, released)
+
+
+async def disconnect_item(database: Database, item: str, *, feed: str | None = None) -> Handled:
+    """Take an item off its variant, if it has one, and leave it off until somebody connects it by hand.
+
+    Raises `ConfigError` when the item is not there.
+    """
+    now, call = clock.now(), f"disconnect:{secrets.token_hex(8)}"
+    async with database.connect() as connection:
+        writer = Writer(connection, None, database.name, locking=True)
+        async with writer.changing(Origin(now, call=call)):
+            found = await _find(writer, item, feed)
+            if found.variant is not None:
+                await writer.execute(_AUDIT, found.item, found.variant, "disconnected", "manual", now, now)
+            if found.scope != "off":
+                await writer.execute(_RELEASE, "off", None, now, found.item)
+    return Handled(found.item, found.external_id, found.name, "disconnected", found.variant)
+
+
+async def _find(writer: Writer, item: str, feed: str | None) -> _Found:
+    columns = "v.id, v.external_id, f.id, f.name, v.variant_id, v.connection_scope, v.status"
+    if feed is not None:
+        rows = await writer.query(f"SELECT {columns} {_VISIBLE} AND f.name = ? AND v.external_id = ?", feed, item)
+        missing = f"feed {feed!r} in {writer.name} has no item {item!r}; `feedmill items` lists them"
+    elif item.isascii() and item.isdigit() and len(item) < 19:
+        rows = await writer.query(f"SELECT {columns} {_VISIBLE} AND v.id = ?", int(item))
+        missing = f"there is no item {item} in {writer.name}; `feedmill items` lists them with their ids"
+    else:
+        raise ConfigError(f"item {item!r} is no id: name its feed, within which it is a key (--feed NAME), or give the id")
+    if not rows:
+        raise ConfigError(missing)
+    number, external, feed_id, name, variant, scope, status = rows[0]
+    held = None if variant is None else int(str(variant))
+    return _Found(int(str(number)), str(external), int(str(feed_id)), str(name), held, None if scope is None else str(scope), str(status))
+
+
+async def _find_variant(writer: Writer, sku: str | None, variant: int | None) -> int:
+    if variant is not None:
+        rows, said = await writer.query("SELECT id FROM main.variants WHERE id = ?", variant), f"id {variant}"
+    else:
+        rows, said = await writer.query("SELECT id FROM main.variants WHERE identity = 'sku:' || ? ORDER BY id", sku), f"SKU {sku!r}"
+    if not rows:
+        raise ConfigError(f"the catalogue in {writer.name} has no variant with the {said}; `feedmill catalogue list` shows it")
+    if len(rows) > 1:
+        listed = ", ".join(str(row[0]) for row in rows)
+        raise ConfigError(f"several variants have the {said}: name the one by its id (--variant-id), which is one of {listed}")
+    return int(str(rows[0][0]))
+
+
+async def _make_way(writer: Writer, found: _Found, target: int, now: int) -> tuple[str, ...]:
+    """Take the variant from the items of the feed that were connected to it by themselves, and say so in their messages."""
+    released: list[str] = []
+    for number, external, scope in await writer.query(_RIVALS, target, found.feed, found.item):
+        if scope == "manual":
+            raise ConfigError(
+                f"variant {target} is connected to item {str(external)!r} of feed {found.name!r} by hand: disconnect that one first"
+            )
+        told = json_text([f"ambiguous: other items of the feed fit variant {target} of the catalogue as well"])
+        await writer.execute(_AUDIT, int(str(number)), target, "disconnected", "automated", now, now)
+        await writer.execute(_RELEASE, None, told, now, int(str(number)))
+        released.append(str(external))
+    return tuple(released)

@@ -1,0 +1,87 @@
+"""One row of the items: found, compared, written. Every function runs inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from engine.batch import Value
+from engine.quantity import GONE
+from engine.schema import ATTRIBUTES
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.landing.statements import VARIANTS
+
+_KEPT: Final = ("id", "missing_runs", "sequence", "occurred_at")
+_IMPORTED: Final = frozenset(each.name for each in ATTRIBUTES.values() if each.imported)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item as it is stored: its values by API names, and what is no attribute."""
+
+    number: int
+    missing_runs: int
+    sequence: int | None
+    occurred_at: int | None
+    values: Mapping[str, Value]
+
+    def differing(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return those of the values that are not stored already."""
+        return {name: value for name, value in values.items() if self.values[name] != value}
+
+
+async def find_item(writer: Writer, feed: int, key: str) -> StoredItem | None:
+    """Return the item of a feed with this external id, None when there is none."""
+    columns = ", ".join((*_KEPT, *(each.column for each in ATTRIBUTES.values())))
+    rows = await writer.query(f"SELECT {columns} FROM {VARIANTS} WHERE inventory_feed_id = ? AND external_id = ?", feed, key)
+    if not rows:
+        return None
+    number, missing_runs, sequence, occurred_at, *held = cast("tuple[Value, ...]", rows[0])
+    values = dict(zip(ATTRIBUTES, held, strict=True))
+    return StoredItem(int(str(number)), int(str(missing_runs)), _integer(sequence), _integer(occurred_at), values)
+
+
+def takes_out_of_stock(stored: StoredItem, changed: Mapping[str, Value]) -> bool:
+    """Return whether a change takes an item out of stock; as `sinks.sqlite.single.plan` has it, no limit stops that."""
+    before, after = stored.values["inventoryQuantity"], changed.get("inventoryQuantity")
+    falls = isinstance(after, int | float) and after <= 0 and not (isinstance(before, int | float) and before <= 0)
+    return changed.get("status") == GONE or ("status" not in changed and falls)
+
+
+async def write_item(writer: Writer, stored: StoredItem, changed: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> None:
+    """Write what changed of an item, attributes and what is `beside` them, by their columns.
+
+    The digest goes when an attribute that a feed brings has changed, or the item came or went: it stands for another row.
+    """
+    cells: dict[str, Value] = {**{ATTRIBUTES[name].column: value for name, value in changed.items()}, **beside}
+    if changed:
+        cells["updated_at"] = now
+    if "inventoryQuantity" in changed:
+        cells["inventory_updated_at"] = now
+    if "status" in changed or not _IMPORTED.isdisjoint(changed):
+        cells["content_hash"] = None
+    sets = ", ".join(f"{column} = ?" for column in cells)
+    await writer.execute(f"UPDATE {VARIANTS} SET {sets} WHERE id = ?", *cells.values(), stored.number)
+
+
+async def create_item(writer: Writer, feed: int, values: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> int:
+    """Create an item and return its number. It belongs to no run."""
+    cells: dict[str, Value] = {
+        "inventory_feed_id": feed,
+        **dict.fromkeys(("inventory_updated_at", "created_at", "updated_at"), now),
+        **{ATTRIBUTES[name].column: value for name, value in values.items()},
+        **beside,
+    }
+    marks = ", ".join("?" * len(cells))
+    made = await writer.query(f"INSERT INTO {VARIANTS} ({', '.join(cells)}) VALUES ({marks}) RETURNING id", *cells.values())
+    return int(str(made[0][0]))
+
+
+async def delete_item(writer: Writer, stored: StoredItem) -> None:
+    """Delete an item; its history stays."""
+    await writer.execute(f"DELETE FROM {VARIANTS} WHERE id = ?", stored.number)
+
+
+def _integer(value: Value) -> int | None:
+    return None if value is None else int(value)

@@ -1,0 +1,468 @@
+"""Whatever happens to a feed, in whatever order, its tables equal a model of plain dictionaries, and the change log tells it all.
+
+Runs go through the whole pipeline, from a file to SQLite; crashes are killed processes (`tests.fault.doomed`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from engine.errors import ConfigError
+from engine.run import RunRecord, RunStatus
+from engine.schema import ATTRIBUTES
+from feedmill.library import sync
+from plugins.manager import Registry, load_registry
+from sinks.sqlite.database import Database, locate
+from sinks.sqlite.decisions import approve, reject
+from sinks.sqlite.migrate import migrate
+from sinks.sqlite.queries import open_queries
+from tests.fault.doomed import FEED, Doomed, Job, doomed
+from tests.property.stock_model import DEFAULTS, Cells, Model, Plan, Record, Refused
+
+Row = dict[str, Any]
+
+FIELDS: Final = (
+    {"name": "sku", "purpose": "sku"},
+    {"name": "qty", "purpose": "inventoryQuantity"},
+    {"name": "price", "purpose": "retailPrice"},
+    {"name": "sale", "purpose": "compareAtPrice", "blank": "clear"},
+    {"name": "name", "purpose": "name", "blank": "clear"},
+    {"name": "grams", "purpose": "grams"},
+)
+COLUMNS: Final = {"qty": "inventoryQuantity", "price": "retailPrice", "sale": "compareAtPrice", "name": "name", "grams": "grams"}
+MONEY: Final = frozenset({"retailPrice", "compareAtPrice"})
+
+KEYS: Final = st.sampled_from(["1", "01", "a", "A", "ä", "z z", "k7", "k8"])
+QUANTITIES: Final = st.sampled_from([None, 0, 1, 2, 5, 40, -3])
+PRICES: Final = st.sampled_from([None, 0, 1_000_000, 1_500_000, 9_000_000])
+CELLS: Final = st.fixed_dictionaries(
+    {
+        "inventoryQuantity": QUANTITIES,
+        "retailPrice": PRICES,
+        "compareAtPrice": PRICES,
+        "name": st.sampled_from([None, "x", "é"]),
+        "grams": st.sampled_from([None, 0, 5, 7]),
+    }
+)
+
+
+@st.composite
+def _records(draw: st.DrawFn) -> Record:
+    return Record(draw(KEYS), draw(CELLS), bad=draw(st.integers(0, 9)) == 0)
+
+
+RECORDS: Final = st.lists(_records(), min_size=1, max_size=9)
+GUARD: Final = st.fixed_dictionaries(
+    {
+        "enabled": st.booleans(),
+        "minItems": st.sampled_from([0, 3, 100]),
+        "maxRejectRatio": st.sampled_from([0.3, 1.0]),
+        "maxMissingRatio": st.sampled_from([0.25, 0.5, 1.0]),
+        "maxZeroFlipRatio": st.sampled_from([0.25, 1.0]),
+        "maxStockDropRatio": st.sampled_from([0.5, 1.0]),
+        "maxPriceFactor": st.sampled_from([3.0, 1.2]),
+        "maxPriceMoveRatio": st.sampled_from([0.05, 1.0]),
+        "maxZeroPriceRatio": st.sampled_from([0.05, 1.0]),
+    }
+)
+_RARELY: Final = st.integers(0, 4).map(lambda number: number == 0)
+SETTINGS: Final = st.fixed_dictionaries(
+    {
+        "duplicateKeys": st.sampled_from(["last", "last", "first", "sum", "error"]),
+        "reviewChanges": _RARELY,
+        "restrictInventoryImport": _RARELY,
+        "inventoryRestrictionLevel": st.sampled_from([0, 2]),
+        "missingPolicy": st.sampled_from(["zero", "zero", "remove", "keep"]),
+        "missingGraceRuns": st.sampled_from([0, 0, 1, 2]),
+        "fetchCleanup": st.sampled_from(["enabled", "enabled", "enabled", "disabled"]),
+        "feedKind": st.sampled_from(["full", "full", "full", "delta"]),
+        "syncPricing": st.booleans(),
+        "syncSalePrices": st.booleans(),
+        "syncName": st.booleans(),
+        "syncWeight": st.booleans(),
+        "syncWeightZero": st.booleans(),
+        "guard": GUARD,
+    }
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def doom() -> Iterator[None]:
+    """Start what every machine needs, once."""
+    with doomed() as process, TemporaryDirectory() as folder:
+        Machine.doom, Machine.registry, Machine.template = process, load_registry(), Path(folder) / "template.db"
+        migrate(locate(f"sqlite:///{Machine.template}"))
+        yield
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The items at a moment: the last entry of the change log, the last id given, the load under way, and the rows by id."""
+
+    mark: int
+    last: int
+    loading: int | None
+    rows: dict[int, Row]
+
+
+class Machine(RuleBasedStateMachine):
+    """One feed in one database."""
+
+    doom: Doomed
+    registry: Registry
+    template: Path
+    runs = Bundle("runs")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = TemporaryDirectory()
+        self.path = Path(self._folder.name) / "shop.db"
+        copyfile(self.template, self.path)
+        self.database: Database = locate(f"sqlite:///{self.path}")
+        self.model = Model()
+        self.settings: Cells = {}
+        self.held: tuple[int, Plan] | None = None
+        self.unfinished: tuple[int, Plan, set[str]] | None = None
+        self.ids: dict[int, int] = {}
+        self.snapshots: list[Snapshot] = []
+
+    def teardown(self) -> None:
+        """Remove the database."""
+        self._folder.cleanup()
+
+    # --- what can happen ---
+
+    @initialize(chosen=SETTINGS)
+    def begin(self, chosen: Cells) -> None:
+        self.settings = chosen
+
+    @rule(chosen=SETTINGS)
+    def change_settings(self, chosen: Cells) -> None:
+        self.settings = chosen
+
+    @rule(records=RECORDS)
+    def run(self, records: list[Record]) -> None:
+        """A run is refused, held or applied, as the model says, and did what the model says."""
+        record = self._sync(records)
+        self._catch_up()
+        assert self.unfinished is None
+        try:
+            plan = self.model.plan(records, self.settings)
+        except Refused:
+            assert record.status is RunStatus.ERROR
+            event("refused")
+            return
+        self.held = None
+        if self.model.is_held(plan):
+            assert (record.status, _figures(record)) == (RunStatus.HELD, _foreseen(plan)), record.problems
+            self.held = record.run, plan
+            event("held")
+            return
+        done = self.model.apply(_origin(record.run), plan)
+        assert record.status is RunStatus.COMPLETE, record.problems
+        assert _figures(record) == _foreseen(plan, done)
+        event("complete")
+
+    @rule(records=RECORDS)
+    def look(self, records: list[Record]) -> None:
+        """A dry run says the same and changes nothing."""
+        before = self._dump()
+        record = self._sync(records, dry_run=True)
+        assert self._dump() == before
+        if self.unfinished is not None:
+            return
+        try:
+            plan = self.model.plan(records, self.settings)
+        except Refused:
+            assert record.status is RunStatus.ERROR
+        else:
+            assert record.status is (RunStatus.HELD if self.model.is_held(plan) else RunStatus.COMPLETE)
+            assert _figures(record) == _foreseen(plan)
+
+    @rule(records=RECORDS, commit=st.integers(0, 9))
+    def run_and_die(self, records: list[Record], commit: int) -> None:
+        """A run whose process is killed before one of its transactions has changed nothing, or is finished by the next."""
+        job = Job("sync", str(self.path), self._write(records), settings=dict(self.settings), fields=FIELDS, fate="killed", commit=commit)
+        newest = self._newest()[0]
+        end = self._ask(job)
+        self._catch_up()
+        number, status, decided = self._newest()
+        if number == newest:
+            return
+        try:
+            plan = self.model.plan(records, self.settings)
+        except Refused:
+            assert status in ("error", "started")
+            return
+        self._note_end(number, status, plan, decided=decided)
+        event(f"{end}, {status}, {'decided' if decided else 'not decided'}")
+
+    def _note_end(self, number: int, status: str, plan: Plan, *, decided: bool) -> None:
+        if status == "held":
+            self.held = number, plan
+        elif status == "complete":
+            self.held = None
+            self.model.apply(_origin(number), plan)
+        elif decided:
+            self.unfinished = number, plan, set(plan.effects)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Do in the model what was done of the run that is to be finished: all that is not in its stage any more."""
+        if self.unfinished is None:
+            return
+        number, plan, left = self.unfinished
+        ((status,),) = (row.values() for row in self._query("SELECT status FROM data_imports WHERE id = ?", number))
+        staged = self._query("SELECT external_id FROM inventory_feed_stage WHERE run_id = ?", number)
+        # What was loaded straight is where it belongs, and hidden to the last.
+        still = set() if status == "complete" else left if self._loading() == number else {str(row["external_id"]) for row in staged}
+        self.model.apply(_origin(number), plan, left - still)
+        self.unfinished = None if status == "complete" else (number, plan, left & still)
+        self.held = None if status == "complete" else self.held
+
+    @precondition(lambda self: self.held is not None)
+    @rule()
+    def approve(self) -> None:
+        """An approved run does what is left to do of it; one that a newer run has overtaken is held no more."""
+        assert self.held is not None
+        number, plan = self.held
+        if self.unfinished is not None:
+            self._refuse_decision(approve, number)
+            return
+        self.held = None
+        self._check_approved(anyio.run(approve, self.database, number), plan)
+
+    def _refuse_decision(self, decide: Callable[[Database, int], Awaitable[RunRecord]], number: int) -> None:
+        with pytest.raises(ConfigError, match="is not held"):
+            anyio.run(decide, self.database, number)
+        self._catch_up()
+        assert self.held is None
+
+    def _check_approved(self, record: RunRecord, plan: Plan) -> None:
+        done = self.model.apply(_origin(record.run), plan)
+        assert record.status is RunStatus.COMPLETE
+        counts = record.counts
+        assert (counts.created, counts.updated, counts.removed) == (done["created"], done["updated"], done["removed"])
+        event("approved")
+
+    @precondition(lambda self: self.held is not None)
+    @rule(commit=st.integers(0, 4))
+    def approve_and_die(self, commit: int) -> None:
+        """An approval whose process is killed has changed nothing, or is finished by the next session."""
+        assert self.held is not None
+        number, plan = self.held
+        self._ask(Job("approve", str(self.path), run=number, fate="killed", commit=commit))
+        self._catch_up()
+        status, decided = self._query("SELECT status, decided_at FROM data_imports WHERE id = ?", number)[0].values()
+        if status != "held":
+            self.held = None
+            self._note_end(number, status, plan, decided=decided is not None)
+            event(f"approval died, {status}")
+
+    @precondition(lambda self: self.held is not None)
+    @rule()
+    def reject(self) -> None:
+        """A rejected run changes nothing."""
+        assert self.held is not None
+        number, _ = self.held
+        if self.unfinished is not None:
+            self._refuse_decision(reject, number)
+            return
+        self.held = None
+        assert anyio.run(reject, self.database, number).status is RunStatus.CANCELLED
+        event("rejected")
+
+    # --- what has to hold after everything ---
+
+    @invariant()
+    def tables_equal_the_model(self) -> None:
+        """The items are those of the model, and an item keeps its id for as long as it is."""
+        shown = {row["external_id"]: row for row in self._items().values()}
+        expected = {key: {_column(name): value for name, value in item.cells.items()} for key, item in self.model.items.items()}
+        assert {key: {name: row[name] for name in map(_column, DEFAULTS)} for key, row in shown.items()} == expected
+        for key, item in self.model.items.items():
+            assert self.ids.setdefault(item.uid, shown[key]["id"]) == shown[key]["id"], "an item has another id than it had"
+        assert len(set(self.ids.values())) == len(self.ids), "an id came to mean another item"
+
+    @invariant()
+    def runs_add_up(self) -> None:
+        """Every run accounts for every record, but one that is still to be finished."""
+
+        async def check() -> None:
+            async with open_queries(f"sqlite:///{self.path}") as queries:
+                for each in await queries.runs():
+                    if each.record.status is not RunStatus.STARTED:
+                        each.record.check_accounting()
+
+        anyio.run(check)
+
+    @invariant()
+    def nothing_is_left_over(self) -> None:
+        """Only what is held is held, and no transaction left its origin."""
+        assert self._query("SELECT * FROM write_origin") == []
+        held = [row["id"] for row in self._query("SELECT id FROM data_imports WHERE status = 'held'")]
+        assert held == ([] if self.held is None else [self.held[0]])
+
+    @invariant()
+    def the_log_replays(self) -> None:
+        """Taking back what the log holds, newest first, gives each earlier state of the items."""
+        rows = self._items()
+        entries = self._entries()
+        mark = entries[-1][0]["id"] if entries else 0
+        last = max((row["seq"] for row in self._query("SELECT seq FROM sqlite_sequence WHERE name = 'inventory_feed_variants'")), default=0)
+        for snapshot in reversed(self.snapshots):
+            while entries and entries[-1][0]["id"] > snapshot.mark:
+                _take_back(rows, *entries.pop())
+            there = (row for row in rows.values() if row["id"] <= snapshot.last and row["created_run_id"] != snapshot.loading)
+            assert {row["id"]: row for row in there} == snapshot.rows
+        self.snapshots.append(Snapshot(mark, last, self._loading(), self._items()))
+
+    # --- how ---
+
+    def _sync(self, records: list[Record], *, dry_run: bool = False) -> RunRecord:
+        source = self._write(records)
+
+        async def run() -> RunRecord:
+            return await sync(
+                source,
+                to=str(self.path),
+                feed=FEED,
+                settings=self.settings,
+                fields=FIELDS,
+                refetch=True,
+                dry_run=dry_run,
+                registry=self.registry,
+            )
+
+        return anyio.run(run)
+
+    def _write(self, records: list[Record]) -> str:
+        path = self.path.with_name("feed.csv")
+        lines = [",".join([record.key, *(_cell(record, name) for name in COLUMNS)]) for record in records]
+        path.write_text("\n".join([",".join(["sku", *COLUMNS]), *lines, ""]))
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+        return str(path)
+
+    def _ask(self, job: Job) -> str:
+        async def ask() -> str:
+            end = await self.doom.run(job)
+            assert end.how == "killed" or end.code in (0, 3, 4), end
+            return end.how
+
+        return anyio.run(ask)
+
+    def _query(self, sql: str, *parameters: object) -> list[Row]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql, parameters)]
+
+    def _dump(self) -> list[str]:
+        with closing(sqlite3.connect(self.path)) as connection:
+            return list(connection.iterdump())
+
+    def _newest(self) -> tuple[int, str, bool]:
+        rows = self._query("SELECT id, status, decided_at IS NOT NULL AS decided FROM data_imports ORDER BY id DESC LIMIT 1")
+        return (rows[0]["id"], rows[0]["status"], bool(rows[0]["decided"])) if rows else (0, "", False)
+
+    def _items(self) -> dict[int, Row]:
+        """Return the rows that a reader sees, by id, without what a run may write and not log: their digests."""
+        rows = self._query("SELECT * FROM inventory_feed_variants WHERE created_run_id IS NOT ?", self._loading() or 0)
+        return {row["id"]: {name: value for name, value in row.items() if name != "content_hash"} for row in rows}
+
+    def _loading(self) -> int | None:
+        rows = self._query("SELECT loading_run_id FROM inventory_feeds")
+        return rows[0]["loading_run_id"] if rows else None
+
+    def _entries(self) -> list[tuple[Row, dict[str, Any]]]:
+        changes = self._query("SELECT * FROM inventory_feed_variant_changes ORDER BY id")
+        fields: dict[int, dict[str, Any]] = {}
+        for row in self._query("SELECT * FROM inventory_feed_variant_change_fields"):
+            fields.setdefault(row["change_id"], {})[row["field"]] = row["before"]
+        return [(change, fields.get(change["id"], {})) for change in changes]
+
+
+def _take_back(rows: dict[int, Row], change: Row, fields: Mapping[str, Any]) -> None:
+    number = change["item_id"]
+    if change["action"] == "created":
+        del rows[number]
+        return
+    same = ("inventory_feed_id", "external_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at")
+    before = {**{name: change[name] for name in same}, **fields}
+    if change["action"] == "deleted":
+        rows[number] = {"id": number, **dict.fromkeys(_LOGGED), **before}
+    else:
+        rows[number] = {**rows[number], **before}
+
+
+_LOGGED: Final = (*(each.column for each in ATTRIBUTES.values()), "missing_runs", "connection_scope")
+
+
+def _cell(record: Record, column: str) -> str:
+    name = COLUMNS[column]
+    value = record.cells[name]
+    if record.bad and column == "qty":
+        return "many"
+    if value is None:
+        return ""
+    return f"{value / 1_000_000:.2f}" if name in MONEY else str(value)
+
+
+def _column(name: str) -> str:
+    return ATTRIBUTES[name].column if name in ATTRIBUTES else name
+
+
+def _origin(run: int) -> str:
+    return f"run {run}"
+
+
+def _figures(record: RunRecord) -> Row:
+    record.check_accounting()
+    counts = record.counts
+    return {
+        "read": record.read,
+        "created": counts.created,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "duplicate": counts.duplicate,
+        "removed": counts.removed,
+        "skipped": record.skipped,
+        "rejected": record.rejected,
+    }
+
+
+def _foreseen(plan: Plan, done: Mapping[str, int] | None = None) -> Row:
+    created, updated, removed = plan.size("create"), plan.size("update", "zero", "delete"), plan.size("zero", "delete", counted=False)
+    if done is not None:
+        created, updated, removed = done["created"], done["updated"], done["removed"]
+    skipped = plan.skipped + (0 if done is None else done["overtaken"])
+    unchanged = plan.read - plan.rejected - plan.duplicate - created - updated - skipped
+    return {
+        "read": plan.read,
+        "created": created,
+        "updated": updated,
+        "unchanged": unchanged,
+        "duplicate": plan.duplicate,
+        "removed": removed,
+        "skipped": skipped,
+        "rejected": plan.rejected,
+    }
+
+
+TestStock = Machine.TestCase
+TestStock.settings = settings(
+    max_examples=int(os.environ.get("MX", "25")), stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
