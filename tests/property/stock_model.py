@@ -55,7 +55,7 @@ class Item:
     @property
     def stands(self) -> bool:
         """Return whether the item has not been taken out of stock."""
-        return self.cells["status"] != "removed"
+        return bool(self.cells["status"] != "removed")
 
     @property
     def stock(self) -> float:
