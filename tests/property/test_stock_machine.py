@@ -293,7 +293,7 @@ class Machine(RuleBasedStateMachine):
         """The items are those of the model, and an item keeps its id for as long as it is."""
         shown = {row["external_id"]: row for row in self._items().values()}
         expected = {key: {_column(name): value for name, value in item.cells.items()} for key, item in self.model.items.items()}
-        assert {key: {name: row[name] for name in map(_column, DEFAULTS)} for key, row in shown.items()} == expected
+        assert _differences({key: {name: row[name] for name in map(_column, DEFAULTS)} for key, row in shown.items()}, expected) == []
         for key, item in self.model.items.items():
             assert self.ids.setdefault(item.uid, shown[key]["id"]) == shown[key]["id"], "an item has another id than it had"
         assert len(set(self.ids.values())) == len(self.ids), "an id came to mean another item"
@@ -328,7 +328,7 @@ class Machine(RuleBasedStateMachine):
             while entries and entries[-1][0]["id"] > snapshot.mark:
                 _take_back(rows, *entries.pop())
             there = (row for row in rows.values() if row["id"] <= snapshot.last and row["created_run_id"] != snapshot.loading)
-            assert {row["id"]: row for row in there} == snapshot.rows
+            assert _differences({row["id"]: row for row in there}, snapshot.rows) == []
         self.snapshots.append(Snapshot(mark, last, self._loading(), self._items()))
 
     # --- how ---
@@ -379,9 +379,9 @@ class Machine(RuleBasedStateMachine):
         return (rows[0]["id"], rows[0]["status"], bool(rows[0]["decided"])) if rows else (0, "", False)
 
     def _items(self) -> dict[int, Row]:
-        """Return the rows that a reader sees, by id, without what a run may write and not log: their digests."""
+        """Return the rows that a reader sees, by id, in what the log keeps of them: all but the digest, and the order of pushes."""
         rows = self._query("SELECT * FROM inventory_feed_variants WHERE created_run_id IS NOT ?", self._loading() or 0)
-        return {row["id"]: {name: value for name, value in row.items() if name != "content_hash"} for row in rows}
+        return {row["id"]: {name: row[name] for name in ("id", *_MOMENTS, *_LOGGED)} for row in rows}
 
     def _loading(self) -> int | None:
         rows = self._query("SELECT loading_run_id FROM inventory_feeds")
@@ -395,19 +395,29 @@ class Machine(RuleBasedStateMachine):
         return [(change, fields.get(change["id"], {})) for change in changes]
 
 
+def _differences(found: Mapping[Any, Row], expected: Mapping[Any, Row]) -> list[tuple[object, ...]]:
+    """Return each cell, or each row, that is otherwise than expected: which, what was found, what should be."""
+    return [
+        (key, name, found.get(key, {}).get(name), expected.get(key, {}).get(name))
+        for key in [*found, *(key for key in expected if key not in found)]
+        for name in {**found.get(key, {}), **expected.get(key, {})}
+        if found.get(key, {}).get(name, "no item") != expected.get(key, {}).get(name, "no item")
+    ]
+
+
 def _take_back(rows: dict[int, Row], change: Row, fields: Mapping[str, Any]) -> None:
     number = change["item_id"]
     if change["action"] == "created":
         del rows[number]
         return
-    same = ("inventory_feed_id", "external_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at")
-    before = {**{name: change[name] for name in same}, **fields}
+    before = {**{name: change[name] for name in ("external_id", *_MOMENTS)}, **fields}
     if change["action"] == "deleted":
         rows[number] = {"id": number, **dict.fromkeys(_LOGGED), **before}
     else:
         rows[number] = {**rows[number], **before}
 
 
+_MOMENTS: Final = ("inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at")
 _LOGGED: Final = (*(each.column for each in ATTRIBUTES.values()), "missing_runs", "connection_scope")
 
 
