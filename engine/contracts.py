@@ -337,10 +337,11 @@ class SinkSession(Protocol):
         """Drop the stage; the state is what it was before the session."""
         ...
 
-    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
-        """Store the run's final record; a complete run's checkpoint takes the place of the old one in the same transaction.
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> RunRecord:
+        """Store the run's final record and return it, with what the store has to add to its problems.
 
-        A run that is not complete leaves the checkpoint as it is.
+        A complete run's checkpoint takes the place of the old one in the same transaction. A run that is not complete leaves the
+        checkpoint as it is.
         """
         ...
 

@@ -124,10 +124,11 @@ class JsonlSession:
         self._spoiled.clear()
         self._rows = 0
 
-    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> RunRecord:
         """Write the run's rejects beside the items; a file of an earlier run's goes when there are none."""
         if not self._dry:
             await to_thread.run_sync(write_rejects, self._path, self._rejects)
+        return record
 
     def _merged(self) -> Outcome:
         rows = {key: self._known_stock(key, row) for key, row in self._staged.items() if row is not None}

@@ -249,8 +249,7 @@ async def _discard(session: SinkSession, tally: Tally, status: RunStatus, reason
     tally.note([Problem(_code(reason), str(reason))])
     record = tally.record(session.run, status, Counts())
     record.check_accounting()
-    await session.finish(record)
-    return record
+    return await session.finish(record)
 
 
 async def _hold(
@@ -280,7 +279,7 @@ async def _apply(clock: StageClock, session: SinkSession, tally: Tally, decided:
         record = tally.record(session.run, RunStatus.COMPLETE, counts).counted(counts)
         record.check_accounting()
         # What is over the limit is taken by the next run, which must not find the source unchanged.
-        await session.finish(record, None if record.limited else decided.checkpoint)
+        record = await session.finish(record, None if record.limited else decided.checkpoint)
     return record
 
 
@@ -314,8 +313,7 @@ async def _confirm(session: SinkSession, tally: Tally, reason: NotModified) -> R
     tally.note([Problem(_code(reason), f"{reason}; its records are those that run {checkpoint.run} read")])
     record = confirm(checkpoint, tally.record(session.run, RunStatus.COMPLETE, Counts()))
     record.check_accounting()
-    await session.finish(record, checkpoint)
-    return record
+    return await session.finish(record, checkpoint)
 
 
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:

@@ -108,3 +108,20 @@ class Writer:
         if not await self.connection.execute_fetchall(held, (fence.run, fence.epoch)):
             rows = await self.connection.execute_fetchall("SELECT max(id) FROM main.data_imports WHERE feed_id = ?", (fence.feed,))
             raise superseded(fence, next(iter(rows))[0] or fence.run)
+
+
+class Joined(Writer):
+    """A writer within a transaction that its caller has open, and whose origin stands: what it opens is part of that one."""
+
+    def __init__(self, connection: aiosqlite.Connection, name: str) -> None:
+        super().__init__(connection, None, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Writer]:
+        """Open nothing: the caller commits, or rolls back all of it."""
+        yield self
+
+    @asynccontextmanager
+    async def changing(self, origin: Origin) -> AsyncIterator[Writer]:
+        """Open nothing: the caller has said who writes."""
+        yield self

@@ -112,7 +112,7 @@ class SqliteSession:
         await self._landing.discard()
         self._open = False
 
-    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> RunRecord:
         """Store the final record. Unless the run is complete, what is staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE:
             record = await with_ambiguities(self._writer, record)
@@ -120,13 +120,14 @@ class SqliteSession:
             self.finished = True
             await self._clear_others()
             await prune(self._writer, self._fence.feed, self._feed.history_days)
-            return
+            return record
         if self._decided:
             raise InternalError(f"run {self.run} of feed {self._fence.name!r} was decided: it can only be completed")
         if self._open:
             await self.discard()
         await self._control.fail(self._fence, record)
         self.finished = True
+        return record
 
     async def abandon(self) -> None:
         """End a run that was left without `finish`: it failed and its stage goes, unless it was decided.
@@ -176,8 +177,9 @@ class DrySession:
     async def discard(self) -> None:
         await self._landing.discard()
 
-    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> RunRecord:
         """Store nothing."""
+        return record
 
 
 @asynccontextmanager

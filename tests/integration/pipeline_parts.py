@@ -255,12 +255,13 @@ class MemorySession:
         self._sink.note("discard")
         self._staged.clear()
 
-    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> RunRecord:
         """Keep the record."""
         self._sink.note("finish")
         self._sink.finished = record
         if record.status is RunStatus.COMPLETE and not self._dry_run:
             self._sink.dialect = record.dialect
+        return record
 
     def _counts(self) -> Counts:
         known = self._sink.digests

@@ -154,8 +154,9 @@ class CatalogueSession:
     async def discard(self) -> None:
         await self._writer.execute("DELETE FROM temp.catalogue_rows")
 
-    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
+    async def finish(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> RunRecord:
         """Store nothing: a load is no run."""
+        return record
 
 
 class _Columns:

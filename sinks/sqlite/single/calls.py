@@ -14,14 +14,16 @@ import orjson
 from anyio import Lock, to_thread
 
 from engine.batch import JsonValue, Value
+from engine.contracts import FeedDefinition
 from engine.errors import ConfigError, InvalidItem
 from engine.mapping.attributes import EDITABLE, read_attributes
 from engine.quantity import GONE
 from sinks.sqlite import clock
+from sinks.sqlite.catalogue.connecting import connect_feed
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.decisions import finish_decided
-from sinks.sqlite.fence import Origin, Writer
+from sinks.sqlite.fence import Joined, Origin, Writer
 from sinks.sqlite.landing.housekeeping import delete_load
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.migrate import require_head
@@ -149,7 +151,19 @@ class ItemCalls:
         if stored is not None and place.before(stored):
             return await self._written("stale", feed, key)
         outcome = await self._store(feed, stored, {"externalId": key, **values}, place)
+        if outcome in ("created", "updated"):
+            await self._connect(feed)
         return await self._written(outcome, feed, key)
+
+    async def _connect(self, feed: _Feed) -> None:
+        """Connect what the call changed, in its own transaction, so that its answer shows it.
+
+        Where a run of the feed is being applied, that one connects: it looks at all that was written since the last time.
+        """
+        applying = "SELECT 1 FROM main.data_imports WHERE feed_id = ? AND status = 'started' AND decided_at IS NOT NULL"
+        if not await self._writer.query(applying, feed.number):
+            joined = Joined(self._connection, self._database.name)
+            await connect_feed(joined, feed.number, FeedDefinition(feed.name, feed.settings), Origin(feed.now))
 
     async def _store(self, feed: _Feed, stored: StoredItem | None, values: dict[str, Value], place: Place) -> Outcome:
         if stored is not None:
