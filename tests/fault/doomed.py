@@ -45,7 +45,7 @@ class Job:
     A `whole` job has chunks and reads of their full size.
     """
 
-    call: Literal["sync", "approve", "reject"]
+    call: Literal["sync", "approve", "reject", "undo"]
     database: str
     source: str = ""
     feed: str = FEED
@@ -56,6 +56,7 @@ class Job:
     commit: int = 0
     when: Literal["before", "after"] = "after"
     whole: bool = False
+    chunk_rows: int = CHUNK_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +140,9 @@ def _import_everything() -> Registry:
     return load_registry()
 
 
-def _make_small(patch: pytest.MonkeyPatch) -> None:
-    for module in list(sys.modules.values()):
-        if hasattr(module, "CHUNK_ROWS"):
-            patch.setattr(module, "CHUNK_ROWS", CHUNK_ROWS)
+def _make_small(patch: pytest.MonkeyPatch, job: Job) -> None:
+    for module in ("applying", "housekeeping"):
+        patch.setattr(f"sinks.sqlite.landing.{module}.CHUNK_ROWS", job.chunk_rows)
     patch.setattr("connectors.file.CHUNK_BYTES", READ_BYTES)
 
 
@@ -153,7 +153,7 @@ def _live(job: Job, registry: Registry, said: Path) -> int:
 
     patch = pytest.MonkeyPatch()
     if not job.whole:
-        _make_small(patch)
+        _make_small(patch, job)
     if job.fate != "none":
         patch.setattr(aiosqlite.Connection, "commit", _counting(job))
     with said.open("w") as log:
@@ -168,7 +168,10 @@ async def _do(job: Job, registry: Registry) -> RunStatus:
     from feedmill.library import sync
     from sinks.sqlite.database import locate
     from sinks.sqlite.decisions import approve, reject
+    from sinks.sqlite.history.undo import undo
 
+    if job.call == "undo":
+        return (await undo(locate(f"sqlite:///{job.database}"), job.run)).record.status
     if job.call != "sync":
         decide = approve if job.call == "approve" else reject
         return (await decide(locate(f"sqlite:///{job.database}"), job.run)).status

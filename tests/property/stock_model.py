@@ -55,10 +55,11 @@ class Item:
     @property
     def stands(self) -> bool:
         """Return whether the item has not been taken out of stock."""
-        return bool(self.cells["status"] != "removed")
+        return str(self.cells["status"]) != "removed"
 
     @property
     def stock(self) -> float:
+        """Return the pieces that are there, none of an item that was taken out of stock."""
         return self.cells["inventoryQuantity"] or 0 if self.stands else 0
 
 
@@ -87,6 +88,7 @@ class Effect:
     uid: int | None = None
     cells: Cells = field(default_factory=dict)
     counts: bool = True
+    record: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,19 @@ class Model:
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
         self.log: list[Entry] = []
+        self.limit: int | None = None
+        self.used: set[int] = set()
         self._uids = count(1)
+
+    @property
+    def left(self) -> int:
+        """Return how many more items may be written today."""
+        return 1_000 if self.limit is None else max(self.limit - len(self.used), 0)
+
+    def spend(self, key: str) -> None:
+        """Count an item that was written."""
+        if self.limit is not None:
+            self.used.add(self.items[key].uid)
 
     def write(self, origin: str, key: str, cells: Cells | None, *, uid: int | None = None) -> None:
         """Make an item's cells these, creating or deleting it, and log what changed."""
@@ -148,7 +162,13 @@ class Model:
         if len(records) >= limits["minItems"] and rejected > limits["maxRejectRatio"] * len(records):
             raise Refused("too many rejects")
         counting = _counting(records, settings["duplicateKeys"])
-        effects = {key: self._met(key, record, settings) for key, record in counting.items() if record is not None}
+        places = {id(record): place for place, record in enumerate(records)}
+        last = {record.key: place for place, record in enumerate(records) if not record.bad}
+        effects = {
+            key: replace(self._met(key, record, settings), record=places.get(id(record), last[key]))
+            for key, record in counting.items()
+            if record is not None
+        }
         missing = [key for key, item in self.items.items() if item.stands and key not in counting]
         effects.update({key: self._missed(self.items[key], settings) for key in missing})
         skipped = sum(each.kind == "none" and each.uid is None for each in effects.values())
@@ -183,24 +203,105 @@ class Model:
 
     def apply(self, run: str, plan: Plan, keys: Iterable[str] | None = None) -> dict[str, int]:
         """Do what was planned, to all keys or to these; what others wrote since is left alone. Return what was done."""
-        done = dict.fromkeys(("created", "updated", "removed", "overtaken"), 0)
-        for key in sorted(plan.effects if keys is None else keys):
+        done = dict.fromkeys(("created", "updated", "removed", "overtaken", "limited"), 0)
+        among = {key for key in (plan.effects if keys is None else keys) if plan.effects[key].kind != "none"}
+        overtaken = {key for key in among if self._overtaken(run, key, plan)}
+        limited = self.limited(plan, among - overtaken)
+        done["overtaken"] = sum(plan.effects[key].counts for key in overtaken)
+        done["limited"] = len(limited)
+        for key in sorted(among - overtaken - limited):
             effect, item = plan.effects[key], self.items.get(key)
-            if effect.kind == "none":
-                continue
-            if (None if item is None else item.uid) != effect.uid or self._overtaken(run, key, plan.mark):
-                done["overtaken"] += effect.counts
-                continue
-            after = effect.cells if item is None else _after(effect, item.cells, plan.settings)
-            self.write(run, key, after)
+            spends = self._spends(effect, plan.settings)
+            self.write(run, key, effect.cells if item is None else _after(effect, item.cells, plan.settings))
+            if spends:
+                self.spend(key)
             done["created"] += effect.kind == "create"
             done["updated"] += effect.counts and effect.kind in ("update", "zero", "delete")
             done["removed"] += effect.kind in ("zero", "delete")
         return done
 
-    def _overtaken(self, run: str, key: str, mark: int) -> bool:
-        later = (entry for entry in self.log[mark:] if entry.key == key and entry.origin != run)
+    def limited(self, plan: Plan, keys: Iterable[str]) -> set[str]:
+        """Return those of the keys that the daily limit leaves out: the last ones of the feed."""
+        fresh = [key for key in keys if self._spends(plan.effects[key], plan.settings) and plan.effects[key].uid not in self.used]
+        return set(sorted(fresh, key=lambda key: plan.effects[key].record)[self.left :])
+
+    def _spends(self, effect: Effect, settings: Cells) -> bool:
+        if effect.kind != "update":
+            return effect.kind == "create"
+        item = next(item for item in self.items.values() if item.uid == effect.uid)
+        return not falls(item.cells, merge(item.cells, effect.cells, settings))
+
+    def _overtaken(self, run: str, key: str, plan: Plan) -> bool:
+        item = self.items.get(key)
+        if (None if item is None else item.uid) != plan.effects[key].uid:
+            return True
+        later = (entry for entry in self.log[plan.mark :] if entry.key == key and entry.origin != run)
         return any(entry.before is None or entry.after is None or entry.fields & {*IMPORTED, "status"} for entry in later)
+
+    def push(self, call: str, key: str, cells: Cells) -> Literal["created", "updated", "unchanged", "limited"]:
+        """Write the cells that are sent; None clears. An item that was removed comes back."""
+        item = self.items.get(key)
+        old = DEFAULTS if item is None else item.cells
+        sent = {name: DEFAULTS[name] if cell is None else cell for name, cell in cells.items()}
+        new = {**old, "missing_runs": 0, **({"status": "pending"} if old["status"] == "removed" else {}), **sent}
+        changed = item is None or any(new[name] != old[name] for name in new if name != "missing_runs")
+        if item is None or (changed and not falls(old, new)):
+            if not self.left and (item is None or item.uid not in self.used):
+                return "limited"
+            self.write(call, key, new)
+            self.spend(key)
+        else:
+            self.write(call, key, new)
+        return "created" if item is None else "updated" if changed else "unchanged"
+
+    def take_back_creations(self, undo: str, run: str) -> dict[str, int]:
+        """Undo, its first half: delete what the run created and nobody wrote to since."""
+        done = dict.fromkeys(("created", "updated", "removed", "unchanged", "skipped"), 0)
+        for key, item in sorted(self.items.items()):
+            entries = [entry for entry in self.log if entry.uid == item.uid]
+            if entries[0].origin == run:
+                written = any(entry.origin != run for entry in entries)
+                done["skipped" if written else "removed"] += 1
+                if not written:
+                    self.write(undo, key, None)
+        return done
+
+    def take_back_changes(self, undo: str, run: str) -> dict[str, int]:
+        """Undo, its second half: set back the fields that nobody wrote since, and bring back what the run deleted."""
+        done = dict.fromkeys(("created", "updated", "removed", "unchanged", "skipped"), 0)
+        for uid in dict.fromkeys(entry.uid for entry in self.log if entry.origin == run):
+            whole = [entry for entry in self.log if entry.uid == uid]
+            if whole[0].origin != run:
+                done[self._take_back(undo, run, uid, whole)] += 1
+        return done
+
+    def _take_back(self, undo: str, run: str, uid: int, whole: list[Entry]) -> str:
+        begun = next(number for number, entry in enumerate(whole) if entry.origin == run)
+        mine = [entry for entry in whole if entry.origin == run]
+        later = [entry for entry in whole[begun:] if entry.origin != run]
+        key, before, after = mine[0].key, mine[0].before, mine[-1].after
+        item = self.items.get(key)
+        if before is None:
+            if item is None or item.uid != uid:
+                return "unchanged"
+            if later:
+                return "skipped"
+            self.write(undo, key, None)
+            return "removed"
+        if after is None:
+            if later or item is not None:
+                return "skipped"
+            self.write(undo, key, before, uid=uid)
+            return "created"
+        fields = {name for name in before if before[name] != after[name]}
+        taken = set(before) if any(entry.before is None or entry.after is None for entry in later) else set()
+        free = fields - taken.union(*(entry.fields for entry in later))
+        if not fields:
+            return "unchanged"
+        if not free or item is None or item.uid != uid:
+            return "skipped"
+        self.write(undo, key, {**item.cells, **{name: before[name] for name in free}})
+        return "updated"
 
     def is_held(self, plan: Plan) -> bool:
         """Say whether the guard or the feed's own setting holds the run."""
@@ -255,6 +356,13 @@ class Model:
             if cells is not None:
                 after[key] = Item(0, cells)
         return after
+
+
+def falls(old: Cells, new: Cells) -> bool:
+    """Say whether a write takes an item out of stock, which no limit stops."""
+    before, after = old["inventoryQuantity"], new["inventoryQuantity"]
+    back = old["status"] == "removed" != new["status"]
+    return not back and after is not None and after <= 0 and not (before is not None and before <= 0)
 
 
 def merge(old: Cells, row: Cells, settings: Cells) -> Cells:

@@ -9,7 +9,8 @@ import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
@@ -19,17 +20,21 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from engine.errors import ConfigError
+import feedmill
+from engine.errors import ConfigError, LimitReached
 from engine.run import RunRecord, RunStatus
 from engine.schema import ATTRIBUTES
+from feedmill.exits import Exit
 from feedmill.library import sync
 from plugins.manager import Registry, load_registry
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.decisions import approve, reject
+from sinks.sqlite.history.undo import undo
 from sinks.sqlite.migrate import migrate
 from sinks.sqlite.queries import open_queries
+from sinks.sqlite.single.plan import set_limit
 from tests.fault.doomed import FEED, Doomed, Job, doomed
 from tests.property.stock_model import DEFAULTS, Cells, Model, Plan, Record, Refused
 
@@ -42,6 +47,7 @@ FIELDS: Final = (
     {"name": "sale", "purpose": "compareAtPrice", "blank": "clear"},
     {"name": "name", "purpose": "name", "blank": "clear"},
     {"name": "grams", "purpose": "grams"},
+    {"name": "gone", "purpose": "removed"},
 )
 COLUMNS: Final = {"qty": "inventoryQuantity", "price": "retailPrice", "sale": "compareAtPrice", "name": "name", "grams": "grams"}
 MONEY: Final = frozenset({"retailPrice", "compareAtPrice"})
@@ -62,10 +68,20 @@ CELLS: Final = st.fixed_dictionaries(
 
 @st.composite
 def _records(draw: st.DrawFn) -> Record:
-    return Record(draw(KEYS), draw(CELLS), bad=draw(st.integers(0, 9)) == 0)
+    fate = draw(st.integers(0, 9))
+    return Record(draw(KEYS), draw(CELLS), bad=fate == 0, gone=fate == 1)
 
 
 RECORDS: Final = st.lists(_records(), min_size=1, max_size=9)
+PUSHED: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "inventoryQuantity": st.sampled_from([None, 0, 1, 40]),
+        "retailPrice": PRICES,
+        "name": st.sampled_from([None, "x", "pushed"]),
+        "grams": st.sampled_from([None, 0, 5]),
+    },
+)
 GUARD: Final = st.fixed_dictionaries(
     {
         "enabled": st.booleans(),
@@ -115,7 +131,7 @@ class Snapshot:
 
     mark: int
     last: int
-    loading: int | None
+    loading: int
     rows: dict[int, Row]
 
 
@@ -125,7 +141,6 @@ class Machine(RuleBasedStateMachine):
     doom: Doomed
     registry: Registry
     template: Path
-    runs = Bundle("runs")
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,6 +152,9 @@ class Machine(RuleBasedStateMachine):
         self.settings: Cells = {}
         self.held: tuple[int, Plan] | None = None
         self.unfinished: tuple[int, Plan, set[str]] | None = None
+        self.undoing: tuple[int, int, int] | None = None
+        self.undone: dict[int, int] = {}
+        self.calls = 0
         self.ids: dict[int, int] = {}
         self.snapshots: list[Snapshot] = []
 
@@ -160,8 +178,9 @@ class Machine(RuleBasedStateMachine):
         record = self._sync(records)
         self._catch_up()
         assert self.unfinished is None
+        assert self.undoing is None
         try:
-            plan = self.model.plan(records, self.settings)
+            plan = self.model.plan(self._usable(records), self.settings)
         except Refused:
             assert record.status is RunStatus.ERROR
             event("refused")
@@ -183,28 +202,41 @@ class Machine(RuleBasedStateMachine):
         before = self._dump()
         record = self._sync(records, dry_run=True)
         assert self._dump() == before
-        if self.unfinished is not None:
+        if self.unfinished is not None or self.undoing is not None:
             return
         try:
-            plan = self.model.plan(records, self.settings)
+            plan = self.model.plan(self._usable(records), self.settings)
         except Refused:
             assert record.status is RunStatus.ERROR
+            return
+        if self.model.is_held(plan):
+            assert (record.status, _figures(record)) == (RunStatus.HELD, _foreseen(plan))
         else:
-            assert record.status is (RunStatus.HELD if self.model.is_held(plan) else RunStatus.COMPLETE)
-            assert _figures(record) == _foreseen(plan)
+            done = deepcopy(self.model).apply("dry run", plan)
+            assert (record.status, _figures(record)) == (RunStatus.COMPLETE, _foreseen(plan, done))
 
-    @rule(records=RECORDS, commit=st.integers(0, 9))
+    @precondition(lambda self: self.model.limit is None)
+    @rule(records=RECORDS, commit=st.integers(0, 12))
     def run_and_die(self, records: list[Record], commit: int) -> None:
         """A run whose process is killed before one of its transactions has changed nothing, or is finished by the next."""
-        job = Job("sync", str(self.path), self._write(records), settings=dict(self.settings), fields=FIELDS, fate="killed", commit=commit)
+        job = Job(
+            "sync",
+            str(self.path),
+            self._write(records),
+            settings=dict(self.settings),
+            fields=FIELDS,
+            fate="killed",
+            commit=commit,
+            chunk_rows=3,
+        )
         newest = self._newest()[0]
-        end = self._ask(job)
+        end = self._ask(replace(job, fate="killed", commit=commit))
         self._catch_up()
         number, status, decided = self._newest()
         if number == newest:
             return
         try:
-            plan = self.model.plan(records, self.settings)
+            plan = self.model.plan(self._usable(records), self.settings)
         except Refused:
             assert status in ("error", "started")
             return
@@ -223,6 +255,7 @@ class Machine(RuleBasedStateMachine):
 
     def _catch_up(self) -> None:
         """Do in the model what was done of the run that is to be finished: all that is not in its stage any more."""
+        self._catch_up_undoing()
         if self.unfinished is None:
             return
         number, plan, left = self.unfinished
@@ -234,13 +267,27 @@ class Machine(RuleBasedStateMachine):
         self.unfinished = None if status == "complete" else (number, plan, left & still)
         self.held = None if status == "complete" else self.held
 
+    def _catch_up_undoing(self) -> None:
+        if self.undoing is None:
+            return
+        number, run, done = self.undoing
+        ((status, cursor),) = (row.values() for row in self._query("SELECT status, cursor FROM data_imports WHERE id = ?", number))
+        reached = 2 if status == "complete" or (cursor or 0) > 0 else 1 if cursor is not None else 0
+        for half in range(done, reached):
+            take_back = self.model.take_back_changes if half else self.model.take_back_creations
+            take_back(_origin(number), _origin(run))
+        self.undoing = number, run, reached
+        if status == "complete":
+            self.undoing = None
+            self._note_undone(number, run)
+
     @precondition(lambda self: self.held is not None)
     @rule()
     def approve(self) -> None:
         """An approved run does what is left to do of it; one that a newer run has overtaken is held no more."""
         assert self.held is not None
         number, plan = self.held
-        if self.unfinished is not None:
+        if self.unfinished is not None or self.undoing is not None:
             self._refuse_decision(approve, number)
             return
         self.held = None
@@ -259,13 +306,13 @@ class Machine(RuleBasedStateMachine):
         assert (counts.created, counts.updated, counts.removed) == (done["created"], done["updated"], done["removed"])
         event("approved")
 
-    @precondition(lambda self: self.held is not None)
-    @rule(commit=st.integers(0, 4))
+    @precondition(lambda self: self.held is not None and self.model.limit is None)
+    @rule(commit=st.integers(0, 6))
     def approve_and_die(self, commit: int) -> None:
         """An approval whose process is killed has changed nothing, or is finished by the next session."""
         assert self.held is not None
         number, plan = self.held
-        self._ask(Job("approve", str(self.path), run=number, fate="killed", commit=commit))
+        self._ask(Job("approve", str(self.path), run=number, fate="killed", commit=commit, chunk_rows=3))
         self._catch_up()
         status, decided = self._query("SELECT status, decided_at FROM data_imports WHERE id = ?", number)[0].values()
         if status != "held":
@@ -279,12 +326,107 @@ class Machine(RuleBasedStateMachine):
         """A rejected run changes nothing."""
         assert self.held is not None
         number, _ = self.held
-        if self.unfinished is not None:
+        if self.unfinished is not None or self.undoing is not None:
             self._refuse_decision(reject, number)
             return
         self.held = None
         assert anyio.run(reject, self.database, number).status is RunStatus.CANCELLED
         event("rejected")
+
+    @precondition(lambda self: self._newest()[0] > 0)
+    @rule(key=KEYS, cells=PUSHED)
+    def push(self, key: str, cells: Cells) -> None:
+        """A push is judged, counted and stored as the model has it."""
+        sent = {name: _money(cell) if name in MONEY else cell for name, cell in cells.items()}
+        call, found = self._begin_call(), "limited"
+        try:
+            found = anyio.run(feedmill.push, str(self.path), FEED, {"externalId": key, "vendorSku": key, **sent}).outcome
+        except LimitReached:
+            event("over the limit")
+        self._catch_up()
+        assert found == self.model.push(call, key, cells)
+        event(f"push: {found}")
+
+    @precondition(lambda self: bool(self.model.items))
+    @rule(data=st.data(), override=st.sampled_from(["none", "manual", "maximum"]), manual=st.integers(0, 3))
+    def edit(self, data: st.DataObject, override: str, manual: int) -> None:
+        """An override is stored, and all else of the item stays."""
+        key = data.draw(st.sampled_from(sorted(self.model.items)))
+        sent: dict[str, object] = {"inventoryQuantityOverride": override}
+        if override != "none":
+            sent["manualInventoryQuantity"] = manual
+        call = self._begin_call()
+        anyio.run(feedmill.edit, str(self.path), FEED, key, sent)
+        self._catch_up()
+        self.model.write(call, key, {**self.model.items[key].cells, "manualInventoryQuantity": None, **sent})
+
+    @precondition(lambda self: bool(self.model.items))
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        """An item that is taken away by a call is gone."""
+        key = data.draw(st.sampled_from(sorted(self.model.items)))
+        call = self._begin_call()
+        anyio.run(feedmill.remove, str(self.path), FEED, key)
+        self._catch_up()
+        self.model.write(call, key, None)
+
+    @precondition(lambda self: self.unfinished is None and self.undoing is None)
+    @rule(limit=st.sampled_from([None, None, 0, 2, 5, 20]))
+    def limit(self, limit: int | None) -> None:
+        """So many items may be written a day."""
+        self.model.limit = limit
+        anyio.run(set_limit, f"sqlite:///{self.path}", limit)
+
+    @precondition(lambda self: self._newest()[0] > 0)
+    @rule(data=st.data())
+    def undo(self, data: st.DataObject) -> None:
+        """An undo takes back what the model says; it has to be a run that changed something and is not undone."""
+        run = data.draw(self._choose_run())
+        if run in self.undone or not self._is_complete(run):
+            with pytest.raises(ConfigError, match=r"was undone by run|cannot be undone"):
+                anyio.run(undo, self.database, run)
+            self._catch_up()
+            return
+        record = anyio.run(undo, self.database, run).record
+        self._catch_up()
+        undoing = _origin(record.run)
+        first = self.model.take_back_creations(undoing, _origin(run))
+        second = self.model.take_back_changes(undoing, _origin(run))
+        expected = {name: first[name] + second[name] for name in first}
+        assert {name: figure for name, figure in _figures(record).items() if name in expected} == expected
+        self._note_undone(record.run, run)
+        event(f"undone, {'with' if expected['skipped'] else 'without'} conflicts")
+
+    @precondition(lambda self: self._newest()[0] > 0)
+    @rule(data=st.data(), commit=st.integers(0, 5))
+    def undo_and_die(self, data: st.DataObject, commit: int) -> None:
+        """An undo whose process is killed has changed nothing, or is finished by the next session."""
+        run, newest = data.draw(self._choose_run()), self._newest()[0]
+        self._ask(Job("undo", str(self.path), run=run, fate="killed", commit=commit))
+        self._catch_up()
+        number, *_ = self._newest()
+        if number > newest:
+            self.undoing = number, run, 0
+            self._catch_up()
+            event("undo died")
+
+    def _choose_run(self) -> st.SearchStrategy[int]:
+        return st.sampled_from([row["id"] for row in self._query("SELECT id FROM data_imports ORDER BY id DESC LIMIT 6")])
+
+    def _is_complete(self, run: int) -> bool:
+        """Return whether a run is complete, or will be when whatever works on the feed next has finished it."""
+        pending = [each[0] for each in (self.unfinished, self.undoing) if each is not None]
+        return run in pending or self._query("SELECT status FROM data_imports WHERE id = ?", run)[0]["status"] == "complete"
+
+    def _note_undone(self, undo: int, run: int) -> None:
+        ((done, skipped),) = (row.values() for row in self._query(_UNDONE, undo))
+        if done or not skipped:
+            self.undone[run] = undo
+        self.held = None
+
+    def _begin_call(self) -> str:
+        self.calls += 1
+        return f"call {self.calls}"
 
     # --- what has to hold after everything ---
 
@@ -329,7 +471,7 @@ class Machine(RuleBasedStateMachine):
                 _take_back(rows, *entries.pop())
             there = (row for row in rows.values() if row["id"] <= snapshot.last and row["created_run_id"] != snapshot.loading)
             assert _differences({row["id"]: row for row in there}, snapshot.rows) == []
-        self.snapshots.append(Snapshot(mark, last, self._loading(), self._items()))
+        self.snapshots.append(Snapshot(mark, last, self._loading() or 0, self._items()))
 
     # --- how ---
 
@@ -350,17 +492,22 @@ class Machine(RuleBasedStateMachine):
 
         return anyio.run(run)
 
+    def _usable(self, records: list[Record]) -> list[Record]:
+        """Return the records as they are written: what the sum of a key is, one of whose records says that it is gone, nobody says."""
+        return [replace(record, gone=False) for record in records] if self.settings["duplicateKeys"] == "sum" else records
+
     def _write(self, records: list[Record]) -> str:
         path = self.path.with_name("feed.csv")
-        lines = [",".join([record.key, *(_cell(record, name) for name in COLUMNS)]) for record in records]
-        path.write_text("\n".join([",".join(["sku", *COLUMNS]), *lines, ""]))
+        usable = self._usable(records)
+        lines = [",".join([record.key, *(_cell(record, name) for name in COLUMNS), "yes" * record.gone]) for record in usable]
+        path.write_text("\n".join([",".join(["sku", *COLUMNS, "gone"]), *lines, ""]))
         os.utime(path, (1_000_000_000, 1_000_000_000))
         return str(path)
 
     def _ask(self, job: Job) -> str:
         async def ask() -> str:
             end = await self.doom.run(job)
-            assert end.how == "killed" or end.code in (0, 3, 4), end
+            assert end.how == "killed" or end.code in (Exit.COMPLETE, Exit.HELD, Exit.FAILED, Exit.CONFIGURATION), end
             return end.how
 
         return anyio.run(ask)
@@ -421,6 +568,13 @@ _MOMENTS: Final = ("inventory_feed_id", "created_run_id", "inventory_updated_at"
 _LOGGED: Final = (*(each.column for each in ATTRIBUTES.values()), "missing_runs", "connection_scope")
 
 
+_UNDONE: Final = "SELECT created + updated + removed AS done, skipped FROM data_imports WHERE id = ?"
+
+
+def _money(cell: int | None) -> str | None:
+    return None if cell is None else f"{cell / 1_000_000:.2f}"
+
+
 def _cell(record: Record, column: str) -> str:
     name = COLUMNS[column]
     value = record.cells[name]
@@ -428,7 +582,7 @@ def _cell(record: Record, column: str) -> str:
         return "many"
     if value is None:
         return ""
-    return f"{value / 1_000_000:.2f}" if name in MONEY else str(value)
+    return str(_money(value) if name in MONEY else value)
 
 
 def _column(name: str) -> str:
@@ -458,7 +612,7 @@ def _foreseen(plan: Plan, done: Mapping[str, int] | None = None) -> Row:
     created, updated, removed = plan.size("create"), plan.size("update", "zero", "delete"), plan.size("zero", "delete", counted=False)
     if done is not None:
         created, updated, removed = done["created"], done["updated"], done["removed"]
-    skipped = plan.skipped + (0 if done is None else done["overtaken"])
+    skipped = plan.skipped + (0 if done is None else done["overtaken"] + done["limited"])
     unchanged = plan.read - plan.rejected - plan.duplicate - created - updated - skipped
     return {
         "read": plan.read,
