@@ -14,10 +14,11 @@ from anyio import to_thread
 from engine.batch import ItemBatch, JsonValue
 from engine.contracts import FeedDefinition
 from engine.errors import ConfigError, InternalError
-from engine.run import RunRecord, RunStatus
+from engine.run import RunStatus
 from feedmill.catalogue import CatalogueLoad, connect_item, disconnect_item, list_catalogue, load_catalogue
 from plugins.conformance.sink import FEED, batch, import_items
 from sinks.sqlite.catalogue import connecting
+from sinks.sqlite.single.calls import open_calls
 from sinks.sqlite.sink import open_sqlite
 
 SHOP = """\
@@ -174,17 +175,6 @@ async def test_by_hand_stays(db: str) -> None:
             await connect_item(item, db=db, sku=sku)
 
 
-async def test_a_load_that_fails_takes_its_connections_along(db: str) -> None:
-    """Items of a first load that is taken back leave nothing in the audit."""
-    await load(db, PLAIN)
-    async with open_sqlite(f"sqlite:///{db}") as sink, sink.session(FEED) as session:
-        await session.stage(skus(a="R-52"))
-        await session.apply(RunRecord(FEED.name, session.run, RunStatus.COMPLETE))
-        assert await ask(db, AUDIT) != []
-        await session.finish(RunRecord(FEED.name, session.run, RunStatus.ERROR))
-    assert (await ask(db, ITEMS), await ask(db, AUDIT)) == ([], [])
-
-
 @pytest.mark.parametrize("after", range(7))
 async def test_connecting_that_breaks_off_is_gone_on_with(db: str, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
     """Wherever connecting breaks off, the next run of the feed finishes it: items, audit and log are those of a clean run."""
@@ -208,3 +198,19 @@ async def test_connecting_that_breaks_off_is_gone_on_with(db: str, monkeypatch: 
     counted = "SELECT run_id, count(*) FROM inventory_feed_variant_changes GROUP BY run_id"
     for what in (ITEMS, AUDIT, counted):
         assert await ask(db, what) == await ask(clean, what)
+
+
+async def test_a_pushed_item_is_connected_at_once(db: str) -> None:
+    """The answer of a push shows the connection; another item of the feed that fits the same variant is not connected, and says so."""
+    await run(db, skus(a="OTHER"))
+    await load(db, PLAIN)
+    async with open_calls(f"sqlite:///{db}") as calls:
+        made = (await calls.push(FEED.name, {"externalId": "x", "vendorSku": "NEW", "inventoryQuantity": 1})).item
+        assert (made["status"], made["variantId"]) == ("connected", (await ask(db, "SELECT id FROM variants WHERE sku = 'NEW'"))[0][0])
+        rival = (await calls.push(FEED.name, {"externalId": "y", "vendorSku": "NEW", "inventoryQuantity": 1})).item
+        assert (rival["status"], rival["variantId"]) == ("pending", None)
+        assert "ambiguous" in str(rival["messages"])
+        moved = (await calls.push(FEED.name, {"externalId": "x", "vendorSku": "R-54"})).item
+        assert moved["variantId"] == (await ask(db, "SELECT id FROM variants WHERE sku = 'R-54'"))[0][0]
+    origins = await ask(db, "SELECT DISTINCT substr(call, 1, 5) FROM inventory_feed_variant_changes WHERE item_id = 2")
+    assert origins == [("push:",)]

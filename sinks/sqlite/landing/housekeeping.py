@@ -10,10 +10,6 @@ from sinks.sqlite.landing.statements import STAGE, VARIANTS, StageTable
 CHUNK_ROWS: Final = 5_000
 """Rows a statement deletes or applies: some ten milliseconds, after which a cancelled run can end."""
 
-_FORGET_CONNECTIONS: Final = (
-    "DELETE FROM main.inventory_feed_variant_connections WHERE run_id = ? AND inventory_feed_variant_id BETWEEN ? AND ?"
-)
-
 
 async def clear_stage(writer: Writer, stage: StageTable) -> None:
     """Delete the staged rows of one run."""
@@ -53,6 +49,5 @@ async def delete_load(writer: Writer, *, feed: int, run: int) -> None:
             window = f"DELETE {of_feed} AND created_run_id = ? AND id BETWEEN ? AND ?"
             async with writer.transaction():
                 await writer.execute(window, feed, run, start, start + CHUNK_ROWS - 1)
-                await writer.execute(_FORGET_CONNECTIONS, run, start, start + CHUNK_ROWS - 1)
     async with writer.transaction():
         await writer.execute("UPDATE main.inventory_feeds SET loading_run_id = NULL WHERE id = ? AND loading_run_id = ?", feed, run)
