@@ -16,7 +16,7 @@ from sinks.sqlite.landing.missing import stage_missing, stage_returned
 from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
 from sinks.sqlite.landing.statements import DELETED, GONE, Layout, StageTable
 
-_UNKNOWN: Final = (None, None, None)
+_UNKNOWN: Final = (None, None, None, None)
 
 
 class StagedRun:
@@ -44,12 +44,12 @@ class StagedRun:
         digests = stored_digests(batch, layout)
         keys = batch.keys if len(order) == len(batch) else [batch.keys[index] for index in order]
         # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
-        stored = {int(str(row[0])): row[1:] for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
+        stored = {row[0]: row for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
         changed: list[tuple[Value, ...]] = []
         restored: list[str] = []
         meet, left = self._seen.add, self._left if self._left.size else None
         for place, index in enumerate(order):
-            item, digest, fallen = stored.get(place, _UNKNOWN)
+            _, item, digest, fallen = stored.get(place, _UNKNOWN)
             repeated = False
             if isinstance(item, int):
                 repeated = not meet(item)
