@@ -1,0 +1,74 @@
+"""A run touches the items of its own feed, and of its own load, whatever else the database holds."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from anyio import to_thread
+
+from engine.contracts import FeedDefinition
+from plugins.conformance.sink import batch, import_items
+from sinks.sqlite.sink import SqliteSink, open_sqlite
+
+ONE, TWO = FeedDefinition("one"), FeedDefinition("two")
+COLUMNS = ("inventoryQuantity",)
+
+
+@pytest.fixture
+async def sink(tmp_path: Path) -> AsyncIterator[SqliteSink]:
+    """Open a new database."""
+    async with open_sqlite(f"sqlite:///{tmp_path}/shop.db") as opened:
+        yield opened
+
+
+async def stock(folder: Path) -> list[tuple[str, str, int, str]]:
+    """Return feed, key, stock and status of every item, of loads under way too."""
+
+    def read() -> list[tuple[str, str, int, str]]:
+        with closing(sqlite3.connect(folder / "shop.db")) as connection:
+            return connection.execute(
+                "SELECT f.name, v.external_id, v.inventory_quantity, v.status FROM inventory_feed_variants AS v"
+                " JOIN inventory_feeds AS f ON f.id = v.inventory_feed_id ORDER BY 1, 2"
+            ).fetchall()
+
+    return await to_thread.run_sync(read)
+
+
+@pytest.mark.parametrize("policy", ["zero", "remove"])
+async def test_what_one_feed_misses_stays_in_another(sink: SqliteSink, tmp_path: Path, policy: str) -> None:
+    """An item that is missing in one feed is taken out there, and an item of that key in another feed stays as it is."""
+    feed = replace(ONE, attributes={"missingPolicy": policy})
+    for each in (feed, TWO):
+        await import_items(sink, batch(COLUMNS, ("a", 1), ("b", 2)), feed=each)
+    _, counts = await import_items(sink, batch(COLUMNS, ("a", 1)), feed=feed)
+    assert counts.removed == 1
+    gone = [("one", "b", 0, "removed")] if policy == "zero" else []
+    assert await stock(tmp_path) == [
+        *[("one", "a", 1, "pending"), *gone],
+        *[("two", "a", 1, "pending"), ("two", "b", 2, "pending")],
+    ]
+
+
+async def test_a_load_that_is_given_up_takes_nothing_of_another_feed(sink: SqliteSink, tmp_path: Path) -> None:
+    """Of a first load that is left unfinished every item goes, and none of those that another feed stored in between."""
+    async with sink.session(ONE) as session:
+        await session.stage(batch(COLUMNS, ("a", 1)))
+        await import_items(sink, batch(COLUMNS, ("a", 1)), feed=TWO)
+        await session.stage(batch(COLUMNS, ("b", 1)))
+        assert len(await stock(tmp_path)) == 3
+    assert await stock(tmp_path) == [("two", "a", 1, "pending")]
+
+
+async def test_a_stage_of_another_run_is_not_applied(sink: SqliteSink, tmp_path: Path) -> None:
+    """What one feed has staged stays out of the items when another feed's run is applied."""
+    for each in (ONE, TWO):
+        await import_items(sink, batch(COLUMNS, ("a", 1)), feed=each)
+    async with sink.session(ONE) as session:
+        await session.stage(batch(COLUMNS, ("a", 5)))
+        await import_items(sink, batch(COLUMNS, ("a", 2)), feed=TWO)
+        assert await stock(tmp_path) == [("one", "a", 1, "pending"), ("two", "a", 2, "pending")]
