@@ -64,15 +64,15 @@ def copies(tmp_path: Path) -> SimpleQueue[Path]:
 def play(tree: Path, mutant: Mutant | None) -> str:
     """Return what became of a mutant in a tree; of none, all tests are run."""
     tests = sorted({test for each in MUTANTS for test in each.tests}) if mutant is None else mutant.tests
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
     with seeded(tree, mutant):
         done = subprocess.run(
             command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
         )
-    ends = {pytest.ExitCode.OK: "passed", pytest.ExitCode.TESTS_FAILED: "killed"}
-    return ends.get(pytest.ExitCode(done.returncode), f"could not run: {done.stdout.decode()[-2_000:]}") if mutant or done.returncode == 0 else (
-        f"failed: {done.stdout.decode()[-2_000:]}"
-    )
+    said = done.stdout.decode()[-2_000:]
+    if done.returncode == pytest.ExitCode.OK:
+        return "passed"
+    return "killed" if done.returncode == pytest.ExitCode.TESTS_FAILED and mutant is not None else f"did not run: {said}"
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""A run touches the items of its own feed, and of its own load, whatever else the database holds."""
+"""A run touches the items of its own feed, and of its own load, and knows what it read, whatever else there is."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 from anyio import to_thread
 
+import feedmill
 from engine.contracts import FeedDefinition
+from engine.run import RunStatus
 from plugins.conformance.sink import batch, import_items
 from sinks.sqlite.sink import SqliteSink, open_sqlite
 
@@ -72,3 +75,32 @@ async def test_a_stage_of_another_run_is_not_applied(sink: SqliteSink, tmp_path:
         await session.stage(batch(COLUMNS, ("a", 5)))
         await import_items(sink, batch(COLUMNS, ("a", 2)), feed=TWO)
         assert await stock(tmp_path) == [("one", "a", 1, "pending"), ("two", "a", 2, "pending")]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> tuple[str, str]:
+    """Return a source, and the same with most of its records unreadable and the rest of them gone."""
+    whole, broken = tmp_path / "whole.csv", tmp_path / "broken.csv"
+    whole.write_text("sku,qty\n" + "".join(f"k{number},1\n" for number in range(30)))
+    broken.write_text("sku,qty\n" + "".join(f"k{number},{'1' if number < 2 else 'many'}\n" for number in range(20)))
+    for path in (whole, broken):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    return str(whole), str(broken)
+
+
+async def test_what_a_refused_run_did_not_read_is_not_missing(sources: tuple[str, str], tmp_path: Path) -> None:
+    """A run that is refused, here for its rejects, takes no item out of stock."""
+    fields, database = {"sku": "sku", "inventoryQuantity": "qty"}, str(tmp_path / "shop.db")
+    first, second = [await feedmill.sync(source, to=database, feed="one", fields=fields, refetch=True) for source in sources]
+    assert (first.status, second.status) == (RunStatus.COMPLETE, RunStatus.ERROR)
+    assert [(quantity, status) for _, _, quantity, status in await stock(tmp_path)] == [(1, "pending")] * 30
+
+
+async def test_the_source_has_the_last_word_after_a_push(sink: SqliteSink, tmp_path: Path) -> None:
+    """After a push the next run of the same records brings the source's figure again: the digest stood for another row."""
+    await import_items(sink, batch(COLUMNS, ("a", 1)), feed=ONE)
+    await feedmill.push(str(tmp_path / "shop.db"), "one", {"externalId": "a", "vendorSku": "a", "inventoryQuantity": 7})
+    assert await stock(tmp_path) == [("one", "a", 7, "pending")]
+    _, counts = await import_items(sink, batch(COLUMNS, ("a", 1)), feed=ONE)
+    assert counts.updated == 1
+    assert await stock(tmp_path) == [("one", "a", 1, "pending")]
