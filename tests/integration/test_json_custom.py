@@ -41,7 +41,7 @@ async def _sync(tmp_path: Path, text: str, **settings: object) -> RunRecord:
 async def test_a_shops_export_is_mapped_by_paths(tmp_path: Path, root: str | None) -> None:
     """Each variant is an item with its product's title; the mapping is stored, and the next run finds nothing changed."""
     products = [_product(number) for number in range(2_000)]
-    first = await _sync(tmp_path, json.dumps(products), jsonFields=FIELDS, **({"jsonRoot": root} if root else {}))
+    first = await _sync(tmp_path, json.dumps(products), jsonFields=FIELDS, syncName=True, **({"jsonRoot": root} if root else {}))
     assert (first.status, first.read, first.counts.created) == (RunStatus.COMPLETE, 6_000, 6_000)
     again = await _sync(tmp_path, json.dumps([*products, {**_product(1), "title": "Rug"}]))
     assert (again.status, again.counts.updated, again.counts.duplicate) == (RunStatus.COMPLETE, 3, 3)

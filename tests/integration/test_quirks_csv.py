@@ -50,7 +50,7 @@ async def test_another_dialect_three_days_later_changes_what_changed(tmp_path: P
     assert (second.record.status, second.record.counts, second.record.rejected) == (RunStatus.COMPLETE, Counts(updated=1, unchanged=2), 0)
     check_items({"00336": 8, "00337": 5, "00338": 12}, second.items)
     assert told(second) == ["quoting was 'minimal' and is 'all'; columns added: 'notiz', one without a name"]
-    third = await day(DAY_TWO.replace(b"Hammer", b"Hammer, gross"), tmp_path, fields=GERMAN, **COMMA)
+    third = await day(DAY_TWO.replace(b"Hammer", b"Hammer, gross"), tmp_path, fields=GERMAN, **COMMA, syncName=True)
     assert (third.record.counts, told(third), pinned(third, "delimiter")) == (Counts(updated=1, unchanged=2), [], True)
 
 
@@ -72,7 +72,7 @@ async def test_another_dialect_three_days_later_changes_what_changed(tmp_path: P
 )
 async def test_a_new_dialect_alone_updates_nothing(body: bytes, said: str, tmp_path: Path) -> None:
     """q9: the same values written otherwise are no update of any item, and the run names what is other."""
-    await day(DAY_ONE + "00339;1;Zubehör\r\n".encode("cp1252"), tmp_path, fields=GERMAN)
+    await day(DAY_ONE + "00339;1;Zubehör\r\n".encode("cp1252"), tmp_path, fields=GERMAN, fetchCleanup="disabled")
     second = await day(body, tmp_path, fields=GERMAN)
     assert (second.record.status, second.record.counts, told(second)) == (RunStatus.COMPLETE, Counts(unchanged=3), [said])
 
@@ -107,7 +107,7 @@ async def test_an_unchanged_source_keeps_what_is_pinned(tmp_path: Path) -> None:
 
 async def test_previews_and_dry_runs_read_as_the_run_will(tmp_path: Path) -> None:
     """q9: one record without a figure is a record where there was no header before, whoever looks at it."""
-    await day(b"a;5;Anvil\nb;6;Bolt\n", tmp_path, fields=BY_NUMBER)
+    await day(b"a;5;Anvil\nb;6;Bolt\n", tmp_path, fields=BY_NUMBER, feedKind="delta")
     path, store = str(tmp_path / "stock.csv"), f"sqlite:///{tmp_path / 'shop.db'}"
     await anyio.Path(path).write_bytes(b"c;;Clamp\n")
     seen = await feedmill.preview(path, to=store, feed=FEED)
@@ -155,7 +155,7 @@ async def test_documents_of_an_archive_may_differ(tmp_path: Path) -> None:
 async def test_a_letter_in_a_key_is_the_same_letter_tomorrow(tmp_path: Path) -> None:
     """q7, q9: an encoding that was found among many letters is not guessed anew from one, and plain ASCII is no change."""
     letters = "sku;stock;name\nŁ-1;5;Łódź żółw\nb;0;Příliš žluťoučký kůň\nc;7;Śruba długa, źródło\n"
-    await day(letters.encode("cp1250"), tmp_path)
+    await day(letters.encode("cp1250"), tmp_path, feedKind="delta")
     plain = await day(b"sku;stock;name\nb;1;\n", tmp_path)
     one = await day("sku;stock;name\nŁ-1;6;\n".encode("cp1250"), tmp_path)
     assert (plain.record.counts, one.record.counts, told(plain), told(one)) == (Counts(updated=1), Counts(updated=1), [], [])

@@ -396,6 +396,7 @@ def _priced(name: str, fact: str, cells: Sequence[str], amounts: Sequence[str | 
         before=_feed("3.00", "4.00", column="price"),
         counts=Counts(updated=1, unchanged=1),
         fields=PRICED,
+        settings={"syncPricing": True},
     ),
     Quirk(
         "q14-net-and-gross",
@@ -439,6 +440,7 @@ def _priced(name: str, fact: str, cells: Sequence[str], amounts: Sequence[str | 
         before=_feed(*["3.00"] * 8, column="price"),
         counts=Counts(updated=1),
         fields=PRICED,
+        settings={"syncPricing": True},
     ),
     Quirk(
         "q14-currency-of-the-feed",

@@ -254,6 +254,7 @@ KEYS: Final = "sku;stock;name\n" + "".join(f"{word};{number};x\n" for number, wo
         },
         before=b"sku;stock;name\nk0;0;old\nblank;9;old\n",
         counts=Counts(created=len(WORDS) - 1, updated=1, unchanged=1),
+        settings={"syncName": True},
     ),
     Quirk(
         "q19-words-as-keys",
@@ -300,6 +301,7 @@ KEYS: Final = "sku;stock;name\n" + "".join(f"{word};{number};x\n" for number, wo
         fields={**KEYED, "retailPrice": "price"},
         before=b"sku;stock;price\na;1;9\nb;1;9\nc;1;9\nd;1;9\n",
         counts=Counts(updated=1),
+        settings={"syncPricing": True},
     ),
     Quirk(
         "q19-formula-guard",

@@ -13,7 +13,7 @@ from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
 from sinks.sqlite.landing.limit import RunLimit
-from sinks.sqlite.landing.removals import forget_missing, leave_overtaken, remove_gone
+from sinks.sqlite.landing.removals import bury, forget_missing, leave_overtaken, take_missing
 from sinks.sqlite.landing.statements import Layout, StageTable
 
 
@@ -96,7 +96,9 @@ class Application:
         counts = Counts(skipped=await leave_overtaken(writer, stage, last, mark=plan.mark))
         limited = await self._limit.leave_out(last)
         counts += Counts(skipped=limited, limited=limited)
-        counts += await remove_gone(writer, stage, last, deletes=plan.definition.removal == "remove", now=plan.at)
+        if any(layout.buries for layout in plan.layouts):
+            counts += await bury(writer, stage, last, deletes=plan.definition.removal == "remove", now=plan.at)
+        counts += await take_missing(writer, stage, last, now=plan.at)
         for number, layout in enumerate(plan.layouts):
             updated = await writer.execute(stage.update(number, layout, now=plan.at), last)
             created = await writer.execute(stage.create(number, layout.columns, now=plan.at), last)

@@ -32,48 +32,45 @@ async def leave_overtaken(writer: Writer, stage: StageTable, end: str, *, mark: 
 
     The later write wins. Items that were missing are no records of the source, and so are not counted.
     """
-    rows = f"DELETE FROM {stage.table} AS s WHERE s.run_id = {stage.run} AND s.external_id <= ? AND {_overtaken(stage, mark)}"
-    await writer.execute(f"{rows} AND s.layout < 0", end)
-    return await writer.execute(f"{rows} AND s.layout >= 0", end)
+    delete = f"DELETE FROM {stage.table} AS s WHERE s.run_id = {stage.run} AND s.external_id <= ? AND {_overtaken(stage, mark)}"
+    return sum(int(str(layout)) >= 0 for (layout,) in await writer.query(f"{delete} RETURNING layout", end))
 
 
-async def remove_gone(writer: Writer, stage: StageTable, end: str, *, deletes: bool, now: int) -> Counts:
-    """Take out of stock, up to a key, what the source says is gone and what was missing; what it says is gone was updated.
-
-    With `deletes` the former is deleted, as the latter is where it is staged so.
-    """
+async def bury(writer: Writer, stage: StageTable, end: str, *, deletes: bool, now: int) -> Counts:
+    """Take out of stock, or delete, up to a key, what the source says is gone; it was updated too."""
     said = f"{stage.chunk()} AND s.layout >= 0 AND s.status = 'removed' AND v.status <> 'removed'"
-    if deletes:
-        buried = await writer.execute(f"DELETE FROM {VARIANTS} WHERE id IN (SELECT v.id {_joined(said)})", end)
-    else:
-        buried = await writer.execute(_zero(said, "s.content_hash", now=now), end)
-    counts = Counts(updated=buried, removed=buried)
-    lowest = await writer.query(
-        f"SELECT 1 FROM {stage.table} AS s WHERE s.run_id = {stage.run} AND s.external_id <= ? AND s.layout < 0 LIMIT 1", end
-    )
-    return counts + Counts(removed=await _take_missing(writer, stage, end, now=now)) if lowest else counts
+    buried = await writer.execute(_delete(said) if deletes else _zero(said, now=now), end)
+    return Counts(updated=buried, removed=buried)
 
 
-async def _take_missing(writer: Writer, stage: StageTable, end: str, *, now: int) -> int:
+async def take_missing(writer: Writer, stage: StageTable, end: str, *, now: int) -> Counts:
+    """Do with missing items, up to a key, what they are staged for."""
+    some = f"SELECT 1 FROM {stage.table} AS s WHERE s.run_id = {stage.run} AND s.external_id <= ? AND s.layout < 0 LIMIT 1"
+    if not await writer.query(some, end):
+        return Counts()
+
     def of(layout: int) -> str:
         return f"{stage.chunk()} AND s.layout = {layout} AND v.status <> 'removed'"
 
-    removed = await writer.execute(_zero(of(GONE), "NULL", now=now), end)
-    removed += await writer.execute(f"DELETE FROM {VARIANTS} WHERE id IN (SELECT v.id {_joined(of(DELETED))})", end)
+    removed = await writer.execute(_zero(of(GONE), now=now), end)
+    removed += await writer.execute(_delete(of(DELETED)), end)
     await writer.execute(f"UPDATE {VARIANTS} AS v SET missing_runs = v.missing_runs + 1 {of(GRACE)}", end)
-    return removed
+    return Counts(removed=removed)
 
 
 async def forget_missing(writer: Writer, stage: StageTable, end: str) -> None:
     """Let the count of missing runs begin anew for items that were in the source, also where nothing else of them changed."""
+    if not await writer.query(f"SELECT 1 {stage.items()} AND v.missing_runs > 0 LIMIT 1"):
+        return
     met = f"{stage.chunk()} AND s.layout NOT IN ({GONE}, {DELETED}, {GRACE}) AND v.missing_runs > 0"
     await writer.execute(f"UPDATE {VARIANTS} AS v SET missing_runs = 0 {met}", end)
 
 
-def _zero(condition: str, digest: str, *, now: int) -> str:
-    sets = f"status = 'removed', inventory_quantity = 0, content_hash = {digest}, missing_runs = 0, updated_at = {now}"
+def _zero(condition: str, *, now: int) -> str:
+    sets = f"status = 'removed', inventory_quantity = 0, content_hash = NULL, missing_runs = 0, updated_at = {now}"
     return f"UPDATE {VARIANTS} AS v SET {sets}, {stock_moved('0', now=now)} {condition}"
 
 
-def _joined(condition: str) -> str:
-    return condition.replace(" WHERE ", f" CROSS JOIN {VARIANTS} AS v WHERE ", 1)
+def _delete(condition: str) -> str:
+    joined = condition.replace(" WHERE ", f" CROSS JOIN {VARIANTS} AS v WHERE ", 1)
+    return f"DELETE FROM {VARIANTS} WHERE id IN (SELECT v.id {joined})"

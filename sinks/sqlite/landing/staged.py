@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from engine.batch import ItemBatch, Value
 from engine.contracts import FeedDefinition, StageSummary
@@ -14,6 +15,8 @@ from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.missing import stage_missing, stage_returned
 from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
 from sinks.sqlite.landing.statements import DELETED, GONE, Layout, StageTable
+
+_UNKNOWN: Final = (None, None, None, None)
 
 
 class StagedRun:
@@ -41,12 +44,19 @@ class StagedRun:
         digests = stored_digests(batch, layout)
         keys = batch.keys if len(order) == len(batch) else [batch.keys[index] for index in order]
         # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
-        stored = {int(str(row[0])): row[1:] for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
+        stored = {row[0]: row for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
         changed: list[tuple[Value, ...]] = []
         restored: list[str] = []
+        meet, left = self._seen.add, self._left if self._left.size else None
         for place, index in enumerate(order):
-            item, digest, fallen = stored.get(place, (None, None, None))
-            repeated = isinstance(item, int) and not self._meet(item, fallen)
+            _, item, digest, fallen = stored.get(place, _UNKNOWN)
+            repeated = False
+            if isinstance(item, int):
+                repeated = not meet(item)
+                if fallen and not repeated:
+                    self._fallen += 1
+                if left is not None:
+                    left.remove(item)
             if digest != digests[index]:
                 changed.append(
                     (keys[place], item if isinstance(item, int) else None, digests[index], batch.records[index], *batch.rows[index])
@@ -58,14 +68,6 @@ class StagedRun:
             restored += await self._leave(batch.spoiled.keys() - keys)
         await self._write(layout, changed, restored)
         self._rows += len(batch)
-
-    def _meet(self, item: int, fallen: object) -> bool:
-        """Note an item whose row counts and return whether it is met for the first time."""
-        if self._left.size:
-            self._left.remove(item)
-        first = self._seen.add(item)
-        self._fallen += first and bool(fallen)
-        return first
 
     async def _leave(self, keys: Iterable[str]) -> list[str]:
         """Note items that are in the source but of which nothing is known, and return their keys: they stay as they are."""

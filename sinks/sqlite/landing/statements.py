@@ -202,10 +202,14 @@ class StageTable:
         return Insert(f"INSERT OR REPLACE INTO {self.table} ({', '.join(names)})", f"({self.run}, {layout}, {marks})", "")
 
     def lookup(self) -> str:
-        """Select (index, id, digest, whether it is removed) of the stored items among the keys of a JSON array."""
+        """Select (index, id, digest, whether it is removed) of the stored items among the keys of a JSON array.
+
+        An item that is removed has no digest, so that the status, which lies far back in the row, is looked at only then.
+        """
         # CROSS JOIN is SQLite's way to fix the order: the keys outside, the unique index inside.
         return (
-            f"SELECT j.key, v.id, v.content_hash, v.status = 'removed' FROM json_each(?) AS j CROSS JOIN {VARIANTS} AS v"
+            "SELECT j.key, v.id, v.content_hash, CASE WHEN v.content_hash IS NULL THEN v.status = 'removed' END"
+            f" FROM json_each(?) AS j CROSS JOIN {VARIANTS} AS v"
             f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self._visible()}"
         )
 
@@ -305,7 +309,7 @@ class StageTable:
         """Give the items that were staged but do not differ their new digest, up to a key; nothing else of them changes."""
         return (
             f"UPDATE {VARIANTS} AS v SET content_hash = s.content_hash {self.chunk()} AND s.layout >= 0"
-            " AND v.content_hash IS NOT s.content_hash"
+            " AND s.status IS NULL AND v.content_hash IS NOT s.content_hash"
         )
 
     def chunk(self) -> str:
