@@ -158,7 +158,6 @@ async def test_preview_shows_raw_beside_mapped_and_writes_nothing(supplier: Supp
         (("--set", "decimalNotation=dots"), 78, "comma"),
         (("--set", "hash=1"), 78, "set by Feedmill"),
         (("--set", "prefixSku=true"), 78, "prefixSku needs skuPrefix"),
-        (("--set", "reviewChanges=true"), 78, "cannot do yet"),
         (("--set", "encoding=klingon"), 78, "klingon"),
         (("--field", "stock=Lager"), 78, "inventoryQuantity"),
         (("--field", "sku"), 2, "PURPOSE=COLUMN"),

@@ -14,6 +14,7 @@ import pytest
 
 from engine.batch import Reject
 from engine.feed import COMPUTED, Feed, FieldRow, GuardLimits, Purpose, Rewrite, build_feed
+from engine.figures import Figures
 from engine.mapping.numbers import NumberReader
 from engine.quantity import available_quantity
 from engine.run import RunRecord, RunStatus
@@ -22,7 +23,7 @@ from engine.settings.transport import Pagination, Parameter, Transport
 from feedmill.cli import build_app
 from feedmill.commands.arguments import parse_fields, parse_settings
 from feedmill.feedfile.check import check_feed_file
-from feedmill.shapes import shape_reject, shape_run
+from feedmill.shapes import shape_figures, shape_reject, shape_run
 from plugins.manager import load_registry
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ def known_names() -> set[str]:
     shown = {"dialectChanged", "availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
     models: list[type[Any]] = [Feed, FieldRow, Rewrite, *INNER.values()]
     names = {name for model in models for name in aliases(model)}
-    return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown
+    return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown | set(shape_figures(Figures()))
 
 
 @each_page
@@ -242,6 +243,11 @@ def test_the_run_record_page_lists_every_field() -> None:
     assert first_column("reference/run-record.md", "# The run record") == list(shape_run(RunRecord("a", 1, RunStatus.COMPLETE)))
     reject = shape_reject(Reject(1, 1, None, None, "", "", ""), feed="a", run=1)
     assert sorted(first_column("reference/run-record.md", "## Rejects")) == sorted(reject)
+
+
+def test_the_run_record_page_lists_every_figure() -> None:
+    """Every figure that the guard judges is explained, in the order in which it is shown."""
+    assert first_column("reference/run-record.md", "## Figures") == list(shape_figures(Figures()))
 
 
 def test_the_run_record_page_lists_every_code() -> None:
