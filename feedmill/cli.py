@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return Exit.COMPLETE
     except KeyboardInterrupt:
-        sys.stderr.write("feedmill: interrupted; nothing of this run was applied\n")
+        sys.stderr.write("feedmill: interrupted; `feedmill runs` says what became of the run\n")
         return Exit.INTERRUPTED
     return code if isinstance(code, int) else Exit.COMPLETE
 

@@ -122,7 +122,7 @@ def figures(outcome: UndoOutcome) -> tuple[object, ...]:
     return counts.created, counts.updated, counts.unchanged, counts.removed, record.read, record.skipped, outcome.conflicts
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.lists(runs() | CALLS, min_size=1, max_size=6).filter(lambda steps: any(step.items for step in steps)),
     st.randoms(use_true_random=False),

@@ -45,9 +45,9 @@ def second() -> ItemBatch:
 
 
 async def change(shop: Shop) -> int:
-    """Run the second day: one item changes, one is new, one is taken out of stock."""
+    """Run the second day: one item changes, one is new and written to by the run once more, one is taken out of stock."""
     run = await shop.run(second())
-    await shop.write(zero(["c"]), run=run)
+    await shop.write(zero(["c"]), "UPDATE inventory_feed_variants SET grams = 2 WHERE external_id = 'd'", run=run)
     return run
 
 

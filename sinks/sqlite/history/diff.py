@@ -12,7 +12,7 @@ from engine.batch import Value
 from engine.errors import ConfigError
 from engine.run import RunStatus
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.history.effects import CHANGES, FIELDS, SHOWN, Effect, read_effects, read_rows, values_after
+from sinks.sqlite.history.effects import CHANGES, FIELDS, SHOWN, WHOLE_ROW, Effect, read_effects, read_rows, values_after
 from sinks.sqlite.history.held import read_held
 from sinks.sqlite.history.kinds import KINDS, ItemChange, Kind, Row, describe_change
 from sinks.sqlite.landing.statements import VARIANTS
@@ -20,6 +20,9 @@ from sinks.sqlite.queries import Queries
 
 SAMPLES: Final = 20
 PAGE_ITEMS: Final = 500
+
+_NAMING: Final = ("vendor_sku", "name", "inventory_quantity")
+"""What is told of an item whether or not the run changed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ async def _changed(reader: Writer, feed: int, run: int) -> AsyncIterator[ItemCha
     while end is not None:
         effects, end = await read_effects(reader, run, after=end, size=PAGE_ITEMS)
         known = [effect for effect in effects if not effect.existed or effect.image.created_run_id != run]
-        rows = await _rows(reader, feed, [effect.item for effect in known])
+        rows = await _rows(reader, feed, [effect.item for effect in known], _NAMING)
         for effect in known:
             change = describe_change(*_sides(effect, rows.get(effect.item, {})))
             if change is not None:
@@ -110,16 +113,15 @@ async def _changed(reader: Writer, feed: int, run: int) -> AsyncIterator[ItemCha
 def _sides(effect: Effect, row: Row) -> tuple[Row | None, Row | None]:
     """Return an item before and after a run: what is known of it now, with what the run changed of it."""
     whole: dict[str, Value] = {"id": effect.item, "external_id": effect.external_id}
-    whole |= {name: row.get(name) for name in ("vendor_sku", "name", "inventory_quantity")}
+    whole |= {name: row.get(name) for name in _NAMING}
     before = {**whole, **{name: each.before for name, each in effect.fields.items() if name in SHOWN}}
     after = {**whole, **{name: each.after for name, each in effect.fields.items() if name in SHOWN}}
     return (before if effect.existed else None, after if effect.exists else None)
 
 
-async def _rows(reader: Writer, feed: int, items: Iterable[int]) -> dict[int, dict[str, Value]]:
-    """Return items as they are, and those that are deleted as they were last."""
-    items = list(items)
-    rows = await read_rows(reader, feed, items)
+async def _rows(reader: Writer, feed: int, items: list[int], columns: Iterable[str] = WHOLE_ROW) -> dict[int, dict[str, Value]]:
+    """Return columns of items as they are, and those that are deleted as they were last."""
+    rows = await read_rows(reader, feed, items, columns)
     for item in items:
         if item not in rows:
             rows[item] = await _last_known(reader, item)

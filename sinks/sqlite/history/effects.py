@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -24,8 +24,13 @@ IMAGE: Final = ("content_hash", "created_run_id", "inventory_updated_at", "creat
 LOGGED: Final = tuple(each.name for each in VARIANTS.columns if each.name not in {"id", "inventory_feed_id", "external_id", *IMAGE})
 """Columns of an item that the log keeps as fields."""
 
+WHOLE_ROW: Final = ("external_id", *IMAGE, *LOGGED)
+"""Every column of an item but its id and its feed."""
+
 SHOWN: Final[Mapping[str, Attribute]] = {each.column: each for each in ATTRIBUTES.values()}
 """The columns that readers see, with their attributes; `missing_runs` and `connection_scope` are the store's own."""
+
+_PLACE: Final = {column: place for place, column in enumerate(SHOWN)}
 
 AMONG: Final = "FROM json_each(?) AS j CROSS JOIN"
 """Begins what is asked for the ids of a JSON array; CROSS JOIN makes SQLite look each of them up by index."""
@@ -109,9 +114,9 @@ def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterator[Effect]:
         yield Effect(item, first[2], first[1], Image(*first[4:9]), differing, existed=first[3] != "created", exists=exists)
 
 
-async def read_rows(reader: Writer, feed: int, items: Iterable[int]) -> dict[int, dict[str, Value]]:
-    """Return the stored columns of items, by id."""
-    columns = ("id", "external_id", *IMAGE, *LOGGED)
+async def read_rows(reader: Writer, feed: int, items: Iterable[int], columns: Iterable[str] = WHOLE_ROW) -> dict[int, dict[str, Value]]:
+    """Return stored columns of items by id, which is always among them."""
+    columns = ("id", *columns)
     rows = await reader.query(
         f"SELECT {', '.join(f'v.{name}' for name in columns)} {AMONG} main.inventory_feed_variants AS v"
         " WHERE v.id = j.value AND v.inventory_feed_id = ?",
@@ -138,9 +143,9 @@ async def values_after(reader: Writer, run: int, rows: Mapping[int, Mapping[str,
     return left
 
 
-def shown(columns: Collection[str]) -> list[str]:
+def shown(columns: Iterable[str]) -> list[str]:
     """Return those of some columns that readers see, in the order in which an item is shown."""
-    return [name for name in SHOWN if name in columns]
+    return sorted(SHOWN.keys() & columns, key=_PLACE.__getitem__)
 
 
 def show(column: str, value: Value) -> str:

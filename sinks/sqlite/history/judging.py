@@ -143,7 +143,7 @@ async def _judge_changed(reader: Writer, feed: int, run: int, effects: list[Effe
         return verdict
     items = [effect.item for effect in effects]
     later = await _written_later(reader, run, items, since=min(effect.first for effect in effects))
-    rows = await read_rows(reader, feed, items)
+    rows = await read_rows(reader, feed, items, sorted({name for effect in effects for name in effect.fields}))
     taken = await _holders(reader, feed, [effect.external_id for effect in effects if not effect.exists])
     for effect in effects:
         written = {name: each for name, each in later.get(effect.item, {}).items() if each.change > effect.first}

@@ -11,7 +11,7 @@ from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
 
 _DAY: Final = 86_400_000_000
 
-_DUE: Final = f"SELECT id FROM {CHANGES} WHERE inventory_feed_id = ? AND at < ? ORDER BY at LIMIT ?"
+_DUE: Final = f"SELECT id FROM {CHANGES} WHERE inventory_feed_id = ? AND at < ? ORDER BY at, id LIMIT ?"
 
 
 async def prune(writer: Writer, feed: int, days: int, *, now: int | None = None) -> int:

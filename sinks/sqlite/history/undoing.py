@@ -168,7 +168,8 @@ def describe_undo(undoes: int, conflicts: int, run: int = 0) -> tuple[Problem, .
     """Return what a person should know of an undo; `run` is 0 for one that is only planned."""
     where = f"; `feedmill rejects {run}` lists them" if run else ""
     told = f"{conflicts} fields or items that run {undoes} wrote were written again since, and are left as they are{where}"
-    return (Problem("undo", f"this run undoes run {undoes}"), *((Problem("conflicts", told),) if conflicts else ()))
+    what = f"this run undoes run {undoes}" if run else f"this is what undoing run {undoes} would come to"
+    return (Problem("undo", what), *((Problem("conflicts", told),) if conflicts else ()))
 
 
 def add(total: Counts, verdict: Verdict) -> Counts:
