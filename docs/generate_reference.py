@@ -244,17 +244,22 @@ def _spellings(names: Sequence[str]) -> list[str]:
 
 
 def _commands() -> str:
-    app = build_app()
-    parts = []
+    return "\n\n".join(_command(f"feedmill {name}", app) for name, app in _leaves_of(build_app()))
+
+
+def _leaves_of(app: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every command by its name, those of a group behind the group's."""
     for name in (each for each in app if not each.startswith("-")):
-        arguments = [each for each in app[name].assemble_argument_collection() if each.show]
-        usage = " ".join(map(_usage, arguments))
-        rows = [(f"`{each.names[0]}`", "yes" if each.required else "", each.parameter.help or _SOURCE) for each in arguments]
-        first = (app[name].help or "").strip().partition("\n")[0]
-        parts.append(
-            f"### feedmill {name}\n\n{first}\n\n    feedmill {name} {usage}\n\n{_table(('argument', 'required', 'meaning'), rows)}"
-        )
-    return "\n\n".join(parts)
+        inner = [(f"{name} {below}", leaf) for below, leaf in _leaves_of(app[name])]
+        yield from inner or [(name, app[name])]
+
+
+def _command(name: str, app: Any) -> str:
+    arguments = [each for each in app.assemble_argument_collection() if each.show]
+    usage = " ".join(map(_usage, arguments))
+    rows = [(f"`{each.names[0]}`", "yes" if each.required else "", each.parameter.help or _SOURCE) for each in arguments]
+    first = (app.help or "").strip().partition("\n")[0]
+    return f"### {name}\n\n{first}\n\n    {name} {usage}\n\n{_table(('argument', 'required', 'meaning'), rows)}"
 
 
 def _usage(argument: Any) -> str:

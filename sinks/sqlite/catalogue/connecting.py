@@ -26,7 +26,7 @@ from sinks.sqlite.landing.statements import Insert
 AMBIGUOUS: Final = "ambiguous"
 """The code of the problem that says what could not be connected."""
 
-_PAGE_ROWS: Final = 2_000
+_PAGE_ROWS: Final = 5_000
 _SAMPLES: Final = 5
 _VARIANTS_NAMED: Final = 10
 
@@ -70,8 +70,8 @@ async def connect_run(writer: Writer, fence: Fence, plan: Plan) -> None:
     done = await connect_feed(writer, fence.feed, plan.definition, Origin(plan.at, run=fence.run))
     if done is None:
         return
-    others = "SELECT json_group_array(json(value)) FROM json_each(problems) WHERE json_extract(value, '$.code') <> ?"
-    kept = f"(CASE WHEN problems = '[]' THEN '[]' ELSE ({others}) END)"
+    # What an earlier attempt at the same run said gives way, so that going on with it says nothing twice.
+    kept = "(SELECT json_group_array(json(value)) FROM json_each(problems) WHERE json_extract(value, '$.code') <> ?)"
     told = [] if done.problem is None else [_shape(done.problem)]
     async with writer.transaction():
         added = "json_insert({0}, '$[#]', json(?))" if told else "{0}"
@@ -190,8 +190,12 @@ class _Pass:
         found: dict[str, list[Variant]] = {}
         if keys:
             rows = cast("list[tuple[str, int, str | None, str | None, str]]", await self._writer.query(select, json_text(sorted(keys))))
-            for key, *variant in rows:
-                found.setdefault(key, []).append(Variant._make(variant))
+            for key, number, sku, gtin, options in rows:
+                variant = Variant(number, sku, gtin, options)
+                if key in found:
+                    found[key].append(variant)
+                else:
+                    found[key] = [variant]
         return found
 
     async def _carry_out(self, fresh: int) -> None:

@@ -112,16 +112,16 @@ class Statements:
     def _audit(self, variant: str, action: str, condition: str) -> str:
         return (
             f"INSERT INTO {CONNECTIONS} (inventory_feed_variant_id, variant_id, action, scope, run_id, created_at, updated_at)"
-            f" SELECT v.id, {variant}, '{action}', 'automated', {self._run}, {self.now}, {self.now} {self._of_page(condition)}"
+            f" SELECT v.id, {variant}, '{action}', 'automated', {self._run}, {self.now}, {self.now}"
+            f" FROM temp.claims AS c CROSS JOIN {VARIANTS} AS v {self._of_page(condition)}"
         )
 
     def _update(self, sets: str, condition: str) -> str:
-        of_page = self._of_page(condition).replace(f" CROSS JOIN {VARIANTS} AS v", "")
-        return f"UPDATE {VARIANTS} AS v SET {sets}, updated_at = {self.now} {of_page}"
+        return f"UPDATE {VARIANTS} AS v SET {sets}, updated_at = {self.now} FROM temp.claims AS c {self._of_page(condition)}"
 
     def _of_page(self, condition: str) -> str:
         return (
-            f"FROM temp.claims AS c CROSS JOIN {VARIANTS} AS v WHERE c.fresh = ? AND c.item_id > ? AND c.item_id <= ?"
+            "WHERE c.fresh = ? AND c.item_id > ? AND c.item_id <= ?"
             f" AND v.id = c.item_id AND v.inventory_feed_id = {self.feed} AND {_AUTOMATIC} AND {condition}"
         )
 
