@@ -141,6 +141,7 @@ async def test_an_older_call_never_overwrites_a_newer_one(calls: ItemCalls) -> N
     assert await push(16, occurredAt="2026-07-19T10:00:00+02:00") == ("updated", 16)
     assert await push(17, occurredAt="2026-07-19T07:59:59.999999Z") == ("stale", 16)
     assert await push(18, sequence=10, occurredAt="2026-07-19T07:00:00Z") == ("updated", 18)
+    assert await push(19, occurredAt="2026-07-19T07:30:00Z") == ("stale", 18)
 
 
 async def test_a_removed_item_comes_back_as_what_it_was(calls: ItemCalls, url: str) -> None:

@@ -38,10 +38,10 @@ class Place:
         return False
 
     def news(self, stored: StoredItem | None) -> dict[str, Value]:
-        """Return what of it is to be stored, by columns: where it is said, and is not there already."""
-        said = {"sequence": self.sequence, "occurred_at": self.occurred_at}
-        last = {} if stored is None else {"sequence": stored.sequence, "occurred_at": stored.occurred_at}
-        return {name: value for name, value in said.items() if value is not None and value != last.get(name)}
+        """Return what of it is to be stored, by columns: where it is later than what is there, so that neither ever goes back."""
+        last = (None, None) if stored is None else (stored.sequence, stored.occurred_at)
+        said = (("sequence", self.sequence, last[0]), ("occurred_at", self.occurred_at, last[1]))
+        return {name: mine for name, mine, before in said if mine is not None and (before is None or mine > before)}
 
 
 def read_push(sent: Mapping[str, object], faults: dict[str, str], *, now: int) -> tuple[dict[str, Value], Place]:
