@@ -111,8 +111,8 @@ MUTANTS: Final = (
     Mutant(
         "a held run is applied",
         "engine/flow/pipeline.py",
-        "record = await _hold(session, tally, held, planned.counts, checkpoint) if held else None",
-        "record = None",
+        "await _hold(session, tally, held, planned.counts, checkpoint) if held else _Decided(planned, checkpoint)",
+        "_Decided(planned, checkpoint)",
         ("tests/integration/test_guard_holds.py::test_where_changes_are_reviewed_every_change_waits",),
     ),
     Mutant(
@@ -139,8 +139,8 @@ MUTANTS: Final = (
     Mutant(
         "what an incomplete run did not read is missing",
         "engine/flow/pipeline.py",
-        "            record = await _discard(session, tally, RunStatus.ERROR, error)\n",
-        "            planned, checkpoint, record = await _plan(session, tally), None, None\n",
+        "ended = await _discard(session, tally, RunStatus.ERROR, error)",
+        "ended = _Decided(await _plan(session, tally, feed.definition()), None)",
         ("tests/unit/test_sqlite_scopes.py::test_what_a_refused_run_did_not_read_is_not_missing",),
     ),
     Mutant(

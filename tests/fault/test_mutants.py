@@ -20,6 +20,8 @@ from tests.fault.mutants import MUTANTS, Mutant
 ROOT: Final = Path(__file__).parents[2]
 PARTS: Final = ("engine", "connectors", "mappers", "sinks", "plugins", "feedmill", "tests")
 AT_ONCE: Final = 2
+SOUND: Final = ("tests/unit/test_sqlite_scopes.py", "tests/fault/test_sqlite_killed.py::test_run_after_a_kill_in_a_rejection")
+"""What shows that a copy of the tree is sound: tests of which one starts a process. All of them run in the tree itself anyway."""
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
@@ -32,7 +34,7 @@ def test_a_mutant_is_not_stale(mutant: Mutant) -> None:
 
 @pytest.mark.timeout(600)
 async def test_every_mutant_is_killed(copies: SimpleQueue[Path]) -> None:
-    """Each defect makes at least one of its tests fail; the tree without a defect none."""
+    """Each defect makes at least one of its tests fail, and that is not the copy's fault."""
     told: dict[str, str] = {}
 
     def judge(mutant: Mutant | None) -> None:
@@ -62,8 +64,8 @@ def copies(tmp_path: Path) -> SimpleQueue[Path]:
 
 
 def play(tree: Path, mutant: Mutant | None) -> str:
-    """Return what became of a mutant in a tree; of none, all tests are run."""
-    tests = sorted({test for each in MUTANTS for test in each.tests}) if mutant is None else mutant.tests
+    """Return what became of a mutant in a tree, or of a tree without one."""
+    tests = SOUND if mutant is None else mutant.tests
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
     with seeded(tree, mutant):
         done = subprocess.run(

@@ -20,7 +20,7 @@ from sinks.sqlite.fence import Origin, Writer
 from sinks.sqlite.sink import open_sqlite
 
 Rows = dict[int, dict[str, Value]]
-OPEN = FeedDefinition(FEED.name, {"missingPolicy": "keep"})
+OPEN = FeedDefinition(FEED.name, {"missingPolicy": "keep", "syncName": True, "syncPricing": True})
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ async def test_what_one_feed_misses_stays_in_another(sink: SqliteSink, tmp_path:
     feed = replace(ONE, attributes={"missingPolicy": policy})
     for each in (feed, TWO):
         await import_items(sink, batch(COLUMNS, ("a", 1), ("b", 2)), feed=each)
-    _, counts = await import_items(sink, batch(COLUMNS, ("a", 1)), feed=feed)
-    assert counts.removed == 1
+    summary, counts = await import_items(sink, batch(COLUMNS, ("a", 1)), feed=feed)
+    assert (summary.known, summary.missing, counts.removed) == (2, 1, 1)
     gone = [("one", "b", 0, "removed")] if policy == "zero" else []
     assert await stock(tmp_path) == [
         *[("one", "a", 1, "pending"), *gone],
