@@ -75,12 +75,17 @@ class Problem:
         return cls(reject.fate, reject.reason, record=reject.record, line=reject.line, column=reject.column, value=reject.value)
 
 
-def over_limit(counts: Counts) -> tuple[Problem, ...]:
-    """Return what a person should know of a run that reached the daily limit, nothing of one that did not."""
-    if not counts.limited:
-        return ()
-    what = f"{counts.limited} items were left out: the daily limit of updated items is reached"
-    return (Problem("daily-limit", f"{what}; the next run that may takes them, after midnight UTC"),)
+def left_out(planned: Counts, done: Counts) -> tuple[Problem, ...]:
+    """Return what a person should know of items that a run was to write and did not: those over the daily limit, and overtaken ones."""
+    told = []
+    if done.limited:
+        what = f"{done.limited} items were left out: the daily limit of updated items is reached"
+        told.append(Problem("daily-limit", f"{what}; the next run that may takes them, after midnight UTC"))
+    if overtaken := done.skipped - done.limited - planned.skipped + planned.limited:
+        told.append(
+            Problem("overtaken", f"{overtaken} items were written by somebody else after the run had begun, and were left as they are")
+        )
+    return tuple(told)
 
 
 @dataclass(frozen=True, slots=True)

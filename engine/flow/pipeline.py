@@ -27,7 +27,7 @@ from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.flow.unpacking import Unpacking
 from engine.guard import judge, refuse_unknown_sums, refuse_unusable
-from engine.run import Counts, Problem, RunRecord, RunStatus, over_limit
+from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
 from engine.source import Source
 
 STALL_PATIENCE: Final = 300.0
@@ -271,16 +271,15 @@ class _Decided:
 
 async def _apply(clock: StageClock, session: SinkSession, tally: Tally, decided: _Decided) -> RunRecord:
     """Apply and finish. What has been decided is done, also when the run is cancelled meanwhile: it takes seconds."""
-    record = decided.planned
     with CancelScope(shield=True):
         with clock.running():
             counts = await session.apply(decided.planned, decided.checkpoint)
-        tally.note(over_limit(counts))
+        tally.note(left_out(decided.planned.counts, counts))
         record = tally.record(session.run, RunStatus.COMPLETE, counts).counted(counts)
         record.check_accounting()
         # What is over the limit is taken by the next run, which must not find the source unchanged.
-        record = await session.finish(record, None if record.limited else decided.checkpoint)
-    return record
+        return await session.finish(record, None if record.limited else decided.checkpoint)
+    raise InternalError("a shield has swallowed an error")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import orjson
 from anyio import CancelScope
 
 from engine.errors import ConfigError
-from engine.run import Counts, Problem, RunRecord, RunStatus, over_limit
+from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
 from sinks.sqlite.catalogue.connecting import connect_run
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
@@ -103,7 +103,7 @@ def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> R
         counts=replace(counts, skipped=0, limited=0),
         skipped=plan.skipped + counts.skipped,
         limited=counts.limited,
-        problems=(why, *over_limit(counts), *stored.problems),
+        problems=(why, *left_out(plan.planned, counts), *stored.problems),
     )
 
 

@@ -157,6 +157,7 @@ VARIANTS: Final = Table(
     UniqueConstraint("inventory_feed_id", "external_id", name="uq_inventory_feed_variants_key"),
     Index("ix_inventory_feed_variants_feed", "inventory_feed_id"),
     Index("ix_inventory_feed_variants_missing", "inventory_feed_id", sqlite_where=text("missing_runs > 0")),
+    Index("ix_inventory_feed_variants_removed", "inventory_feed_id", sqlite_where=text("status = 'removed'")),
     Index("ix_inventory_feed_variants_variant", "variant_id", sqlite_where=text("variant_id IS NOT NULL")),
     Index("ix_inventory_feed_variants_told", "inventory_feed_id", sqlite_where=text("messages IS NOT NULL")),
     # An id that was shown once must never come to mean another item.

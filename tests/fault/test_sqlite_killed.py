@@ -198,6 +198,7 @@ async def test_run_after_a_kill_in_a_later_run(
     async for database in kill_everywhere(doom, Job("sync", "", second, settings=settings), template):
         seen = await shown(database)
         assert all(seen.get(key) in (before.get(key), after.get(key)) for key in before.keys() | after.keys())
+        assert await to_thread.run_sync(checkpoint_of, database) in ({1} if seen != after else {1, 2})
         ends.add("before" if seen == before else "after" if seen == after else "between")
         await run(second, database, registry, settings)
         assert await to_thread.run_sync(partial(state, database, ids=True)) == expected
@@ -326,6 +327,17 @@ def status_and_settings(path: Path, run: int) -> tuple[str, dict[str, object]]:
         )
     settings = json.loads(text)
     return status, {name: settings[name] for name in REVIEWED if name in settings}
+
+
+def checkpoint_of(path: Path) -> int:
+    """Return the run that left the feed's checkpoint, which has to be the last complete one."""
+    with closing(sqlite3.connect(path)) as connection:
+        ((checkpoint, complete),) = connection.execute(
+            "SELECT checkpoint, (SELECT max(id) FROM data_imports WHERE status = 'complete') FROM inventory_feeds"
+        )
+    run: int = json.loads(checkpoint)["run"]
+    assert run == complete
+    return run
 
 
 def dump(path: Path) -> list[str]:

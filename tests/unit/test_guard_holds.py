@@ -91,8 +91,9 @@ def _values(figures: Figures) -> list[float]:
 
 
 def test_the_first_run_is_not_held() -> None:
-    """A feed without items has nothing to lose, however low its floor."""
+    """A feed without items has nothing to lose, however low its floor, and whatever a sink makes of that."""
     assert holds(Figures(stock_after=5), minItems=0) == []
+    assert holds(Figures(known=0, in_stock=40, emptied=40, stock_before=40, priced=40, price_zeroed=40)) == []
 
 
 def test_a_run_that_changes_nothing_is_not_held() -> None:
@@ -120,11 +121,12 @@ LIMITS: Final = [
 @pytest.mark.parametrize(("figure", "limit"), LIMITS, ids=NAMED)
 @pytest.mark.parametrize("ratio", [0, 0.001, 0.29, 0.57, 1])
 def test_the_limits_are_the_feeds_and_exact(figure: str, limit: str, ratio: float) -> None:
-    """A feed may allow less or more; 290 of 1,000 is not more than 0.29, although binary fractions say so."""
-    allowed = round(1000 * ratio)
-    assert holds(replace(QUIET, **{figure: allowed}), **{limit: ratio}) == []
+    """A feed may allow less or more; 29 of 100 are not more than 0.29, although binary fractions say so."""
+    hundred = Figures(known=100, in_stock=100, stock_before=1, stock_after=1, compared=100, priced=100)
+    allowed = round(100 * ratio)
+    assert holds(replace(hundred, **{figure: allowed}), **{limit: ratio}) == []
     if ratio < 1:
-        assert len(holds(replace(QUIET, **{figure: allowed + 1}), **{limit: ratio})) == 1
+        assert len(holds(replace(hundred, **{figure: allowed + 1}), **{limit: ratio})) == 1
 
 
 @pytest.mark.parametrize(("settings", "factor"), [({}, (3, 1)), ({"maxPriceFactor": 1.1}, (11, 10)), ({"maxMissingRatio": 1}, (3, 1))])

@@ -11,7 +11,13 @@ from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
 
 _DAY: Final = 86_400_000_000
 
-_DUE: Final = f"SELECT id FROM {CHANGES} WHERE inventory_feed_id = ? AND at < ? ORDER BY at, id LIMIT ?"
+_KEPT: Final = "(SELECT min(change_mark) FROM main.data_imports WHERE feed_id = {feed} AND status = 'held')"
+"""After this change a held run was begun: what came later must be known when it is approved, however long it waits."""
+
+
+def _due(feed: int) -> str:
+    kept = _KEPT.format(feed=feed)
+    return f"SELECT id FROM {CHANGES} WHERE inventory_feed_id = {feed} AND at < ? AND id <= ifnull({kept}, id) ORDER BY at, id LIMIT ?"
 
 
 async def prune(writer: Writer, feed: int, days: int, *, now: int | None = None) -> int:
@@ -25,7 +31,7 @@ async def prune(writer: Writer, feed: int, days: int, *, now: int | None = None)
     before = (clock.now() if now is None else now) - days * _DAY
     # No fence: the run that the caller has just completed holds none any more.
     unfenced = Writer(writer.connection, None, writer.name, locking=True)
-    if not await unfenced.query(_DUE, feed, before, 1):
+    if not await unfenced.query(_due(feed), before, 1):
         return 0
     forget = "UPDATE main.data_imports SET change_mark = NULL WHERE feed_id = ? AND decided_at < ? AND status = 'complete'"
     async with unfenced.transaction():
@@ -38,5 +44,5 @@ async def prune(writer: Writer, feed: int, days: int, *, now: int | None = None)
 
 async def _prune_chunk(writer: Writer, feed: int, before: int) -> int:
     async with writer.transaction():
-        await writer.execute(f"DELETE FROM {FIELDS} WHERE change_id IN ({_DUE})", feed, before, CHUNK_ROWS)
-        return await writer.execute(f"DELETE FROM {CHANGES} WHERE id IN ({_DUE})", feed, before, CHUNK_ROWS)
+        await writer.execute(f"DELETE FROM {FIELDS} WHERE change_id IN ({_due(feed)})", before, CHUNK_ROWS)
+        return await writer.execute(f"DELETE FROM {CHANGES} WHERE id IN ({_due(feed)})", before, CHUNK_ROWS)

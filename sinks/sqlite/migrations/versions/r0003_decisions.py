@@ -34,6 +34,7 @@ def upgrade() -> None:
     op.add_column("inventory_feed_variants", sa.Column("connection_scope", sa.Text))
     op.add_column("inventory_feed_stage", sa.Column("record", sa.Integer))
     op.execute("CREATE INDEX ix_inventory_feed_variants_missing ON inventory_feed_variants (inventory_feed_id) WHERE missing_runs > 0")
+    op.execute("CREATE INDEX ix_inventory_feed_variants_removed ON inventory_feed_variants (inventory_feed_id) WHERE status = 'removed'")
     op.create_table(
         "write_origin", sa.Column("run_id", sa.Integer), sa.Column("call", sa.Text), sa.Column("at", sa.Integer, nullable=False)
     )
@@ -47,6 +48,7 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER log_delete")
     for table in ("inventory_feed_variant_change_fields", "inventory_feed_variant_changes", "write_origin"):
         op.drop_table(table)
+    op.execute("DROP INDEX ix_inventory_feed_variants_removed")
     op.execute("DROP INDEX ix_inventory_feed_variants_missing")
     op.drop_column("inventory_feed_stage", "record")
     op.drop_column("inventory_feed_variants", "connection_scope")

@@ -1,0 +1,209 @@
+"""Seeded defects: what somebody might break in the sink or the guard, and the quickest tests that must notice.
+
+Each is an exact text of a file and what takes its place. `test_mutants.py` plays them on a copy of the tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_KILLED: Final = "tests/fault/test_sqlite_killed.py::"
+_SCOPES: Final = "tests/unit/test_sqlite_scopes.py::"
+_CONFORMS: Final = "tests/conformance/test_sinks.py::test_sink_conforms"
+_HOLDS: Final = "tests/unit/test_guard_holds.py"
+_UNDO: Final = "tests/unit/test_undo.py::"
+_LIMIT: Final = "tests/integration/test_daily_limit.py::"
+_LATER: Final = "tests/unit/test_sqlite_later_writes.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A defect: in `file`, `new` takes the place of `old`, and at least one of `tests` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+MUTANTS: Final = (
+    Mutant(
+        "a writer does not check its epoch",
+        "sinks/sqlite/fence.py",
+        "WHERE id = ? AND epoch = ? AND status = 'started'",
+        "WHERE id = ? AND epoch >= ? AND status = 'started'",
+        (f"{_KILLED}test_refuses_the_writes_of_a_process_that_lost_its_run[sync-taken over]",),
+    ),
+    Mutant(
+        "the end of a run does not check its epoch",
+        "sinks/sqlite/control.py",
+        "(RUNS.c.id == fence.run) & (RUNS.c.epoch == fence.epoch) &",
+        "(RUNS.c.id == fence.run) &",
+        (f"{_KILLED}test_refuses_the_writes_of_a_process_that_lost_its_run[sync-taken over]",),
+    ),
+    Mutant(
+        "missing items are sought in every feed",
+        "sinks/sqlite/landing/statements.py",
+        'return f"FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"',
+        'return f"FROM {VARIANTS} AS v WHERE {self.feed}{self._visible()}"',
+        (f"{_SCOPES}test_what_one_feed_misses_stays_in_another",),
+    ),
+    Mutant(
+        "an unfinished load is deleted by its ids alone",
+        "sinks/sqlite/landing/housekeeping.py",
+        'f"DELETE {of_feed} AND created_run_id = ? AND id BETWEEN ? AND ?"',
+        'f"DELETE FROM {VARIANTS} WHERE ? AND ? AND id BETWEEN ? AND ?"',
+        (f"{_SCOPES}test_a_load_that_is_given_up_takes_nothing_of_another_feed",),
+    ),
+    Mutant(
+        "the checkpoint is there before the last chunk",
+        "sinks/sqlite/control.py",
+        "        async with self._writing(fence, values):\n            pass\n\n    async def hold",
+        "        async with self._writing(fence, values) as early:\n"
+        "            left = None if plan.checkpoint is None else _dump(asdict(plan.checkpoint))\n"
+        "            await early.execute(update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=left))\n\n    async def hold",
+        (f"{_KILLED}test_run_after_a_kill_in_a_later_run[applied]",),
+    ),
+    Mutant(
+        "what was planned is counted, not what was done",
+        "sinks/sqlite/decisions.py",
+        "return plan.settle(Counts(created=created, updated=updated, removed=removed, skipped=skipped, limited=limited))",
+        "return plan.planned",
+        (_LATER,),
+    ),
+    Mutant(
+        "a chunk leaves the stage in a transaction of its own",
+        "sinks/sqlite/landing/applying.py",
+        "        await writer.execute(stage.clear(), last)",
+        "        await writer.connection.commit()\n        await writer.execute(stage.clear(), last)",
+        (f"{_KILLED}test_run_after_a_kill_in_a_later_run[applied]",),
+    ),
+    Mutant(
+        "what a chunk did is not counted with it",
+        "sinks/sqlite/decisions.py",
+        "created = created + ?, updated = updated + ?, removed = removed + ?",
+        "created = ?, updated = ?, removed = ?",
+        (f"{_KILLED}test_run_after_a_kill_in_a_later_run[applied]",),
+    ),
+    Mutant(
+        "digests do not know what clears and what is settled",
+        "sinks/sqlite/landing/rows.py",
+        "    if not marks:\n",
+        "    if marks or not marks:\n",
+        (f"{_CONFORMS}[sqlite-clears_blank_cells_where_told]", f"{_CONFORMS}[sqlite-leaves_settled_attributes_alone]"),
+    ),
+    Mutant(
+        "at a limit a run is held already",
+        "engine/guard.py",
+        "return _exact(part) > _exact(limit) * _exact(whole)",
+        "return _exact(part) >= _exact(limit) * _exact(whole)",
+        (_HOLDS,),
+    ),
+    Mutant(
+        "the floor is off by one",
+        "engine/guard.py",
+        "if figures.known >= floor and _exceeds(figures.missing,",
+        "if figures.known > floor and _exceeds(figures.missing,",
+        (_HOLDS,),
+    ),
+    Mutant(
+        "a held run is applied",
+        "engine/flow/pipeline.py",
+        "await _hold(session, tally, held, planned.counts, checkpoint) if held else _Decided(planned, checkpoint)",
+        "_Decided(planned, checkpoint)",
+        ("tests/integration/test_guard_holds.py::test_where_changes_are_reviewed_every_change_waits",),
+    ),
+    Mutant(
+        "a rejected run is taken for a decided one",
+        "sinks/sqlite/control.py",
+        "values(epoch=RUNS.c.epoch + 1, **_ending(record))",
+        "values(epoch=RUNS.c.epoch + 1, status=RunStatus.STARTED.value, decided_at=clock.now())",
+        (f"{_KILLED}test_run_after_a_kill_in_a_rejection",),
+    ),
+    Mutant(
+        "a decided run is not finished",
+        "sinks/sqlite/session.py",
+        "        await finish_decided(connection, control, database.name, number)\n",
+        "",
+        (f"{_KILLED}test_run_after_a_kill_in_a_later_run[applied]",),
+    ),
+    Mutant(
+        "a load shows before it is whole",
+        "sinks/sqlite/queries.py",
+        " AND (f.loading_run_id IS NULL OR v.created_run_id IS NOT f.loading_run_id)",
+        "",
+        (f"{_CONFORMS}[sqlite-shows_nothing_before_it_applies]",),
+    ),
+    Mutant(
+        "what an incomplete run did not read is missing",
+        "engine/flow/pipeline.py",
+        "ended = await _discard(session, tally, RunStatus.ERROR, error)",
+        "ended = _Decided(await _plan(session, tally, feed.definition()), None)",
+        ("tests/unit/test_sqlite_scopes.py::test_what_a_refused_run_did_not_read_is_not_missing",),
+    ),
+    Mutant(
+        "the key of a rejected record is missing",
+        "sinks/sqlite/landing/staged.py",
+        "self._fallen += self._seen.add(number) and bool(fallen)",
+        "self._fallen += bool(fallen)",
+        (f"{_CONFORMS}[sqlite-leaves_rejected_items_alone]",),
+    ),
+    Mutant(
+        "grace is a run shorter",
+        "sinks/sqlite/landing/missing.py",
+        "WHEN v.missing_runs < {feed.missing_grace}",
+        "WHEN v.missing_runs + 1 < {feed.missing_grace}",
+        (f"{_CONFORMS}[sqlite-waits_for_missing_items_as_told]",),
+    ),
+    Mutant(
+        "a later write is overwritten",
+        "sinks/sqlite/landing/removals.py",
+        "c.run_id IS NOT {stage.run}",
+        "c.run_id IS NOT c.run_id",
+        (_LATER,),
+    ),
+    Mutant(
+        "an undo overwrites what was written since",
+        "sinks/sqlite/history/judging.py",
+        "if row is not None and (writer is None or writer.change < change.first):",
+        "if row is not None:",
+        (f"{_UNDO}test_a_later_write_stays_and_is_named",),
+    ),
+    Mutant(
+        "an undo keeps the digest of what it took back",
+        "sinks/sqlite/history/undoing.py",
+        '"content_hash": None, "updated_at": at}',
+        '"updated_at": at}',
+        (f"{_UNDO}test_a_later_write_stays_and_is_named",),
+    ),
+    Mutant(
+        "what a run writes is not counted in its transaction",
+        "sinks/sqlite/landing/applying.py",
+        "        await self._limit.count()\n",
+        "",
+        (f"{_LIMIT}test_a_run_takes_what_the_day_allows_in_the_order_of_the_feed", f"{_LIMIT}test_feeds_share_one_limit"),
+    ),
+    Mutant(
+        "the limit is read before the write lock is held",
+        "sinks/sqlite/single/calls.py",
+        "self._writer = Writer(connection, None, database.name, locking=True)",
+        "self._writer = Writer(connection, None, database.name)",
+        (f"{_LIMIT}test_two_processes_that_push_at_once_share_one_limit",),
+    ),
+    Mutant(
+        "a pushed item keeps its digest",
+        "sinks/sqlite/single/rows.py",
+        '        cells["content_hash"] = None\n',
+        "        pass\n",
+        ("tests/unit/test_sqlite_scopes.py::test_the_source_has_the_last_word_after_a_push",),
+    ),
+    Mutant(
+        "nobody is named as the origin of a change",
+        "sinks/sqlite/fence.py",
+        'VALUES (?, ?, ?)", origin.run, origin.call, origin.at)',
+        'SELECT ?, ?, ? WHERE 0", origin.run, origin.call, origin.at)',
+        (f"{_UNDO}test_an_undo_gives_back_every_column",),
+    ),
+)
