@@ -274,6 +274,18 @@ async def test_old_changes_are_forgotten_whole(shop: Shop) -> None:
             await undo(shop.database, each)
 
 
+async def test_what_a_held_run_has_to_know_is_kept(shop: Shop) -> None:
+    """Changes since a held run began are kept for as long as it waits: approving it must leave what was written later."""
+    await shop.run(first())
+    held = await shop.run(batch(BOTH, ("a", "Apple", 5)), hold=True)
+    await shop.write("UPDATE inventory_feed_variants SET inventory_quantity = 99 WHERE external_id = 'a'", call="push:1")
+    async with shop.database.connect() as connection:
+        assert await prune(Writer(connection, None, "shop"), 1, 3, now=clock.now() + 9 * DAY) == 0
+    record = await approve(shop.database, held)
+    assert record.problems[1].code == "overtaken"
+    assert {row["inventory_quantity"] for row in (await shop.rows()).values() if row["external_id"] == "a"} == {99}
+
+
 @pytest.mark.parametrize(("days", "kept"), [(0, 2), (10, 1)])
 async def test_a_complete_run_forgets_what_is_due(shop: Shop, days: int, kept: int) -> None:
     """The log is pruned at the end of every complete run, as the feed says."""
