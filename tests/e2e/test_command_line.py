@@ -192,7 +192,8 @@ async def test_no_secret_reaches_output_logs_or_database(supplier: Supplier, tmp
 async def test_a_killed_run_followed_by_a_full_one_ends_as_if_nothing_had_happened(supplier: Supplier, tmp_path: Path, known: bool) -> None:
     """SIGKILL in mid-run leaves what readers saw before; the next run ends where a clean one would."""
     if known:
-        await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+        follow = ("--set", "syncName=true", "--set", "syncPricing=true")
+        await feedmill("sync", supplier.url, *to(), *FIELDS, *follow, cwd=tmp_path)
         before = await items(tmp_path)
     supplier.body = table([HEADER, *((f"{n:05d}", f"Part {n} " + "x" * 60, n % 5, f"{n}.75") for n in range(1, 60_001))])
     supplier.gate = anyio.Event()

@@ -79,7 +79,7 @@ def _settings() -> st.SearchStrategy[dict[str, JsonValue]]:
 def batches(draw: st.DrawFn, first: int, mode: str) -> tuple[list[Record], ItemBatch]:
     """Draw a batch of any columns whose records begin at number `first`: with repeated keys, rejects, and blanks, some of which clear."""
     columns = tuple(draw(st.lists(st.sampled_from([*COLUMNS, "status"]), unique=True, max_size=5)))
-    clears = frozenset(draw(st.sets(st.sampled_from(COLUMNS))))
+    clears = frozenset(draw(st.sets(st.sampled_from(COLUMNS)))).intersection(columns)
     keys = draw(st.lists(st.sampled_from(["1", "01", "a", "A", "ä'\"", " "]), max_size=7))
     records, rows, numbers, spoiled = [], [], [], dict[str, int]()
     for number, key in enumerate(keys, start=first):

@@ -147,7 +147,7 @@ class AddUp(_Before):
             return
         if _QUANTITY not in batch.columns:
             rows: list[tuple[Value, ...]] = [(*row, None) for row in batch.rows]
-            batch = replace(batch, columns=(*batch.columns, _QUANTITY), rows=rows)
+            batch = replace(batch, columns=(*batch.columns, _QUANTITY), rows=rows, clears=batch.clears - {_QUANTITY})
         place = batch.columns.index(_QUANTITY)
         known = await self._writer.query(
             "SELECT external_id, quantity FROM temp.keys_met WHERE external_id IN (SELECT value FROM json_each(?))", json_text(batch.keys)
