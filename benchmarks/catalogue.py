@@ -26,7 +26,7 @@ FIELDS: Final = [
 ]
 """All eleven columns, mapped by hand so that no preset can change what is measured."""
 
-SETTINGS: Final = {"mapping": "custom"}
+SETTINGS: Final = {"mapping": "custom", "syncPricing": True}
 FEED: Final = "benchmark"
 
 

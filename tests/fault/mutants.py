@@ -186,11 +186,11 @@ MUTANTS: Final = (
         (f"{_LIMIT}test_a_run_takes_what_the_day_allows_in_the_order_of_the_feed", f"{_LIMIT}test_feeds_share_one_limit"),
     ),
     Mutant(
-        "the limit is read before the write lock is held",
+        "a pushed item is not counted in its transaction",
         "sinks/sqlite/single/calls.py",
-        "self._writer = Writer(connection, None, database.name, locking=True)",
-        "self._writer = Writer(connection, None, database.name)",
-        (f"{_LIMIT}test_two_processes_that_push_at_once_share_one_limit",),
+        "        await count_items(self._writer, allowance, [stored.number])\n",
+        "",
+        (f"{_LIMIT}test_an_item_counts_once_a_day_and_an_unchanged_one_never",),
     ),
     Mutant(
         "a pushed item keeps its digest",

@@ -49,7 +49,7 @@ QUICK: Final[Mapping[str, object]] = {
 ONCE: Final[Mapping[str, object]] = {**QUICK, "transport.attempts": 1}
 IMPATIENT: Final[Mapping[str, object]] = {**ONCE, "transport.idleTimeout": 0.3}
 WRONG: Final = "wr@ng-hunter2"
-VOLATILE: Final = ("id", "run_id", "created_at", "updated_at", "inventory_updated_at")
+VOLATILE: Final = ("id", "created_run_id", "created_at", "updated_at", "inventory_updated_at")
 """Columns that differ between two loads of the same bytes."""
 
 

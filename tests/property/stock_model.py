@@ -30,6 +30,9 @@ CLEARS: Final = frozenset({"compareAtPrice", "name"})
 
 FLAGS: Final = {"retailPrice": "syncPricing", "compareAtPrice": "syncSalePrices", "name": "syncName", "grams": "syncWeight"}
 
+_DONE: Final[tuple[str, ...]] = ("created", "updated", "removed", "overtaken", "limited")
+_UNDONE: Final[tuple[str, ...]] = ("created", "updated", "removed", "unchanged", "skipped")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -203,7 +206,7 @@ class Model:
 
     def apply(self, run: str, plan: Plan, keys: Iterable[str] | None = None) -> dict[str, int]:
         """Do what was planned, to all keys or to these; what others wrote since is left alone. Return what was done."""
-        done = dict.fromkeys(("created", "updated", "removed", "overtaken", "limited"), 0)
+        done: dict[str, int] = dict.fromkeys(_DONE, 0)
         among = {key for key in (plan.effects if keys is None else keys) if plan.effects[key].kind != "none"}
         overtaken = {key for key in among if self._overtaken(run, key, plan)}
         limited = self.limited(plan, among - overtaken)
@@ -256,7 +259,7 @@ class Model:
 
     def take_back_creations(self, undo: str, run: str) -> dict[str, int]:
         """Undo, its first half: delete what the run created and nobody wrote to since."""
-        done = dict.fromkeys(("created", "updated", "removed", "unchanged", "skipped"), 0)
+        done: dict[str, int] = dict.fromkeys(_UNDONE, 0)
         for key, item in sorted(self.items.items()):
             entries = [entry for entry in self.log if entry.uid == item.uid]
             if entries[0].origin == run:
@@ -268,7 +271,7 @@ class Model:
 
     def take_back_changes(self, undo: str, run: str) -> dict[str, int]:
         """Undo, its second half: set back the fields that nobody wrote since, and bring back what the run deleted."""
-        done = dict.fromkeys(("created", "updated", "removed", "unchanged", "skipped"), 0)
+        done: dict[str, int] = dict.fromkeys(_UNDONE, 0)
         for uid in dict.fromkeys(entry.uid for entry in self.log if entry.origin == run):
             whole = [entry for entry in self.log if entry.uid == uid]
             if whole[0].origin != run:

@@ -16,6 +16,8 @@ import feedmill
 from engine.contracts import FeedDefinition
 from engine.run import RunStatus
 from plugins.conformance.sink import batch, import_items
+from sinks.sqlite.database import locate
+from sinks.sqlite.history.undo import undo
 from sinks.sqlite.sink import SqliteSink, open_sqlite
 
 ONE, TWO = FeedDefinition("one"), FeedDefinition("two")
@@ -104,3 +106,16 @@ async def test_the_source_has_the_last_word_after_a_push(sink: SqliteSink, tmp_p
     _, counts = await import_items(sink, batch(COLUMNS, ("a", 1)), feed=ONE)
     assert counts.updated == 1
     assert await stock(tmp_path) == [("one", "a", 1, "pending")]
+
+
+async def test_an_item_that_comes_back_by_an_undo_takes_no_older_call(sink: SqliteSink, tmp_path: Path) -> None:
+    """Where its sender's calls stood comes back with a deleted item: what was older before it went is older still."""
+    feed, database = replace(ONE, attributes={"missingPolicy": "remove"}), tmp_path / "shop.db"
+    await import_items(sink, batch(COLUMNS, ("a", 1), ("b", 1)), feed=feed)
+    sent = {"externalId": "a", "vendorSku": "a"}
+    await feedmill.push(str(database), "one", {**sent, "inventoryQuantity": 5, "sequence": 10})
+    await import_items(sink, batch(COLUMNS, ("b", 1)), feed=feed)
+    assert await stock(tmp_path) == [("one", "b", 1, "pending")]
+    await undo(locate(f"sqlite:///{database}"), 2)
+    late = await feedmill.push(str(database), "one", {**sent, "inventoryQuantity": 9, "sequence": 9})
+    assert (late.outcome, (await stock(tmp_path))[0]) == ("stale", ("one", "a", 5, "pending"))
