@@ -21,7 +21,7 @@ FEED: Final = "Example supplier"
 
 # What the supplier's columns mean. The preset `publishing` knows the usual names (sku, ean, price, stock, ...), so only what
 # it cannot guess needs saying: purposes on the left, the supplier's columns on the right.
-SETTINGS: Final = {"mapping": "publishing"}
+SETTINGS: Final = {"mapping": "publishing", "syncPricing": True}
 FIELDS: Final = {"externalGroupId": "group"}
 
 # What each run must come to: 20,000 items, of which the third download changes one in a hundred.
