@@ -251,7 +251,7 @@ async def test_what_a_dead_first_load_left_goes_before_a_call(sink: SqliteSink, 
 
 
 async def test_a_call_that_comes_before_a_first_load_is_not_lost(sink: SqliteSink, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that found its feed empty, but no longer when it begins to load, is staged like any other."""
+    """A run that found its feed empty, but no longer when it begins to load, is staged like any other: the later write stays."""
     from sinks.sqlite.landing.straight import StraightLoad
 
     feed, hide = FeedDefinition("fresh"), StraightLoad.hide
@@ -262,8 +262,9 @@ async def test_a_call_that_comes_before_a_first_load_is_not_lost(sink: SqliteSin
         return await hide(load)
 
     monkeypatch.setattr(StraightLoad, "hide", hide_too_late)
-    summary, counts = await import_items(sink, batch(BOTH, ("a", "A", 5), ("p", "P", 3)), feed=feed)
-    assert (summary.known, counts.created, counts.updated) == (1, 1, 1)
+    _, counts = await import_items(sink, batch(BOTH, ("a", "A", 5), ("p", "P", 3)), feed=feed)
+    assert (counts.created, counts.updated, counts.skipped) == (1, 0, 1)
+    assert await ask(url, "SELECT external_id, inventory_quantity FROM inventory_feed_variants WHERE vendor_sku = 'P'") == [("p", 1)]
 
 
 async def test_times_are_those_of_the_calls_transaction(calls: ItemCalls, monkeypatch: pytest.MonkeyPatch) -> None:
