@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, cast
 
@@ -263,6 +263,10 @@ class Checkpoint:
     skipped: int = 0
     rejected: int = 0
     newest: str | None = None
+
+    def unread(self) -> Checkpoint:
+        """Return what a run leaves whose source has to be read again though it may not have changed: all but the versions."""
+        return replace(self, versions={})
 
 
 class SinkSession(Protocol):

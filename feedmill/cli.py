@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -91,4 +93,31 @@ def run_async(work: Callable[[], Awaitable[int]]) -> int:
     """Run a command's coroutine on a fresh event loop."""
     import anyio
 
-    return anyio.run(work)
+    return anyio.run(_until_interrupted, work)
+
+
+async def _until_interrupted(work: Callable[[], Awaitable[int]]) -> int:
+    """Do the work. An interrupt cancels it, but what must not be left half done is done first; a second one ends it at once.
+
+    Left to itself the loop would cancel the task outright, which no shield withstands: a run that was decided would be left
+    half applied until the next one.
+    """
+    from asyncio import get_running_loop
+
+    from anyio import CancelScope
+
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return await work()
+    loop, scope = get_running_loop(), CancelScope()
+
+    def interrupt() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        scope.cancel()
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        with scope:
+            return await work()
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+    raise KeyboardInterrupt

@@ -115,7 +115,7 @@ class JsonlSession:
         """Refuse: no run is stored that somebody could approve."""
         raise RefuseRun(
             "the run would be held for a decision, which a file of items cannot keep: nothing was applied; look at the source, then "
-            "import with guard.enabled=false, or into a database"
+            "import with guard.enabled=false and without reviewChanges, or into a database"
         )
 
     async def discard(self) -> None:

@@ -49,6 +49,11 @@ def make_checkpoint(print_: str, versions: Mapping[str, str | None], newest: dat
     return Checkpoint(print_, told, record.run, record.read, record.counts.duplicate, record.skipped, record.rejected, stamp)
 
 
+def left_by(checkpoint: Checkpoint | None, *, limited: int) -> Checkpoint | None:
+    """Return the checkpoint that a run leaves: what is over the daily limit is taken by the next run, which has to read the source."""
+    return checkpoint.unread() if checkpoint is not None and limited else checkpoint
+
+
 def refuse_older(checkpoint: Checkpoint | None, print_: str, newest: datetime | None, source: Source) -> None:
     """Raise `RefuseRun` when the newest of the files that a path means is older than the last complete run's.
 

@@ -21,7 +21,7 @@ from engine.feed import Feed
 from engine.figures import Figures
 from engine.flow.absence import Absence
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
-from engine.flow.checkpoint import confirm, fingerprint, known_versions, make_checkpoint, refuse_older, wait_left
+from engine.flow.checkpoint import confirm, fingerprint, known_versions, left_by, make_checkpoint, refuse_older, wait_left
 from engine.flow.drift import find_drift
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
@@ -96,6 +96,8 @@ async def run_feed(job: Job) -> RunRecord:
             tally.note(absence.judge())
             planned = await _plan(session, tally, feed.definition())
             checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned)
+            if checkpoint is not None and tally.awaited:
+                checkpoint = checkpoint.unread()
             held = _reasons_to_hold(feed, planned)
             ended = await _hold(session, tally, held, planned.counts, checkpoint) if held else _Decided(planned, checkpoint)
         except Superseded:
@@ -277,8 +279,7 @@ async def _apply(clock: StageClock, session: SinkSession, tally: Tally, decided:
         tally.note(left_out(decided.planned.counts, counts))
         record = tally.record(session.run, RunStatus.COMPLETE, counts).counted(counts)
         record.check_accounting()
-        # What is over the limit is taken by the next run, which must not find the source unchanged.
-        return await session.finish(record, None if record.limited else decided.checkpoint)
+        return await session.finish(record, left_by(decided.checkpoint, limited=record.limited))
     raise InternalError("a shield has swallowed an error")
 
 

@@ -60,6 +60,7 @@ class Tally:
     versions: dict[str, str | None] = field(default_factory=dict)
     unpacked: str | None = None
     figures: Figures | None = None
+    awaited: bool = False
     _times: list[datetime | None] = field(default_factory=list)
     _samples: list[Problem] = field(default_factory=list)
     _begun: float = field(default_factory=perf_counter)
@@ -112,6 +113,8 @@ class Tally:
             reasons = " or ".join(filter(None, (above, "are gone by the source's own word")))
             self.note([Problem("restricted", f"{summary.skipped} new items {reasons} and were not imported")])
         missing = summary.known - summary.seen
+        # How long an item has been missing is counted in runs, so the next one must look for it, be the source what it was or not.
+        self.awaited = missing > 0 and definition.missing_grace > 0 and definition.missing_policy != "keep"
         if missing > 0:
             where = "not among the records that could be read" if self.rejected else "not in the source"
             self.note([Problem("missing", f"{missing} known items were {where}; {_fate_of_missing(definition)}")])

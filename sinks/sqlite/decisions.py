@@ -15,6 +15,7 @@ import orjson
 from anyio import CancelScope
 
 from engine.errors import ConfigError
+from engine.flow.checkpoint import left_by
 from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
 from sinks.sqlite.catalogue.connecting import connect_run
 from sinks.sqlite.control import Control
@@ -91,7 +92,7 @@ async def _go_on(connection: aiosqlite.Connection, control: Control, name: str, 
         stored = (await Queries(writer).run(run)).record
         record = _completed(stored, plan, counts, why)
         record.check_accounting()
-        await control.finish(fence, record, None if counts.limited else plan.checkpoint, plan.definition)
+        await control.finish(fence, record, left_by(plan.checkpoint, limited=counts.limited), plan.definition)
         await clear_dead_stages(writer.unfenced(), feed=fence.feed, run=run)
         await prune(writer, fence.feed, plan.definition.history_days)
 

@@ -22,6 +22,7 @@ from engine.run import Counts, RunRecord, RunStatus
 from engine.source import Source
 from plugins.manager import load_registry
 from sinks.sqlite.queries import open_queries
+from sinks.sqlite.single.plan import set_limit
 
 FIELDS = {"sku": "sku", "inventoryQuantity": "qty"}
 FIRST, SECOND = b"sku,qty\na,1\nb,2\n", b"sku,qty\na,1\nb,3\n"
@@ -228,6 +229,33 @@ async def test_a_newest_file_that_is_older_than_the_last_one_is_refused(shelf: S
     assert await quantities(database) == {"a": 1, "b": 3}
     assert was_read(await sync(shelf, database, refetch=True, **named))
     assert await quantities(database) == {"a": 1, "b": 2}
+
+
+async def test_a_missing_item_is_awaited_for_so_many_runs_though_the_source_is_what_it_was(shelf: Shelf, database: Path) -> None:
+    """Grace is counted in runs: while an item is missing the source is read, so that it goes when it would have gone by reading."""
+    grace: dict[str, Any] = {"settings": {"missingGraceRuns": 2}}
+    await sync(shelf, database, **grace)
+    shelf.documents["stock"] = (b"sku,qty\na,1\n", "v2")
+    assert was_read(await sync(shelf, database, **grace))
+    assert was_read(await sync(shelf, database, **grace))
+    assert await quantities(database) == {"a": 1, "b": 2}
+    third = await sync(shelf, database, **grace)
+    assert (was_read(third), third.counts.removed) == (True, 1)
+    assert await quantities(database) == {"a": 1, "b": 0}
+    await sync(shelf, database, **grace)
+    assert codes(await sync(shelf, database, **grace)) == ["not-modified"]
+
+
+async def test_a_run_that_reads_again_still_knows_the_newest_file(shelf: Shelf, database: Path) -> None:
+    """What the daily limit left out has to be read again, but not from a file that is older than the one it came from."""
+    named: dict[str, Any] = {"settings": {"resourcePath": "stock_*.csv"}}
+    await set_limit(f"sqlite:///{database}", 1)
+    shelf.documents, shelf.times = {"stock_2": (SECOND, "v2")}, {"stock_2": datetime(2026, 3, 2, tzinfo=UTC)}
+    assert (await sync(shelf, database, **named)).limited == 1
+    shelf.documents, shelf.times = {"stock_1": (FIRST, "v1")}, {"stock_1": datetime(2026, 3, 1, tzinfo=UTC)}
+    assert codes(await sync(shelf, database, **named))[-1] == "refused"
+    shelf.documents, shelf.times = {"stock_2": (SECOND, "v2")}, {"stock_2": datetime(2026, 3, 2, tzinfo=UTC)}
+    assert was_read(await sync(shelf, database, **named))
 
 
 async def test_one_named_file_may_be_older(shelf: Shelf, database: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import subprocess
 import sys
@@ -19,12 +20,18 @@ from anyio import create_task_group, run_process, to_thread
 from sqlalchemy import NullPool, create_engine
 
 from engine.errors import ConfigError
+from engine.run import Counts, RunRecord
+from feedmill.library import sync
+from feedmill.operations import undo
 from plugins.conformance.sink import FEED, batch, import_items
 from sinks.sqlite.database import locate
 from sinks.sqlite.migrate import HEAD, MIGRATIONS, migrate
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.sink import open_sqlite
 from sinks.sqlite.tables import METADATA
+
+OLD_TIME = 1_000_000_000
+"""Long past: a source that was just written is read only once its time has settled."""
 
 OPEN = """
 import sys, anyio
@@ -79,18 +86,45 @@ def test_ids_are_never_used_again_and_stages_have_no_rowid(tmp_path: Path) -> No
         assert ("WITHOUT ROWID" in ddl[table.name]) == (options.get("with_rowid") is False)
 
 
-def test_downgrade_leaves_nothing(tmp_path: Path) -> None:
-    """The revision can be taken back whole."""
+def downgrade(path: Path, revision: str) -> None:
+    """Take the schema of a database back to an older revision."""
     from alembic import command
 
-    migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    engine = create_engine(f"sqlite:///{tmp_path}/shop.db", poolclass=NullPool)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(config, revision)
+
+
+def test_downgrade_leaves_nothing(tmp_path: Path) -> None:
+    """The revision can be taken back whole."""
+    migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
+    downgrade(tmp_path / "shop.db", "base")
     assert table_names(tmp_path / "shop.db") <= {"alembic_version", "sqlite_sequence"}
+
+
+async def test_what_an_older_version_left_in_stock_is_looked_for_once_more(tmp_path: Path) -> None:
+    """Before schema 0003 missing items stayed as they were: after the upgrade a source that has not changed is read all the same."""
+    shop, source = tmp_path / "shop.db", AsyncPath(tmp_path / "feed.csv")
+    await source.write_text("sku,qty\na,1\n")
+    await to_thread.run_sync(os.utime, source, (OLD_TIME, OLD_TIME))
+
+    async def run() -> RunRecord:
+        return await sync(str(source), to=str(shop), feed="acme", fields={"sku": "sku", "inventoryQuantity": "qty"})
+
+    await run()
+    await to_thread.run_sync(downgrade, shop, "0002")
+    columns = "inventory_feed_id, external_id, inventory_quantity, created_at, updated_at"
+    await to_thread.run_sync(execute, shop, f"INSERT INTO inventory_feed_variants ({columns}) VALUES (1, 'gone', 9, 0, 0)")
+    assert (await run()).counts == Counts(unchanged=1, removed=1)
+    async with open_queries(f"sqlite:///{shop}") as queries:
+        stock = {item["externalId"]: (item["status"], item["inventoryQuantity"]) async for item in queries.items("acme")}
+    assert stock == {"a": ("pending", 1), "gone": ("removed", 0)}
+    assert [problem.code for problem in (await run()).problems] == ["not-modified"]
+    with pytest.raises(ConfigError, match="run 1 cannot be undone"):
+        await undo(1, db=str(shop))
 
 
 async def test_two_processes_may_create_one_database_at_once(tmp_path: Path) -> None:

@@ -75,12 +75,15 @@ class Entry:
     uid: int
     before: Cells | None
     after: Cells | None
+    said: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> frozenset[str]:
-        """Return the fields that the write changed, of an item that was there before and after."""
+        """Return the fields that the write changed, of an item that was there before and after, and those it said as they were."""
         before, after = self.before, self.after
-        return frozenset() if before is None or after is None else frozenset(name for name in before if before[name] != after[name])
+        if before is None or after is None:
+            return frozenset()
+        return self.said.union(name for name in before if before[name] != after[name])
 
 
 @dataclass(frozen=True)
@@ -241,8 +244,11 @@ class Model:
         later = (entry for entry in self.log[plan.mark :] if entry.key == key and entry.origin != run)
         return any(entry.before is None or entry.after is None or entry.fields & {*IMPORTED, "status"} for entry in later)
 
-    def push(self, call: str, key: str, cells: Cells) -> Literal["created", "updated", "unchanged", "limited"]:
-        """Write the cells that are sent; None clears. An item that was removed comes back."""
+    def push(self, call: str, key: str, cells: Cells, *, awaited: bool) -> Literal["created", "updated", "unchanged", "limited"]:
+        """Write the cells that are sent; None clears. An item that was removed comes back.
+
+        Where a run is `awaited` that was read before, the stock that is sent is later than its, also when it changes nothing.
+        """
         item = self.items.get(key)
         old = DEFAULTS if item is None else item.cells
         sent = {name: DEFAULTS[name] if cell is None else cell for name, cell in cells.items()}
@@ -255,6 +261,8 @@ class Model:
             self.spend(key)
         else:
             self.write(call, key, new)
+        if awaited and item is not None and "inventoryQuantity" in cells and not any(new[name] != old[name] for name in IMPORTED):
+            self.log.append(Entry(call, key, item.uid, new, new, frozenset({"inventoryQuantity"})))
         return "created" if item is None else "updated" if changed else "unchanged"
 
     def take_back_creations(self, undo: str, run: str) -> dict[str, int]:

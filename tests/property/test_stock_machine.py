@@ -254,12 +254,13 @@ class Machine(RuleBasedStateMachine):
         """A push is judged, counted and stored as the model has it."""
         sent = {name: money(cell) if name in MONEY else cell for name, cell in cells.items()}
         call, found = self._begin_call(), "limited"
+        awaited = bool(self._query("SELECT 1 FROM data_imports WHERE status IN ('started', 'held')"))
         try:
             found = anyio.run(feedmill.push, str(self.path), FEED, {"externalId": key, "vendorSku": key, **sent}).outcome
         except LimitReached:
             event("over the limit")
         self._catch_up()
-        assert found == self.model.push(call, key, cells)
+        assert found == self.model.push(call, key, cells, awaited=awaited)
         event(f"push: {found}")
 
     @precondition(lambda self: bool(self.model.items))

@@ -16,6 +16,7 @@ from plugins.conformance.sink import FEED, batch
 from plugins.conformance.sink_case import import_items, plan_record, settle
 from sinks.sqlite.database import locate
 from sinks.sqlite.decisions import approve
+from sinks.sqlite.single.calls import open_calls
 from sinks.sqlite.sink import open_sqlite
 
 BOTH = ("name", "inventoryQuantity")
@@ -143,3 +144,28 @@ async def test_what_a_run_writes_itself_is_no_later_write(tmp_path: Path) -> Non
             (FIRST, Counts(updated=3, removed=1)),
         ):
             assert (await import_items(sink, rows, feed=FULL))[1] == counts
+
+
+async def test_a_call_that_says_the_stock_that_is_stored_is_a_later_write_too(tmp_path: Path) -> None:
+    """It is newer than the file that was read before it, though it changes nothing; where no run waits it leaves no trace."""
+    url, path = f"sqlite:///{tmp_path}/shop.db", tmp_path / "shop.db"
+    logged: list[tuple[object, ...]] = []
+
+    async def say() -> None:
+        async with open_calls(url) as calls:
+            for key, stock in (("a", 1), ("c", 3)):
+                assert (await calls.push(FEED.name, {"externalId": key, "inventoryQuantity": stock})).outcome == "unchanged"
+
+    async with open_sqlite(url) as sink:
+        await import_items(sink, FIRST, feed=FULL)
+        await say()
+        await between(path, lambda connection: logged.extend(connection.execute("SELECT * FROM inventory_feed_variant_changes")))
+        assert logged == []
+        async with sink.session(FULL) as session:
+            await session.stage(LATER)
+            summary = await session.summary()
+            await session.hold(replace(plan_record(session, summary, len(LATER)), status=RunStatus.HELD))
+    await say()
+    record = await approve(locate(url), session.run)
+    assert (record.counts, record.skipped) == (Counts(created=1, updated=1), 1)
+    assert await read(path) == {**APPLIED, "a": ("Apple", 1, "pending"), "c": ("Plum", 3, "pending")}

@@ -30,7 +30,16 @@ from sinks.sqlite.migrate import require_head
 from sinks.sqlite.queries import Queries
 from sinks.sqlite.single.checks import Place, check_required, read_push, settle_override
 from sinks.sqlite.single.plan import count_items, is_counted, read_allowance
-from sinks.sqlite.single.rows import StoredItem, create_item, delete_item, find_item, takes_out_of_stock, write_item
+from sinks.sqlite.single.rows import (
+    IMPORTED,
+    StoredItem,
+    confirm_stock,
+    create_item,
+    delete_item,
+    find_item,
+    takes_out_of_stock,
+    write_item,
+)
 
 Item: TypeAlias = "dict[str, JsonValue | Decimal]"
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
@@ -192,7 +201,14 @@ class ItemCalls:
             await self._spend(feed, stored)
         if changed or beside:
             await write_item(self._writer, stored, changed, beside, now=feed.now)
+        if "inventoryQuantity" in values and IMPORTED.isdisjoint(changed) and await self._is_awaited(feed):
+            await confirm_stock(self._writer, stored)
         return "updated" if changed else "unchanged"
+
+    async def _is_awaited(self, feed: _Feed) -> bool:
+        """Return whether a run of the feed that has been read is still to be applied: what is said now is newer, also where it is known."""
+        waiting = "SELECT 1 FROM main.data_imports WHERE feed_id = ? AND status IN ('started', 'held') LIMIT 1"
+        return bool(await self._writer.query(waiting, feed.number))
 
     async def _spend(self, feed: _Feed, stored: StoredItem) -> None:
         allowance = await read_allowance(self._writer)

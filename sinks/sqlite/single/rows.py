@@ -13,7 +13,7 @@ from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import VARIANTS
 
 _KEPT: Final = ("id", "missing_runs", "sequence", "occurred_at")
-_IMPORTED: Final = frozenset(each.name for each in ATTRIBUTES.values() if each.imported)
+IMPORTED: Final = frozenset(each.name for each in ATTRIBUTES.values() if each.imported)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,25 @@ async def write_item(writer: Writer, stored: StoredItem, changed: Mapping[str, V
         cells["updated_at"] = now
     if "inventoryQuantity" in changed:
         cells["inventory_updated_at"] = now
-    if "status" in changed or not _IMPORTED.isdisjoint(changed):
+    if "status" in changed or not IMPORTED.isdisjoint(changed):
         cells["content_hash"] = None
     sets = ", ".join(f"{column} = ?" for column in cells)
     await writer.execute(f"UPDATE {VARIANTS} SET {sets} WHERE id = ?", *cells.values(), stored.number)
+
+
+async def confirm_stock(writer: Writer, stored: StoredItem) -> None:
+    """Log that a call said the stock that is stored, which no trigger sees: a run that was read before must not write over it."""
+    kept = "external_id, content_hash, created_run_id, inventory_updated_at, created_at, updated_at"
+    await writer.execute(
+        f"INSERT INTO main.inventory_feed_variant_changes (inventory_feed_id, item_id, call, at, action, {kept})"
+        f" SELECT inventory_feed_id, id, call, at, 'updated', {kept} FROM {VARIANTS} CROSS JOIN main.write_origin WHERE id = ?",
+        stored.number,
+    )
+    await writer.execute(
+        "INSERT INTO main.inventory_feed_variant_change_fields (change_id, field, before, after)"
+        f" SELECT last_insert_rowid(), 'inventory_quantity', inventory_quantity, inventory_quantity FROM {VARIANTS} WHERE id = ?",
+        stored.number,
+    )
 
 
 async def create_item(writer: Writer, feed: int, values: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> int:
