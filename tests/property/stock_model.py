@@ -90,7 +90,7 @@ class Entry:
 class Effect:
     """What a run does to the item of a key: of the item `uid` that it was planned on, or of a new one."""
 
-    kind: Literal["create", "update", "zero", "delete", "grace", "back", "none"]
+    kind: Literal["create", "update", "zero", "delete", "grace", "back", "none", "overtaken"]
     uid: int | None = None
     cells: Cells = field(default_factory=dict)
     counts: bool = True
@@ -211,7 +211,8 @@ class Model:
         """Do what was planned, to all keys or to these; what others wrote since is left alone. Return what was done."""
         done: dict[str, int] = dict.fromkeys(_DONE, 0)
         among = {key for key in (plan.effects if keys is None else keys) if plan.effects[key].kind != "none"}
-        overtaken = {key for key in among if self._overtaken(run, key, plan)}
+        plan = replace(plan, effects={**plan.effects, **{key: self._give_way(run, key, plan) for key in among}})
+        overtaken = {key for key in among if plan.effects[key].kind == "overtaken"}
         limited = self.limited(plan, among - overtaken)
         done["overtaken"] = sum(plan.effects[key].counts for key in overtaken)
         done["limited"] = len(limited)
@@ -237,12 +238,22 @@ class Model:
         item = next(item for item in self.items.values() if item.uid == effect.uid)
         return not falls(item.cells, merge(item.cells, effect.cells, settings))
 
-    def _overtaken(self, run: str, key: str, plan: Plan) -> bool:
-        item = self.items.get(key)
-        if (None if item is None else item.uid) != plan.effects[key].uid:
-            return True
-        later = (entry for entry in self.log[plan.mark :] if entry.key == key and entry.origin != run)
-        return any(entry.before is None or entry.after is None or entry.fields & {*IMPORTED, "status"} for entry in later)
+    def _give_way(self, run: str, key: str, plan: Plan) -> Effect:
+        """Return what is left of an effect beside what others wrote since the run began, field by field."""
+        effect, item = plan.effects[key], self.items.get(key)
+        if (None if item is None else item.uid) != effect.uid:
+            return replace(effect, kind="overtaken")
+        later = [entry for entry in self.log[plan.mark :] if entry.key == key and entry.origin != run]
+        fields = frozenset[str]().union(*(entry.fields for entry in later))
+        whole = any(entry.before is None or entry.after is None for entry in later) or "status" in fields
+        if whole or (effect.kind not in ("create", "update") and "inventoryQuantity" in fields):
+            return replace(effect, kind="overtaken")
+        if item is None or effect.kind != "update" or not fields.intersection(IMPORTED):
+            return effect
+        cells = {**effect.cells, **{name: item.cells[name] for name in fields.intersection(effect.cells)}}
+        merged = merge(item.cells, cells, plan.settings)
+        same = all(merged[name] == item.cells[name] for name in (*IMPORTED, "status"))
+        return replace(effect, kind="overtaken" if same else "update", cells=cells)
 
     def push(self, call: str, key: str, cells: Cells, *, awaited: bool) -> Literal["created", "updated", "unchanged", "limited"]:
         """Write the cells that are sent; None clears. An item that was removed comes back.

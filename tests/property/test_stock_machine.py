@@ -254,7 +254,7 @@ class Machine(RuleBasedStateMachine):
         """A push is judged, counted and stored as the model has it."""
         sent = {name: money(cell) if name in MONEY else cell for name, cell in cells.items()}
         call, found = self._begin_call(), "limited"
-        awaited = bool(self._query("SELECT 1 FROM data_imports WHERE status IN ('started', 'held')"))
+        awaited = bool(self.tables.query("SELECT 1 FROM data_imports WHERE status IN ('started', 'held')"))
         try:
             found = anyio.run(feedmill.push, str(self.path), FEED, {"externalId": key, "vendorSku": key, **sent}).outcome
         except LimitReached:

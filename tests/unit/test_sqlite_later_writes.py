@@ -41,6 +41,10 @@ def pushing(statement: str) -> Write:
 
 
 STOCK = pushing("UPDATE inventory_feed_variants SET inventory_quantity = 7, content_hash = NULL WHERE external_id IN ('a', 'c')")
+NAME = pushing("UPDATE inventory_feed_variants SET name = 'Fig', content_hash = NULL WHERE external_id IN ('a', 'c')")
+BOTH_OF_THEM = pushing(
+    "UPDATE inventory_feed_variants SET name = 'Fig', inventory_quantity = 7, content_hash = NULL WHERE external_id = 'a'"
+)
 CONNECT = pushing("UPDATE inventory_feed_variants SET variant_id = 5, status = 'connected' WHERE external_id IN ('a', 'c')")
 REMOVE = pushing("UPDATE inventory_feed_variants SET status = 'removed' WHERE external_id = 'a'")
 DELETE = pushing("DELETE FROM inventory_feed_variants WHERE external_id IN ('a', 'c')")
@@ -95,20 +99,23 @@ async def stage_write_apply(path: Path, write: Write, feed: FeedDefinition, *, h
 @pytest.mark.parametrize(
     ("write", "counts", "differs"),
     [
-        (STOCK, Counts(created=1, updated=1, skipped=1), {"a": ("Apple", 7, "pending"), "c": ("Plum", 7, "pending")}),
+        (STOCK, Counts(created=1, updated=2), {"a": ("Apricot", 7, "pending"), "c": ("Plum", 7, "pending")}),
+        (BOTH_OF_THEM, Counts(created=1, updated=1, removed=1, skipped=1), {"a": ("Fig", 7, "pending")}),
+        (NAME, Counts(created=1, updated=2, removed=1), {"a": ("Fig", 10, "pending"), "c": ("Fig", 0, "removed")}),
         (CONNECT, Counts(created=1, updated=2, removed=1), {"a": ("Apricot", 10, "connected")}),
         (REMOVE, Counts(created=1, updated=1, removed=1, skipped=1), {"a": ("Apple", 1, "removed")}),
         (DELETE, Counts(created=1, updated=1, skipped=1), {"a": None, "c": None}),
         (CREATE, Counts(updated=2, removed=1, skipped=1), {"d": (None, 9, "pending"), "e": (None, 9, "pending")}),
     ],
-    ids=["stock", "connected", "removed", "deleted", "created"],
+    ids=["stock", "name and stock", "name", "connected", "removed", "deleted", "created"],
 )
 async def test_a_later_write_stays(
     tmp_path: Path, write: Write, counts: Counts, differs: dict[str, tuple[object, ...] | None], *, held: bool
 ) -> None:
-    """What a feed writes too, written by another since the run began, stays and is skipped; a missing item so written is not removed.
+    """A field that a feed writes too, written by another since the run began, stays; the item's other fields follow the source.
 
-    An item that was merely connected follows its source.
+    Where nothing is left to apply the record is skipped. A missing item that was given a stock is not removed. An item that was
+    merely connected follows its source.
     """
     path = tmp_path / "shop.db"
     assert await stage_write_apply(path, write, FULL, held=held) == counts
@@ -167,5 +174,5 @@ async def test_a_call_that_says_the_stock_that_is_stored_is_a_later_write_too(tm
             await session.hold(replace(plan_record(session, summary, len(LATER)), status=RunStatus.HELD))
     await say()
     record = await approve(locate(url), session.run)
-    assert (record.counts, record.skipped) == (Counts(created=1, updated=1), 1)
-    assert await read(path) == {**APPLIED, "a": ("Apple", 1, "pending"), "c": ("Plum", 3, "pending")}
+    assert (record.counts, record.skipped) == (Counts(created=1, updated=2), 0)
+    assert await read(path) == {**APPLIED, "a": ("Apricot", 1, "pending"), "c": ("Plum", 3, "pending")}

@@ -93,7 +93,7 @@ class Application:
         if end is None:
             return None
         writer, stage, plan, last = self._writer, self._stage, self._plan, str(end)
-        counts = Counts(skipped=await leave_overtaken(writer, stage, last, mark=plan.mark))
+        counts = Counts(skipped=await leave_overtaken(writer, stage, plan.layouts, last, mark=plan.mark))
         limited = await self._limit.leave_out(last)
         counts += Counts(skipped=limited, limited=limited)
         if any(layout.buries for layout in plan.layouts):

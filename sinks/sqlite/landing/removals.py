@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from engine.run import Counts
 from engine.schema import ATTRIBUTES
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.landing.statements import DELETED, GONE, GRACE, VARIANTS, StageTable, stock_moved
+from sinks.sqlite.landing.statements import DELETED, GONE, GRACE, OTHER_DIGEST, VARIANTS, Layout, StageTable, stock_moved
 
-_WRITTEN: Final = ", ".join(f"'{each.column}'" for each in ATTRIBUTES.values() if each.imported)
+_FED: Final = tuple(each.column for each in ATTRIBUTES.values() if each.imported)
+_WRITTEN: Final = ", ".join(f"'{column}'" for column in _FED)
+
+
+def _later(stage: StageTable, mark: int) -> str:
+    """Return FROM and WHERE of the fields `f` of the item of staged row `s` that somebody else wrote after change number `mark`."""
+    return (
+        "FROM main.inventory_feed_variant_changes AS c CROSS JOIN main.inventory_feed_variant_change_fields AS f"
+        f" WHERE c.item_id = s.item_id AND c.id > {mark} AND c.run_id IS NOT {stage.run} AND f.change_id = c.id"
+    )
 
 
 def _overtaken(stage: StageTable, mark: int) -> str:
-    """Return the condition of staged rows `s` whose item somebody else wrote, made or deleted after change number `mark`.
+    """Return the condition of staged rows `s` that are overtaken as a whole.
 
-    Only what a feed writes too counts: an item that was connected or overridden meanwhile still follows its source.
+    Somebody else has made or deleted the item, took it out of stock or brought it back; or gave a stock to one that the run would
+    take out of stock.
     """
     made = f"SELECT 1 FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {stage.feed} AND v.external_id = s.external_id"
-    written = (
-        "SELECT 1 FROM main.inventory_feed_variant_changes AS c JOIN main.inventory_feed_variant_change_fields AS f ON f.change_id = c.id"
-        f" WHERE c.item_id = s.item_id AND c.id > {mark} AND c.run_id IS NOT {stage.run}"
-        f" AND (f.field IN ({_WRITTEN}) OR f.field = 'status' AND 'removed' IN (f.before, f.after))"
-    )
     gone = f"NOT EXISTS (SELECT 1 FROM {VARIANTS} AS v WHERE v.id = s.item_id)"
+    stocked = "(s.layout < 0 OR s.status = 'removed') AND f.field = 'inventory_quantity'"
+    written = f"SELECT 1 {_later(stage, mark)} AND ({stocked} OR f.field = 'status' AND 'removed' IN (f.before, f.after))"
     return f"(CASE WHEN s.item_id IS NULL THEN EXISTS ({made}){stage.wanted} ELSE {gone} OR EXISTS ({written}) END)"
 
 
-async def leave_overtaken(writer: Writer, stage: StageTable, end: str, *, mark: int) -> int:
-    """Drop the staged rows up to a key whose items were written by somebody else since, and return how many records that are.
+async def leave_overtaken(writer: Writer, stage: StageTable, layouts: Sequence[Layout], end: str, *, mark: int) -> int:
+    """Give way, up to a key, to what somebody else wrote since the run began, and return of how many records nothing is left.
 
-    The later write wins. Items that were missing are no records of the source, and so are not counted.
+    The later write wins, field by field: what a call says of a name must not keep the source's stock out. Only what a feed writes
+    too counts: an item that was connected or overridden meanwhile still follows its source. Items that were missing are no records
+    of the source, and so are not counted.
     """
-    delete = f"DELETE FROM {stage.table} AS s WHERE s.run_id = {stage.run} AND s.external_id <= ? AND {_overtaken(stage, mark)}"
-    return sum(int(str(layout)) >= 0 for (layout,) in await writer.query(f"{delete} RETURNING layout", end))
+    among = f"s.run_id = {stage.run} AND s.external_id <= ?"
+    rows = await writer.query(f"DELETE FROM {stage.table} AS s WHERE {among} AND {_overtaken(stage, mark)} RETURNING layout", end)
+    left = sum(int(str(layout)) >= 0 for (layout,) in rows)
+    later = f"SELECT 1 {_later(stage, mark)}"
+    joined = _later(stage, mark).removeprefix("FROM ").replace(" WHERE ", f" WHERE {among} AND s.layout >= 0 AND ", 1)
+    fields = await writer.query(f"SELECT DISTINCT f.field FROM {stage.table} AS s CROSS JOIN {joined} AND f.field IN ({_WRITTEN})", end)
+    if not fields:
+        return left
+    for (field,) in fields:
+        stored = f"(SELECT v.{field} FROM {VARIANTS} AS v WHERE v.id = s.item_id)"
+        written = f"s.layout >= 0 AND EXISTS ({later} AND f.field = '{field}')"
+        await writer.execute(f"UPDATE {stage.table} AS s SET {field} = {stored} WHERE {among} AND {written}", end)
+    touched = f"{among} AND EXISTS ({later} AND f.field IN ({_WRITTEN}))"
+    # The digest stands for what the source said; the next run has to look at the item again.
+    await writer.execute(f"UPDATE {stage.table} AS s SET {OTHER_DIGEST} WHERE {touched} AND s.layout >= 0", end)
+    for number, layout in enumerate(layouts):
+        same = f"NOT EXISTS (SELECT 1 FROM {VARIANTS} AS v WHERE v.id = s.item_id AND {layout.differs()})"
+        left += await writer.execute(f"DELETE FROM {stage.table} AS s WHERE {touched} AND s.layout = {number} AND {same}", end)
+    return left
 
 
 async def bury(writer: Writer, stage: StageTable, end: str, *, deletes: bool, now: int) -> Counts:
