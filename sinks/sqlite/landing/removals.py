@@ -12,7 +12,7 @@ from sinks.sqlite.landing.statements import DELETED, GONE, GRACE, VARIANTS, Stag
 _WRITTEN: Final = ", ".join(f"'{each.column}'" for each in ATTRIBUTES.values() if each.imported)
 
 
-def _overtaken(stage: StageTable, mark: int) -> str:
+def overtaken(stage: StageTable, mark: int) -> str:
     """Return the condition of staged rows `s` whose item somebody else wrote, made or deleted after change number `mark`.
 
     Only what a feed writes too counts: an item that was connected or overridden meanwhile still follows its source.
@@ -32,7 +32,7 @@ async def leave_overtaken(writer: Writer, stage: StageTable, end: str, *, mark: 
 
     The later write wins. Items that were missing are no records of the source, and so are not counted.
     """
-    delete = f"DELETE FROM {stage.table} AS s WHERE s.run_id = {stage.run} AND s.external_id <= ? AND {_overtaken(stage, mark)}"
+    delete = f"DELETE FROM {stage.table} AS s WHERE s.run_id = {stage.run} AND s.external_id <= ? AND {overtaken(stage, mark)}"
     return sum(int(str(layout)) >= 0 for (layout,) in await writer.query(f"{delete} RETURNING layout", end))
 
 
