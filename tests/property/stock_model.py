@@ -296,6 +296,12 @@ class Model:
         fields = {name for name in before if before[name] != after[name]}
         taken = set(before) if any(entry.before is None or entry.after is None for entry in later) else set()
         free = fields - taken.union(*(entry.fields for entry in later))
+        # A stock and a status say one thing together: what is removed has none, what was given one stands.
+        written = frozenset[str]().union(*(entry.fields for entry in later))
+        if before["status"] == "removed" and "inventoryQuantity" in written:
+            free.discard("status")
+        if item is not None and not item.stands and before["inventoryQuantity"] != 0 and "status" in written:
+            free.discard("inventoryQuantity")
         if not fields:
             return "unchanged"
         if not free or item is None or item.uid != uid:

@@ -11,13 +11,33 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from engine.batch import Value
+from engine.quantity import GONE
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.history.effects import AMONG, CHANGES, FIELDS, SHOWN, Effect, Image, ids, read_effects, read_rows, show, shown
+from sinks.sqlite.history.effects import (
+    AMONG,
+    CHANGES,
+    FIELDS,
+    SHOWN,
+    Effect,
+    FieldEffect,
+    Image,
+    ids,
+    read_effects,
+    read_rows,
+    show,
+    shown,
+)
 from sinks.sqlite.landing.rows import json_text
 from sinks.sqlite.landing.statements import VARIANTS
 
 WHOLE: Final = ""
 """Stands for the item itself among the fields that were written later: it was deleted, or brought back."""
+
+_CONNECTION: Final = frozenset({"variant_id", "connection_scope"})
+"""Fields that say one thing together: whoever wrote one of them decided the other too."""
+
+_BESIDE: Final = frozenset({"status", "variant_id"})
+"""What has to be known of an item, whatever the run changed of it: fields that are set back have to agree with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +163,7 @@ async def _judge_changed(reader: Writer, feed: int, run: int, effects: list[Effe
         return verdict
     items = [effect.item for effect in effects]
     later = await _written_later(reader, run, items, since=min(effect.first for effect in effects))
-    rows = await read_rows(reader, feed, items, sorted({name for effect in effects for name in effect.fields}))
+    rows = await read_rows(reader, feed, items, sorted(_BESIDE.union(*(effect.fields for effect in effects))))
     taken = await _holders(reader, feed, [effect.external_id for effect in effects if not effect.exists])
     for effect in effects:
         written = {name: each for name, each in later.get(effect.item, {}).items() if each.change > effect.first}
@@ -162,13 +182,15 @@ def _judge_update(verdict: Verdict, effect: Effect, row: Mapping[str, Value] | N
     values: dict[str, Value] = {}
     conflicts: list[Conflict] = []
     for name, change in effect.fields.items():
-        writer = later.get(WHOLE) or later.get(name)
-        if row is not None and (writer is None or writer.change < change.first):
+        writer = _later_writer(name, change, effect, row or {}, later)
+        if row is not None and writer is None:
             values[name] = change.before
         elif name in SHOWN:
             now = None if row is None else row[name]
             who = (None, None) if writer is None else (writer.run, writer.call)
             conflicts.append(Conflict(effect.item, effect.external_id, "changed", name, change.after, now, *who))
+    if row is not None:
+        _agree(values, row)
     verdict.conflicts += sorted(conflicts, key=lambda each: shown(effect.fields).index(str(each.column)))
     if values:
         verdict.restorations.append(Restoration(effect.item, values, None if later else effect.image))
@@ -176,6 +198,32 @@ def _judge_update(verdict: Verdict, effect: Effect, row: Mapping[str, Value] | N
         verdict.left += 1
     else:
         verdict.unchanged += 1
+
+
+def _later_writer(name: str, change: FieldEffect, effect: Effect, row: Mapping[str, Value], later: Mapping[str, _Later]) -> _Later | None:
+    """Return who wrote a field after the run, itself or another one that it depends on; None when it may be set back."""
+    decisive = {WHOLE, name} | (_CONNECTION if name in _CONNECTION else frozenset())
+    if name == "status" and change.before == GONE:
+        # Whoever gave it a stock since had it stand.
+        decisive.add("inventory_quantity")
+    if name == "inventory_quantity" and change.before != 0 and row.get("status") == GONE:
+        # What somebody else took out of stock since has none; what the run itself did stands again.
+        decisive.add("status")
+    first = min(effect.fields[each].first for each in decisive if each in effect.fields)
+    return max(
+        (later[each] for each in decisive if each in later and later[each].change > first), key=lambda each: each.change, default=None
+    )
+
+
+def _agree(values: dict[str, Value], row: Mapping[str, Value]) -> None:
+    """Let the status that is set back say what the item's connection is, which somebody may have written since."""
+    status = values.get("status", row["status"])
+    if status not in ("pending", "connected") or values.keys().isdisjoint(_BESIDE):
+        return
+    status = "pending" if values.get("variant_id", row["variant_id"]) is None else "connected"
+    values.pop("status", None)
+    if status != row["status"]:
+        values["status"] = status
 
 
 def _judge_deletion(verdict: Verdict, effect: Effect, later: Mapping[str, _Later], holder: tuple[int, int | None] | None) -> None:
