@@ -48,4 +48,4 @@ def _replace_trigger(end: str, other: str) -> None:
     """Give the trigger that logs deletions another end."""
     written = str(op.get_bind().execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'log_delete'")).scalar_one())
     op.execute("DROP TRIGGER log_delete")
-    op.execute(sa.DDL((written.removesuffix(end) + other).replace("%", "%%")))
+    op.execute(written.removesuffix(end) + other)
