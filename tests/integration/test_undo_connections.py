@@ -187,3 +187,15 @@ async def test_a_variant_is_not_connected_by_hand_twice(shop: Shop) -> None:
     await connect_item("2", db=shop.db, sku="X")
     await shop.run("1,FOO,5", "2,BAR,6")
     assert [await shop.item(key) for key in ("1", "2")] == [("pending", 5, None, "off"), ("connected", 6, 1, "manual")]
+
+
+@pytest.mark.parametrize("undone", [True, False])
+async def test_what_a_person_connected_gets_its_variant_back(shop: Shop, undone: bool) -> None:
+    """An item that was connected by hand and is back, by an undo or its source, has its variant; one that got it meanwhile yields."""
+    await shop.run("1,FOO,5")
+    await connect_item("1", db=shop.db, sku="X")
+    run = await shop.run()
+    await shop.run("2,X,6")
+    assert (await shop.item("2"))[2] == 1
+    await undo(run, db=shop.db) if undone else await shop.run("1,FOO,5", "2,X,6")
+    assert [await shop.item(key) for key in ("1", "2")] == [("connected", 5, 1, "manual"), ("pending", 6, None, None)]

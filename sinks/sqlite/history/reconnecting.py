@@ -31,15 +31,24 @@ _GIVEN: Final = (
 """Whether the undo has an item stand with its variant again."""
 
 _GONE: Final = "NOT EXISTS (SELECT 1 FROM main.variants AS k WHERE k.id = v.variant_id)"
+_STANDS: Final = (
+    "{0}.variant_id = {1}.variant_id AND {0}.inventory_feed_id = {1}.inventory_feed_id AND {0}.id <> {1}.id AND {0}.status <> 'removed'"
+)
+_BY_HAND: Final = "{0}.connection_scope IS 'manual'"
 _HELD: Final = (
-    f"EXISTS (SELECT 1 FROM {VARIANTS} AS h WHERE h.variant_id = v.variant_id AND h.inventory_feed_id = v.inventory_feed_id"
-    f" AND h.id <> v.id AND h.status <> 'removed' AND NOT {_GIVEN.format(item='h.id')})"
+    f"EXISTS (SELECT 1 FROM {VARIANTS} AS h WHERE {_STANDS.format('h', 'v')} AND NOT {_GIVEN.format(item='h.id')}"
+    f" AND ({_BY_HAND.format('h')} OR NOT {_BY_HAND.format('v')}))"
 )
+_UNDONE: Final = f"(SELECT DISTINCT item_id FROM {CHANGES} WHERE run_id = ?1) AS u CROSS JOIN {VARIANTS}"
 _LOST: Final = (
-    f"SELECT v.id FROM (SELECT DISTINCT item_id FROM {CHANGES} WHERE run_id = ?1) AS u CROSS JOIN {VARIANTS} AS v"
-    f" WHERE v.id = u.item_id AND v.variant_id IS NOT NULL AND {_GIVEN.format(item='v.id')}"
+    f"SELECT v.id FROM {_UNDONE} AS v WHERE v.id = u.item_id AND v.variant_id IS NOT NULL AND {_GIVEN.format(item='v.id')}"
     f" AND ({_GONE} OR v.status <> 'removed' AND {_HELD})"
+    f" UNION SELECT h.id FROM {_UNDONE} AS v CROSS JOIN {VARIANTS} AS h WHERE v.id = u.item_id AND {_BY_HAND.format('v')}"
+    f" AND v.variant_id IS NOT NULL AND v.status <> 'removed' AND {_GIVEN.format(item='v.id')} AND {_STANDS.format('h', 'v')}"
+    f" AND NOT {_BY_HAND.format('h')} AND NOT {_GONE}"
 )
+"""The items that cannot have their variant: what a person connected goes before what was connected by itself, then the later one."""
+
 _TOLD: Final = "'[\"ambiguous: other items of the feed fit variant ' || v.variant_id || ' of the catalogue as well\"]'"
 _RELEASE: Final = (
     f"UPDATE {VARIANTS} AS v SET variant_id = NULL, connection_scope = NULL, updated_at = ?2,"
@@ -57,9 +66,9 @@ async def audit_connections(writer: Writer, run: int, since: int) -> None:
 async def release_lost(writer: Writer, run: int, at: int) -> None:
     """Take variants from items that an undo gave them back, where the catalogue has them no more or another item has them now.
 
-    The later connection stays, as any later write does. Done again it does nothing.
+    The later connection stays, as any later write does, unless a person made the one that comes back. Done again it does nothing.
     """
-    if not await writer.query(f"{_LOST} LIMIT 1", run):
+    if not await writer.query(f"SELECT 1 FROM ({_LOST}) LIMIT 1", run):
         return
     async with writer.changing(Origin(at, run=run)):
         since = await writer.number(f"SELECT max(id) FROM {CHANGES}")
