@@ -308,3 +308,17 @@ async def test_what_was_undone_beneath_another_run_stays_written(shop: Shop) -> 
     done = await undo(shop.database, runs[0])
     assert [(each.left, each.now, each.run) for each in done.conflicts] == [(5, 6, runs[1])]
     assert next(iter((await shop.rows()).values()))["inventory_quantity"] == 6
+
+
+async def test_an_undo_that_restores_nothing_cancels_nothing(shop: Shop) -> None:
+    """A held run goes on waiting, and the checkpoint stands, where an undo met nothing but later writes; else it gives way."""
+    await shop.run(first())
+    second_run = await shop.run(batch(BOTH, ("a", "Apple", 5)))
+    third_run = await shop.run(batch(BOTH, ("a", "Apple", 6)), checkpoint=Checkpoint("print", {"a.csv": "3"}))
+    held = await shop.run(batch(BOTH, ("a", "Apple", 7)), hold=True)
+    status = "SELECT r.status, f.checkpoint FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id WHERE r.id = ?"
+    before = await shop.ask(status, held)
+    assert (await undo(shop.database, second_run)).restored == 0
+    assert (before[0]["status"], await shop.ask(status, held)) == ("held", before)
+    await undo(shop.database, third_run)
+    assert (await shop.ask(status, held))[0]["status"] == "cancelled"

@@ -160,7 +160,7 @@ async def _complete(control: Control, writer: Writer, fence: Fence, undoes: int,
     )
     record.check_accounting()
     async with writer.transaction():
-        await control.complete(writer, fence, record, None)
+        await control.complete_undo(writer, fence, record, restored=created + updated + removed > 0)
         if not skipped and not conflicts:
             await writer.execute(_CHECKPOINT, undoes, fence.feed, undoes, fence.feed, fence.run)
 
