@@ -170,6 +170,8 @@ class ConnectMachine(RuleBasedStateMachine):
         for key, row in rows.items():
             item = mine.items.setdefault(key, Item(dict.fromkeys(COLUMNS, None) | {"options": "[]"}))
             item.values.update((column, value) for column, value in zip(COLUMNS, row, strict=True) if value is not None)
+            if item.status == "removed":
+                item.status, item.came_back = "pending" if item.variant is None else "connected", True
         # In the order of their ids, which decides between two that have the same variant.
         mine.items = dict(sorted(mine.items.items(), key=lambda pair: self.id_of(name, pair[0])))
         self.model.connect(name)
