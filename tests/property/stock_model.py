@@ -258,7 +258,6 @@ class Model:
 
     def take_back_creations(self, undo: str, run: str) -> dict[str, int]:
         """Undo, its first half: delete what the run created and nobody wrote to since."""
-        self.undoes[undo] = run
         done = dict.fromkeys(("created", "updated", "removed", "unchanged", "skipped"), 0)
         for key, item in sorted(self.items.items()):
             entries = [entry for entry in self.log if entry.uid == item.uid]
@@ -267,6 +266,7 @@ class Model:
                 done["skipped" if written else "removed"] += 1
                 if not written:
                     self.write(undo, key, None)
+        self.undoes[undo] = run
         return done
 
     def take_back_changes(self, undo: str, run: str) -> dict[str, int]:

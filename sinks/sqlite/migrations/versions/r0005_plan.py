@@ -10,18 +10,18 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-_PLACES = "".join(
-    " INSERT INTO inventory_feed_variant_change_fields"
-    f" SELECT last_insert_rowid(), '{name}', old.{name}, NULL WHERE old.{name} IS NOT NULL;"
-    for name in ("sequence", "occurred_at")
+_PLACE = ("sequence", "occurred_at")
+_LOGGED = "".join(
+    "INSERT INTO inventory_feed_variant_change_fields"
+    f" SELECT max(id), '{name}', old.{name}, NULL FROM inventory_feed_variant_changes WHERE item_id = old.id AND old.{name} IS NOT NULL"
+    " HAVING max(id) IS NOT NULL;"
+    for name in _PLACE
 )
+"""What the log keeps of a deleted item besides: it may come back, and then must not take an older call for a newer one."""
 
 
 def upgrade() -> None:
-    """Create the tables; there is no limit until somebody sets one.
-
-    The log keeps the place of a deleted item among its sender's calls, so that one that comes back still knows which are older.
-    """
+    """Create the tables; there is no limit until somebody sets one."""
     op.create_table("plan", sa.Column("id", sa.Integer, primary_key=True), sa.Column("sku_limit", sa.Integer))
     op.create_table("plan_days", sa.Column("day", sa.Integer, primary_key=True), sa.Column("used", sa.Integer, nullable=False))
     op.create_table(
@@ -30,22 +30,23 @@ def upgrade() -> None:
         sa.Column("item_id", sa.Integer, primary_key=True),
         sqlite_with_rowid=False,
     )
-    op.add_column("inventory_feed_variants", sa.Column("sequence", sa.Integer))
-    op.add_column("inventory_feed_variants", sa.Column("occurred_at", sa.Integer))
-    _replace_trigger(" END", f"{_PLACES} END")
+    for name in _PLACE:
+        op.add_column("inventory_feed_variants", sa.Column(name, sa.Integer))
+    log_delete = _drop_log_delete()
+    op.execute(f"{log_delete.removesuffix('END')}{_LOGGED} END")
 
 
 def downgrade() -> None:
     """Drop the tables."""
-    _replace_trigger(f"{_PLACES} END", " END")
-    op.drop_column("inventory_feed_variants", "occurred_at")
-    op.drop_column("inventory_feed_variants", "sequence")
+    op.execute(_drop_log_delete().replace(_LOGGED, ""))
+    for name in reversed(_PLACE):
+        op.drop_column("inventory_feed_variants", name)
     for table in ("plan_usage", "plan_days", "plan"):
         op.drop_table(table)
 
 
-def _replace_trigger(end: str, other: str) -> None:
-    """Give the trigger that logs deletions another end."""
-    written = str(op.get_bind().execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'log_delete'")).scalar_one())
+def _drop_log_delete() -> str:
+    """Drop the trigger of the change log that this revision extends, and return what it was."""
+    (text,) = op.get_bind().execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'log_delete'")).one()
     op.execute("DROP TRIGGER log_delete")
-    op.execute(written.removesuffix(end) + other)
+    return str(text)
