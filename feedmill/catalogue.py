@@ -79,18 +79,23 @@ async def load_catalogue(
 
 
 async def connect_item(item: str | int, *, db: str, sku: str | None = None, variant: int | None = None, feed: str | None = None) -> Handled:
-    """Connect an item to a variant by hand, given by its SKU or its id; `item` is an id, or with `feed` the key within that feed.
+    """Connect an item to a variant by hand, given by its SKU or its id; `item` is its id, or its externalId as a text.
 
-    No run and no load of the catalogue changes that. Raises `ConfigError` when something named is not there, or is not one thing.
+    `feed` says which feed is meant, where several have such an item. No run and no load of the catalogue changes that.
+    Raises `ConfigError` when something named is not there, or is not one thing.
     """
     if (sku is None) == (variant is None):
         raise ConfigError("name the variant to connect to, by its SKU or by its id")
-    return await manual.connect_item(await _there(db), str(item), feed=feed, sku=sku, variant=variant)
+    return await manual.connect_item(await _there(db), _named(item), feed=feed, sku=sku, variant=variant)
 
 
 async def disconnect_item(item: str | int, *, db: str, feed: str | None = None) -> Handled:
     """Take an item off its variant by hand; nothing but `connect_item` connects it again. Raises as that does."""
-    return await manual.disconnect_item(await _there(db), str(item), feed=feed)
+    return await manual.disconnect_item(await _there(db), _named(item), feed=feed)
+
+
+def _named(item: str | int) -> str:
+    return f"#{item}" if isinstance(item, int) else item
 
 
 async def list_catalogue(db: str) -> AsyncIterator[dict[str, JsonValue]]:

@@ -13,7 +13,7 @@ from feedmill.exits import UsageError
 if TYPE_CHECKING:
     from sinks.sqlite.catalogue.manual import Handled
 
-_ITEM = "The item's id, or with --feed its key within that feed."
+_ITEM = "The item's external id, or '#' and its id."
 
 
 def connect(
@@ -23,7 +23,7 @@ def connect(
     db: Database,
     variant: Annotated[str | None, Parameter(help="The SKU of a variant of the catalogue.")] = None,
     variant_id: Annotated[int | None, Parameter(help="The variant's id, where several have the SKU or it has none.")] = None,
-    feed: Annotated[str | None, Parameter(help="The feed's name.")] = None,
+    feed: Annotated[str | None, Parameter(help="The feed's name, where several have such an item.")] = None,
     as_json: Json = False,
 ) -> int:
     """Connect an item to a variant of the catalogue; no run and no load changes that."""
@@ -46,7 +46,7 @@ def disconnect(
     /,
     *,
     db: Database,
-    feed: Annotated[str | None, Parameter(help="The feed's name.")] = None,
+    feed: Annotated[str | None, Parameter(help="The feed's name, where several have such an item.")] = None,
     as_json: Json = False,
 ) -> int:
     """Take an item off its variant; it stays off until it is connected by hand."""

@@ -165,9 +165,13 @@ class Control:
             await write_definition(connection, feed, now=clock.now())
 
     @staticmethod
-    async def complete(writer: Writer, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None) -> None:
-        """Complete a run inside a transaction of its writer, and leave the definition as it is."""
-        await execute(writer, *_completing(fence, record, checkpoint))
+    async def complete_undo(writer: Writer, fence: Fence, record: RunRecord, *, restored: bool) -> None:
+        """Complete an undo inside a transaction of its writer, and leave the definition as it is.
+
+        What the feed holds, and what it read last, count no more where something was restored, and stay where nothing was.
+        """
+        first, *others = _completing(fence, record, None)
+        await execute(writer, first, *(others if restored else ()))
 
     @asynccontextmanager
     async def _writing(self, fence: Fence, values: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:

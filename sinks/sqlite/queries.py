@@ -121,7 +121,7 @@ class Queries:
             last = int(str(rows[-1][0]))
 
     async def _feed(self, name: str) -> _Feed:
-        complete = "SELECT max(finished_at) FROM data_imports AS r WHERE r.feed_id = f.id AND r.status = 'complete'"
+        complete = "SELECT max(finished_at) FROM data_imports AS r WHERE r.feed_id = f.id AND r.status = 'complete' AND r.kind = 'sync'"
         rows = await self._reader.query(f"SELECT f.id, ({complete}), f.settings FROM inventory_feeds AS f WHERE f.name = ?", name)
         if not rows:
             known = [str(row[0]) for row in await self._reader.query("SELECT name FROM inventory_feeds ORDER BY name")]

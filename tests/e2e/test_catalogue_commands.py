@@ -47,4 +47,4 @@ async def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     unnamed = await feedmill("connect", "1", *DB, cwd=tmp_path)
     assert (unnamed.code, "--variant" in unnamed.err) == (2, True)
     missing = await feedmill("connect", "1", "--variant", "A", *DB, cwd=tmp_path)
-    assert (missing.code, "there is no item 1" in missing.err) == (78, True)
+    assert (missing.code, "there is no item '1'" in missing.err) == (78, True)

@@ -170,7 +170,7 @@ async def test_by_hand_stays(db: str) -> None:
     await run(db, skus(a="R-52", b="R-54", c="x"), caseInsensitiveSkus=True)
     await load(db, PLAIN + "MORE;;;\n")
     assert [row[2:] for row in await ask(db, ITEMS)] == [("pending", None), ("pending", "off"), ("connected", "manual")]
-    for item, sku, says in ((1, "R-52", "by hand"), (9, "R-52", "no item 9"), ("x", "R-52", "--feed"), (1, "?", "no variant")):
+    for item, sku, says in ((1, "R-52", "by hand"), (9, "R-52", "no item '#9'"), ("3", "R-52", "no item '3'"), (1, "?", "no variant")):
         with pytest.raises(ConfigError, match=says):
             await connect_item(item, db=db, sku=sku)
 

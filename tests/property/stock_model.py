@@ -24,6 +24,7 @@ DEFAULTS: Final[Cells] = {
     "manualInventoryQuantity": None,
     "missing_runs": 0,
 }
+WHOLE: Final = ""
 IMPORTED: Final = ("inventoryQuantity", "retailPrice", "compareAtPrice", "name", "grams")
 CLEARS: Final = frozenset({"compareAtPrice", "name"})
 """What a blank cell clears; of all else it says nothing."""
@@ -133,6 +134,7 @@ class Model:
         self.log: list[Entry] = []
         self.limit: int | None = None
         self.used: set[int] = set()
+        self.undoes: dict[str, str] = {}
         self._uids = count(1)
 
     @property
@@ -282,10 +284,11 @@ class Model:
         for key, item in sorted(self.items.items()):
             entries = [entry for entry in self.log if entry.uid == item.uid]
             if entries[0].origin == run:
-                written = any(entry.origin != run for entry in entries)
+                written = bool(self._written(entries, run))
                 done["skipped" if written else "removed"] += 1
                 if not written:
                     self.write(undo, key, None)
+        self.undoes[undo] = run
         return done
 
     def take_back_changes(self, undo: str, run: str) -> dict[str, int]:
@@ -300,7 +303,7 @@ class Model:
     def _take_back(self, undo: str, run: str, uid: int, whole: list[Entry]) -> str:
         begun = next(number for number, entry in enumerate(whole) if entry.origin == run)
         mine = [entry for entry in whole if entry.origin == run]
-        later = [entry for entry in whole[begun:] if entry.origin != run]
+        later = self._written(whole[begun:], run)
         key, before, after = mine[0].key, mine[0].before, mine[-1].after
         item = self.items.get(key)
         if before is None:
@@ -316,14 +319,30 @@ class Model:
             self.write(undo, key, before, uid=uid)
             return "created"
         fields = {name for name in before if before[name] != after[name]}
-        taken = set(before) if any(entry.before is None or entry.after is None for entry in later) else set()
-        free = fields - taken.union(*(entry.fields for entry in later))
+        free = set[str]() if WHOLE in later else fields - later
+        # A stock and a status say one thing together: what is removed has none, what was given one stands.
+        if before["status"] == "removed" and "inventoryQuantity" in later:
+            free.discard("status")
+        if item is not None and not item.stands and before["inventoryQuantity"] != 0 and "status" in later:
+            free.discard("inventoryQuantity")
         if not fields:
             return "unchanged"
         if not free or item is None or item.uid != uid:
             return "skipped"
         self.write(undo, key, {**item.cells, **{name: before[name] for name in free}})
         return "updated"
+
+    def _written(self, entries: list[Entry], run: str) -> set[str]:
+        """Return the fields that others wrote than the run, `WHOLE` for the item itself, but for what was undone since."""
+        writers: dict[str, list[str]] = {}
+        for entry in entries:
+            for name in (WHOLE,) if entry.before is None or entry.after is None else entry.fields:
+                wrote = writers.setdefault(name, [])
+                if wrote and wrote[-1] == self.undoes.get(entry.origin):
+                    wrote.pop()
+                elif entry.origin != run and wrote[-1:] != [entry.origin]:
+                    wrote.append(entry.origin)
+        return {name for name, wrote in writers.items() if wrote}
 
     def is_held(self, plan: Plan) -> bool:
         """Say whether the guard or the feed's own setting holds the run."""

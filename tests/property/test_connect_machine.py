@@ -236,8 +236,7 @@ class ConnectMachine(RuleBasedStateMachine):
         if item is None or not self.model.variants:
             return
         target = sorted(self.model.variants)[which % len(self.model.variants)]
-        others = [each for each in self.model.feeds[name].items.values() if each is not item and each.variant == target]
-        rivals = [each for each in others if each.status != "removed"]
+        rivals = [each for each in self.model.feeds[name].items.values() if each is not item and each.variant == target]
         refused = item.status == "removed" or any(each.scope == "manual" for each in rivals)
         try:
             anyio.run(lambda: connect_item(self.database, key, feed=name, variant=target))
@@ -246,7 +245,8 @@ class ConnectMachine(RuleBasedStateMachine):
             return
         assert not refused
         for each in rivals:
-            each.variant, each.scope, each.status, each.told = None, None, "pending", True
+            each.variant, each.scope, each.told = None, None, True
+            each.status = "pending" if each.status == "connected" else each.status
         item.variant, item.scope, item.status, item.told = target, "manual", "connected", False
 
     @rule(name=FEEDS, key=KEYS)

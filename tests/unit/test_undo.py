@@ -294,3 +294,43 @@ async def test_a_complete_run_forgets_what_is_due(shop: Shop, days: int, kept: i
     await shop.ask("DELETE FROM inventory_feed_variant_changes WHERE item_id > 1")
     await shop.run(second(), feed=FeedDefinition(FEED.name, {**OPEN.attributes, "historyDays": days}))
     assert len(await shop.ask("SELECT id FROM inventory_feed_variant_changes")) == kept
+
+
+async def test_runs_are_undone_one_after_the_other(shop: Shop) -> None:
+    """From the newest on each undo gives back all that its run wrote, though the newer run wrote the same fields."""
+    await shop.run(first())
+    before = await shop.rows()
+    second_run = await shop.run(batch(BOTH, ("a", "Apple", 5), ("d", "Fig", 4)))
+    await shop.write(delete(["c"]), run=second_run)
+    between = await shop.rows()
+    third_run = await shop.run(batch(BOTH, ("a", "Apple", 6), ("d", "Fig", 5)))
+    await undo(shop.database, third_run)
+    assert await shop.rows() == between
+    done = await undo(shop.database, second_run)
+    assert (done.conflicts, await shop.rows()) == ((), before)
+
+
+async def test_what_was_undone_beneath_another_run_stays_written(shop: Shop) -> None:
+    """A run whose value could not be given back, for a newer run wrote it, still counts once the newer one is undone."""
+    await shop.run(first())
+    runs = [await shop.run(batch(BOTH, ("a", "Apple", stock))) for stock in (5, 6, 7)]
+    met = await undo(shop.database, runs[1])
+    assert (len(met.conflicts), met.restored) == (1, 0)
+    await undo(shop.database, runs[2])
+    done = await undo(shop.database, runs[0])
+    assert [(each.left, each.now, each.run) for each in done.conflicts] == [(5, 6, runs[1])]
+    assert next(iter((await shop.rows()).values()))["inventory_quantity"] == 6
+
+
+async def test_an_undo_that_restores_nothing_cancels_nothing(shop: Shop) -> None:
+    """A held run goes on waiting, and the checkpoint stands, where an undo met nothing but later writes; else it gives way."""
+    await shop.run(first())
+    second_run = await shop.run(batch(BOTH, ("a", "Apple", 5)))
+    third_run = await shop.run(batch(BOTH, ("a", "Apple", 6)), checkpoint=Checkpoint("print", {"a.csv": "3"}))
+    held = await shop.run(batch(BOTH, ("a", "Apple", 7)), hold=True)
+    status = "SELECT r.status, f.checkpoint FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id WHERE r.id = ?"
+    before = await shop.ask(status, held)
+    assert (await undo(shop.database, second_run)).restored == 0
+    assert (before[0]["status"], await shop.ask(status, held)) == ("held", before)
+    await undo(shop.database, third_run)
+    assert (await shop.ask(status, held))[0]["status"] == "cancelled"

@@ -149,6 +149,7 @@ class _Pass:
         changes, items = await self._newest_change(), await self._newest_item()
         await self._writer.execute(self._sql.touch_changed(), self._seen.changes)
         if not self._seen.whole:
+            await self._writer.execute(self._sql.touch_rivals())
             await self._writer.execute(self._sql.touch_new(), self._seen.items, self._seen.changes)
         await self._claim()
         await self._writer.execute(self._sql.settle_rivals())

@@ -22,8 +22,8 @@ _AUDIT: Final = (
     " (inventory_feed_variant_id, variant_id, action, scope, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?)"
 )
 _RIVALS: Final = (
-    f"SELECT id, external_id, connection_scope FROM {VARIANTS}"
-    " WHERE variant_id = ? AND inventory_feed_id = ? AND id <> ? AND status <> 'removed' ORDER BY id"
+    # Removed ones too: they would come back to a variant that is somebody else's by then.
+    f"SELECT id, external_id, connection_scope FROM {VARIANTS} WHERE variant_id = ? AND inventory_feed_id = ? AND id <> ? ORDER BY id"
 )
 _RELEASE: Final = (
     f"UPDATE {VARIANTS} SET variant_id = NULL, connection_scope = ?, messages = ?, updated_at = ?,"
@@ -59,8 +59,8 @@ async def connect_item(
 ) -> Handled:
     """Connect an item to a variant, given by its SKU or its id; of its feed's items no other one keeps the variant.
 
-    `item` is an id, or with `feed` the key within that feed. Raises `ConfigError` when item or variant is not there or is not the only
-    one meant, when the item is removed, and when another item of the feed was connected to the variant by hand.
+    `item` is an externalId, or `#` and an id; `feed` narrows it to one feed. Raises `ConfigError` when item or variant is not there or
+    is not the only one meant, when the item is removed, and when another item of the feed was connected to the variant by hand.
     """
     now, call = clock.now(), f"connect:{secrets.token_hex(8)}"
     async with database.connect() as connection:
@@ -99,16 +99,17 @@ async def disconnect_item(database: Database, item: str, *, feed: str | None = N
 
 async def _find(writer: Writer, item: str, feed: str | None) -> _Found:
     columns = "v.id, v.external_id, f.id, f.name, v.variant_id, v.connection_scope, v.status"
-    if feed is not None:
-        rows = await writer.query(f"SELECT {columns} {_VISIBLE} AND f.name = ? AND v.external_id = ?", feed, item)
-        missing = f"feed {feed!r} in {writer.name} has no item {item!r}; `feedmill items` lists them"
-    elif item.isascii() and item.isdigit() and len(item) < 19:
-        rows = await writer.query(f"SELECT {columns} {_VISIBLE} AND v.id = ?", int(item))
-        missing = f"there is no item {item} in {writer.name}; `feedmill items` lists them with their ids"
-    else:
-        raise ConfigError(f"item {item!r} is no id: name its feed, within which it is a key (--feed NAME), or give the id")
+    within = "" if feed is None else " AND f.name = ?"
+    rows = await writer.query(f"SELECT {columns} {_VISIBLE} AND v.external_id = ?{within}", item, *([] if feed is None else [feed]))
+    digits = item[1:] if item[:1] == "#" else ""
+    if not rows and digits.isascii() and digits.isdigit() and len(digits) < 19:
+        rows = await writer.query(f"SELECT {columns} {_VISIBLE} AND v.id = ?{within}", int(digits), *([] if feed is None else [feed]))
     if not rows:
-        raise ConfigError(missing)
+        where = writer.name if feed is None else f"feed {feed!r} of {writer.name}"
+        raise ConfigError(f"there is no item {item!r} in {where}, by externalId or #id; `feedmill items` lists them")
+    if len(rows) > 1:
+        named = ", ".join(str(row[3]) for row in rows)
+        raise ConfigError(f"several feeds have an item {item!r}: {named}; say which with --feed")
     number, external, feed_id, name, variant, scope, status = rows[0]
     held = None if variant is None else int(str(variant))
     return _Found(int(str(number)), str(external), int(str(feed_id)), str(name), held, None if scope is None else str(scope), str(status))

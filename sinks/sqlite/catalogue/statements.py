@@ -62,6 +62,15 @@ class Statements:
         )
         return f"INSERT OR IGNORE INTO temp.touched {own} AND id > ? UNION {own} AND messages IS NOT NULL UNION {back}"
 
+    def touch_rivals(self) -> str:
+        """Note the items that have what was changed to be another one's by hand, or is so again: they give way."""
+        return (
+            "INSERT OR IGNORE INTO temp.touched"
+            f" SELECT v.id, 0 FROM temp.touched AS w CROSS JOIN {VARIANTS} AS h CROSS JOIN {VARIANTS} AS v"
+            " WHERE h.id = w.item_id AND h.connection_scope = 'manual' AND h.status <> 'removed' AND h.variant_id IS NOT NULL"
+            f" AND v.variant_id = h.variant_id AND v.inventory_feed_id = {self.feed} AND v.id <> h.id"
+        )
+
     def page(self, size: int, *, whole: bool) -> str:
         """Select the next items after an id: all of the feed, or the touched ones."""
         fresh = "0" if self.run is None else f"v.created_run_id IS {self.run}"

@@ -11,7 +11,8 @@ from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.effects import SHOWN
 from sinks.sqlite.history.kinds import ItemChange, Row, describe_change
 from sinks.sqlite.landing.applying import Plan
-from sinks.sqlite.landing.statements import STAGE, VARIANTS, Layout, default_literal
+from sinks.sqlite.landing.removals import overtaken
+from sinks.sqlite.landing.statements import VARIANTS, Layout, StageTable, default_literal
 
 PAGE_ROWS: Final = 500
 
@@ -26,12 +27,13 @@ _STORED: Final = ", ".join(f"v.{column}" for column in _COLUMNS)
 async def read_held(reader: Writer, feed: int, run: int) -> AsyncIterator[ItemChange]:
     """Yield what a held run of a feed would change, item by item, were it applied to the items as they are now."""
     plan = Plan.load(str((await reader.query("SELECT plan FROM main.data_imports WHERE id = ? AND feed_id = ?", run, feed))[0][0]))
+    stage = StageTable("main", feed, run, plan.definition.creates_above)
     for number, layout in enumerate(plan.layouts):
-        async for staged in _pages(reader, run, number, _merged(layout)):
+        async for staged in _pages(reader, stage, plan, number, _merged(layout)):
             if not _kept_out(staged, plan) and (change := describe_change(staged.before, _applied(staged, plan))) is not None:
                 yield change
     for number in (GONE, DELETED):
-        async for staged in _pages(reader, run, number, _STORED):
+        async for staged in _pages(reader, stage, plan, number, _STORED):
             after = None if number == DELETED else _taken_out(staged.after)
             if staged.before is not None and (change := describe_change(staged.before, after)) is not None:
                 yield change
@@ -47,6 +49,8 @@ class _Staged:
 
 
 def _applied(staged: _Staged, plan: Plan) -> Row | None:
+    if staged.gone and staged.before is not None and staged.before["status"] == "removed":
+        return staged.before
     if staged.gone:
         return None if plan.definition.removal == "remove" else _taken_out(staged.after)
     if staged.after["status"] == "removed":
@@ -66,14 +70,15 @@ def _taken_out(row: Row) -> Row:
     return {**row, "status": "removed", "inventory_quantity": 0}
 
 
-async def _pages(reader: Writer, run: int, layout: int, after: str) -> AsyncIterator[_Staged]:
-    """Yield the staged rows of a layout; `after` is the SQL of the columns that a row makes."""
+async def _pages(reader: Writer, stage: StageTable, plan: Plan, layout: int, after: str) -> AsyncIterator[_Staged]:
+    """Yield the staged rows of a layout that nobody overtook; `after` is the SQL of the columns that a row makes."""
     page = (
-        f"SELECT s.external_id, v.id, s.status, {_STORED}, {after} FROM main.{STAGE} AS s LEFT JOIN {VARIANTS} AS v ON v.id = s.item_id"
-        f" WHERE s.run_id = ? AND s.layout = ? AND s.external_id > ? ORDER BY s.external_id LIMIT {PAGE_ROWS}"
+        f"SELECT s.external_id, v.id, s.status, {_STORED}, {after} FROM {stage.table} AS s LEFT JOIN {VARIANTS} AS v ON v.id = s.item_id"
+        f" WHERE s.run_id = ? AND s.layout = ? AND s.external_id > ? AND NOT {overtaken(stage, plan.mark)}"
+        f" ORDER BY s.external_id LIMIT {PAGE_ROWS}"
     )
     last = ""
-    while rows := await reader.query(page, run, layout, last):
+    while rows := await reader.query(page, stage.run, layout, last):
         for key, item, status, *cells in rows:
             values, width = cast("list[Value]", cells), len(_COLUMNS)
             known: dict[str, Value] = {"id": cast("int | None", item), "external_id": str(key)}

@@ -6,18 +6,41 @@ from one item and gave to another is free again before it is given back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from engine.batch import Value
+from engine.quantity import GONE
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.history.effects import AMONG, CHANGES, FIELDS, SHOWN, Effect, Image, ids, read_effects, read_rows, show, shown
+from sinks.sqlite.history.effects import (
+    AMONG,
+    CHANGES,
+    FIELDS,
+    SHOWN,
+    Effect,
+    FieldEffect,
+    Image,
+    ids,
+    read_effects,
+    read_rows,
+    show,
+    shown,
+)
 from sinks.sqlite.landing.rows import json_text
 from sinks.sqlite.landing.statements import VARIANTS
 
 WHOLE: Final = ""
 """Stands for the item itself among the fields that were written later: it was deleted, or brought back."""
+
+_ITEMS_AT_ONCE: Final = 500
+"""Items whose later writes are looked up together: of a run long past there may be many."""
+
+_CONNECTION: Final = frozenset({"variant_id", "connection_scope"})
+"""Fields that say one thing together: whoever wrote one of them decided the other too."""
+
+_BESIDE: Final = frozenset({"status", "variant_id"})
+"""What has to be known of an item, whatever the run changed of it: fields that are set back have to agree with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +142,7 @@ async def _judge_created(reader: Writer, feed: int, run: int, after: int, size: 
     keys = {int(str(item)): str(key) for item, key in await reader.query(mine, feed, after, run, size)}
     if not keys:
         return None
-    later = await _written_later(reader, run, keys, since=0)
+    later = await _written_later(reader, feed, run, list(keys), since=0)
     verdict = Verdict(-max(keys))
     for item, key in keys.items():
         _judge_creation(verdict, item, key, later.get(item, {}))
@@ -142,8 +165,8 @@ async def _judge_changed(reader: Writer, feed: int, run: int, effects: list[Effe
     if not effects:
         return verdict
     items = [effect.item for effect in effects]
-    later = await _written_later(reader, run, items, since=min(effect.first for effect in effects))
-    rows = await read_rows(reader, feed, items, sorted({name for effect in effects for name in effect.fields}))
+    later = await _written_later(reader, feed, run, items, since=min(effect.first for effect in effects))
+    rows = await read_rows(reader, feed, items, sorted(_BESIDE.union(*(effect.fields for effect in effects))))
     taken = await _holders(reader, feed, [effect.external_id for effect in effects if not effect.exists])
     for effect in effects:
         written = {name: each for name, each in later.get(effect.item, {}).items() if each.change > effect.first}
@@ -162,13 +185,15 @@ def _judge_update(verdict: Verdict, effect: Effect, row: Mapping[str, Value] | N
     values: dict[str, Value] = {}
     conflicts: list[Conflict] = []
     for name, change in effect.fields.items():
-        writer = later.get(WHOLE) or later.get(name)
-        if row is not None and (writer is None or writer.change < change.first):
+        writer = _later_writer(name, change, effect, row or {}, later)
+        if row is not None and writer is None:
             values[name] = change.before
         elif name in SHOWN:
             now = None if row is None else row[name]
             who = (None, None) if writer is None else (writer.run, writer.call)
             conflicts.append(Conflict(effect.item, effect.external_id, "changed", name, change.after, now, *who))
+    if row is not None:
+        _agree(values, row)
     verdict.conflicts += sorted(conflicts, key=lambda each: shown(effect.fields).index(str(each.column)))
     if values:
         verdict.restorations.append(Restoration(effect.item, values, None if later else effect.image))
@@ -176,6 +201,32 @@ def _judge_update(verdict: Verdict, effect: Effect, row: Mapping[str, Value] | N
         verdict.left += 1
     else:
         verdict.unchanged += 1
+
+
+def _later_writer(name: str, change: FieldEffect, effect: Effect, row: Mapping[str, Value], later: Mapping[str, _Later]) -> _Later | None:
+    """Return who wrote a field after the run, itself or another one that it depends on; None when it may be set back."""
+    decisive = {WHOLE, name} | (_CONNECTION if name in _CONNECTION else frozenset())
+    if name == "status" and change.before == GONE:
+        # Whoever gave it a stock since had it stand.
+        decisive.add("inventory_quantity")
+    if name == "inventory_quantity" and change.before != 0 and row.get("status") == GONE:
+        # What somebody else took out of stock since has none; what the run itself did stands again.
+        decisive.add("status")
+    first = min(effect.fields[each].first for each in decisive if each in effect.fields)
+    return max(
+        (later[each] for each in decisive if each in later and later[each].change > first), key=lambda each: each.change, default=None
+    )
+
+
+def _agree(values: dict[str, Value], row: Mapping[str, Value]) -> None:
+    """Let the status that is set back say what the item's connection is, which somebody may have written since."""
+    status = values.get("status", row["status"])
+    if status not in ("pending", "connected") or values.keys().isdisjoint(_BESIDE):
+        return
+    status = "pending" if values.get("variant_id", row["variant_id"]) is None else "connected"
+    values.pop("status", None)
+    if status != row["status"]:
+        values["status"] = status
 
 
 def _judge_deletion(verdict: Verdict, effect: Effect, later: Mapping[str, _Later], holder: tuple[int, int | None] | None) -> None:
@@ -190,21 +241,43 @@ def _judge_deletion(verdict: Verdict, effect: Effect, later: Mapping[str, _Later
     verdict.left += 1
 
 
-async def _written_later(reader: Writer, run: int, items: Iterable[int], *, since: int) -> dict[int, dict[str, _Later]]:
-    """Return for each item who wrote each of its fields last after a change, the run itself apart."""
-    rows = await reader.query(
-        f"SELECT c.item_id, CASE c.action WHEN 'updated' THEN f.field ELSE '{WHOLE}' END, max(c.id), c.run_id, c.call"
-        f" {AMONG} {CHANGES} AS c LEFT JOIN {FIELDS} AS f ON f.change_id = c.id"
-        " WHERE c.item_id = j.value AND c.id > ? AND c.run_id IS NOT ? GROUP BY 1, 2",
-        ids(items),
-        since,
-        run,
-    )
-    found: dict[int, dict[str, _Later]] = {}
-    for item, name, change, writer, call in rows:
-        by = None if writer is None else int(str(writer))
-        found.setdefault(int(str(item)), {})[str(name)] = _Later(int(str(change)), by, None if call is None else str(call))
-    return found
+async def _written_later(reader: Writer, feed: int, run: int, items: Sequence[int], *, since: int) -> dict[int, dict[str, _Later]]:
+    """Return for each item who wrote each of its fields last after a change, the run itself apart.
+
+    What was undone since counts as not written, and neither does its undo: so runs can be undone one after the other, from the newest on.
+    """
+    undoes = await _undone(reader, feed, run)
+    found: dict[int, dict[str, list[_Later]]] = {}
+    for start in range(0, len(items), _ITEMS_AT_ONCE):
+        rows = await reader.query(
+            f"SELECT c.item_id, CASE c.action WHEN 'updated' THEN f.field ELSE '{WHOLE}' END, {'c.id' if undoes else 'max(c.id)'},"
+            f" c.run_id, c.call {AMONG} {CHANGES} AS c LEFT JOIN {FIELDS} AS f ON f.change_id = c.id"
+            f" WHERE c.item_id = j.value AND c.id > ? AND c.run_id IS NOT ? GROUP BY 1, 2{', 3' if undoes else ''} ORDER BY 1, 2, 3",
+            ids(items[start : start + _ITEMS_AT_ONCE]),
+            since,
+            run,
+        )
+        for item, name, change, writer, call in rows:
+            by = None if writer is None else int(str(writer))
+            written = found.setdefault(int(str(item)), {}).setdefault(str(name), [])
+            _write(written, _Later(int(str(change)), by, None if call is None else str(call)), undoes)
+    return {item: last for item, names in found.items() if (last := {name: each[-1] for name, each in names.items() if each})}
+
+
+def _write(written: list[_Later], later: _Later, undoes: Mapping[int, int]) -> None:
+    """Add a write of a field to those before it; one that undoes the last of them takes it away."""
+    undone = None if later.run is None else undoes.get(later.run)
+    if undone is None or not written or written[-1].run != undone:
+        written.append(later)
+        return
+    while written and written[-1].run == undone:
+        written.pop()
+
+
+async def _undone(reader: Writer, feed: int, run: int) -> dict[int, int]:
+    """Return the feed's undos after a run, and what each of them undoes."""
+    rows = await reader.query("SELECT id, undoes FROM main.data_imports WHERE feed_id = ? AND id > ? AND undoes IS NOT NULL", feed, run)
+    return {int(str(undo)): int(str(undone)) for undo, undone in rows}
 
 
 async def _holders(reader: Writer, feed: int, keys: list[str]) -> dict[str, tuple[int, int | None]]:

@@ -87,7 +87,8 @@ def _grouped(rows: Iterable[tuple[Any, ...]]) -> Iterator[_Change]:
 
 def _entry(head: tuple[Any, ...], fields: Mapping[str, tuple[Value, Value]]) -> HistoryEntry:
     run, call, at, action, *_ = head
-    return HistoryEntry(moment(at), run, call, action, tuple(FieldChange.of(name, *fields[name]) for name in shown(fields)))
+    told = (FieldChange.of(name, *fields[name]) for name in shown(fields))
+    return HistoryEntry(moment(at), run, call, action, tuple(each for each in told if each.before != each.after))
 
 
 async def _creation(reader: Writer, found: _Found, row: Mapping[str, Any] | None, changes: Sequence[_Change]) -> HistoryEntry:

@@ -16,6 +16,7 @@ from sinks.sqlite.failures import explained
 from sinks.sqlite.fence import Fence, Origin, Writer
 from sinks.sqlite.history.effects import CHANGES, FIELDS, IMAGE, LOGGED
 from sinks.sqlite.history.judging import Conflict, Restoration, Revival, Verdict, judge_chunk
+from sinks.sqlite.history.reconnecting import audit_connections, release_lost
 from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS, delete_load
 from sinks.sqlite.landing.statements import VARIANTS
@@ -48,6 +49,7 @@ async def go_on(control: Control, writer: Writer, fence: Fence, *problems: Probl
         await delete_load(writer, feed=fence.feed, run=int(str(load)))
     while await _step(writer, Undo(fence, undoes, at)):
         pass
+    await release_lost(writer, fence.run, at)
     await _complete(control, writer, fence, undoes, problems)
     definition = await control.definition(fence.name)
     if definition is not None:
@@ -63,13 +65,19 @@ async def _step(writer: Writer, undo: Undo) -> bool:
         verdict = await judge_chunk(writer, undo.fence.feed, undo.undoes, done, size=CHUNK_ROWS)
         if verdict is None:
             return False
+        since = await _last_change(writer)
         await _delete(writer, verdict.deletions)
         await _restore(writer, verdict.restorations, undo.at)
         await _revive(writer, verdict.revivals, undo)
+        await audit_connections(writer, run, since)
         await _keep(writer, verdict.conflicts, undo)
         figures = (len(verdict.revivals), len(verdict.restorations), verdict.unchanged, len(verdict.deletions), verdict.left)
         await writer.execute(_COUNTED, *figures, verdict.cursor, run)
     return True
+
+
+async def _last_change(writer: Writer) -> int:
+    return await writer.number("SELECT coalesce(max(seq), 0) FROM main.sqlite_sequence WHERE name = 'inventory_feed_variant_changes'")
 
 
 async def _delete(writer: Writer, items: Sequence[int]) -> None:
@@ -99,7 +107,7 @@ async def _revive(writer: Writer, revivals: Sequence[Revival], undo: Undo) -> No
     rows: list[tuple[Value, ...]] = []
     changes: list[tuple[Value, ...]] = []
     fields: list[tuple[Value, ...]] = []
-    last = await writer.number("SELECT coalesce(max(seq), 0) FROM main.sqlite_sequence WHERE name = 'inventory_feed_variant_changes'")
+    last = await _last_change(writer)
     feed, run = undo.fence.feed, undo.fence.run
     for change, each in enumerate(revivals, start=last + 1):
         rows.append((each.item, feed, each.external_id, *each.image.values, *(each.values.get(name) for name in LOGGED)))
@@ -152,7 +160,7 @@ async def _complete(control: Control, writer: Writer, fence: Fence, undoes: int,
     )
     record.check_accounting()
     async with writer.transaction():
-        await control.complete(writer, fence, record, None)
+        await control.complete_undo(writer, fence, record, restored=created + updated + removed > 0)
         if not skipped and not conflicts:
             await writer.execute(_CHECKPOINT, undoes, fence.feed, undoes, fence.feed, fence.run)
 

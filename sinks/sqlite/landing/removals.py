@@ -14,7 +14,7 @@ _FED: Final = tuple(each.column for each in ATTRIBUTES.values() if each.imported
 _WRITTEN: Final = ", ".join(f"'{column}'" for column in _FED)
 
 
-def _later(stage: StageTable, mark: int) -> str:
+def written_later(stage: StageTable, mark: int) -> str:
     """Return FROM and WHERE of the fields `f` of the item of staged row `s` that somebody else wrote after change number `mark`."""
     return (
         "FROM main.inventory_feed_variant_changes AS c CROSS JOIN main.inventory_feed_variant_change_fields AS f"
@@ -22,7 +22,7 @@ def _later(stage: StageTable, mark: int) -> str:
     )
 
 
-def _overtaken(stage: StageTable, mark: int) -> str:
+def overtaken(stage: StageTable, mark: int) -> str:
     """Return the condition of staged rows `s` that are overtaken as a whole.
 
     Somebody else has made or deleted the item, took it out of stock or brought it back; or gave a stock to one that the run would
@@ -31,7 +31,7 @@ def _overtaken(stage: StageTable, mark: int) -> str:
     made = f"SELECT 1 FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {stage.feed} AND v.external_id = s.external_id"
     gone = f"NOT EXISTS (SELECT 1 FROM {VARIANTS} AS v WHERE v.id = s.item_id)"
     stocked = "(s.layout < 0 OR s.status = 'removed') AND f.field = 'inventory_quantity'"
-    written = f"SELECT 1 {_later(stage, mark)} AND ({stocked} OR f.field = 'status' AND 'removed' IN (f.before, f.after))"
+    written = f"SELECT 1 {written_later(stage, mark)} AND ({stocked} OR f.field = 'status' AND 'removed' IN (f.before, f.after))"
     return f"(CASE WHEN s.item_id IS NULL THEN EXISTS ({made}){stage.wanted} ELSE {gone} OR EXISTS ({written}) END)"
 
 
@@ -43,10 +43,10 @@ async def leave_overtaken(writer: Writer, stage: StageTable, layouts: Sequence[L
     of the source, and so are not counted.
     """
     among = f"s.run_id = {stage.run} AND s.external_id <= ?"
-    rows = await writer.query(f"DELETE FROM {stage.table} AS s WHERE {among} AND {_overtaken(stage, mark)} RETURNING layout", end)
+    rows = await writer.query(f"DELETE FROM {stage.table} AS s WHERE {among} AND {overtaken(stage, mark)} RETURNING layout", end)
     left = sum(int(str(layout)) >= 0 for (layout,) in rows)
-    later = f"SELECT 1 {_later(stage, mark)}"
-    joined = _later(stage, mark).removeprefix("FROM ").replace(" WHERE ", f" WHERE {among} AND s.layout >= 0 AND ", 1)
+    later = f"SELECT 1 {written_later(stage, mark)}"
+    joined = written_later(stage, mark).removeprefix("FROM ").replace(" WHERE ", f" WHERE {among} AND s.layout >= 0 AND ", 1)
     fields = await writer.query(f"SELECT DISTINCT f.field FROM {stage.table} AS s CROSS JOIN {joined} AND f.field IN ({_WRITTEN})", end)
     if not fields:
         return left
