@@ -83,7 +83,7 @@ def left_out(planned: Counts, done: Counts) -> tuple[Problem, ...]:
         told.append(Problem("daily-limit", f"{what}; the next run that may takes them, after midnight UTC"))
     if overtaken := done.skipped - done.limited - planned.skipped + planned.limited:
         told.append(
-            Problem("overtaken", f"{overtaken} items were written by somebody else after the run had begun, and were left as they are")
+            Problem("overtaken", f"{overtaken} items were written by somebody else after the run had begun, and stay as they were written")
         )
     return tuple(told)
 

@@ -15,11 +15,11 @@ from plugins.conformance.sink import FEED, batch
 from sinks.sqlite.decisions import approve, reject
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history import diff as diff_module
-from sinks.sqlite.history import held as held_module
 from sinks.sqlite.history.diff import RunDiff, read_changes, read_diff
 from sinks.sqlite.history.kinds import ItemChange
 from sinks.sqlite.history.log import HistoryEntry, ItemHistory, read_history
 from sinks.sqlite.history.undo import undo
+from sinks.sqlite.landing.statements import DELETED, GONE
 from tests.unit.history_parts import OPEN, Shop, delete, open_shop, zero
 
 ALL = ("vendorSku", "name", "inventoryQuantity", "retailPrice", "tags")
@@ -181,7 +181,7 @@ async def test_the_diff_of_a_held_run_is_what_approving_it_does(shop: Shop) -> N
 async def test_missing_items_of_a_held_run_are_told(shop: Shop) -> None:
     """Staged rows of missing items are removals or deletions, as their layout says."""
     held = await second(shop, hold=True)
-    for item, key, layout in ((3, "c", held_module.GONE), (2, "b", held_module.DELETED)):
+    for item, key, layout in ((3, "c", GONE), (2, "b", DELETED)):
         staged = "INSERT OR REPLACE INTO inventory_feed_stage (run_id, external_id, item_id, content_hash, layout) VALUES (?, ?, ?, 0, ?)"
         await shop.ask(staged, held, key, item, layout)
     assert [(each.external_id, each.kind) for each in await changes(shop, held)] == [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -11,14 +11,10 @@ from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.effects import SHOWN
 from sinks.sqlite.history.kinds import ItemChange, Row, describe_change
 from sinks.sqlite.landing.applying import Plan
-from sinks.sqlite.landing.removals import overtaken
-from sinks.sqlite.landing.statements import VARIANTS, Layout, StageTable, default_literal
+from sinks.sqlite.landing.removals import find_later_fields, overtaken, written_later
+from sinks.sqlite.landing.statements import DELETED, GONE, VARIANTS, Layout, StageTable, default_literal
 
 PAGE_ROWS: Final = 500
-
-GONE: Final = -1
-DELETED: Final = -2
-"""Layouts of staged rows of items that were not in the source: to be taken out of stock, and to be deleted."""
 
 _COLUMNS: Final = tuple(SHOWN)
 _STORED: Final = ", ".join(f"v.{column}" for column in _COLUMNS)
@@ -28,8 +24,12 @@ async def read_held(reader: Writer, feed: int, run: int) -> AsyncIterator[ItemCh
     """Yield what a held run of a feed would change, item by item, were it applied to the items as they are now."""
     plan = Plan.load(str((await reader.query("SELECT plan FROM main.data_imports WHERE id = ? AND feed_id = ?", run, feed))[0][0]))
     stage = StageTable("main", feed, run, plan.definition.creates_above)
+    later = {
+        column: f"EXISTS (SELECT 1 {written_later(stage, plan.mark)} AND f.field = '{column}')"
+        for column in await find_later_fields(reader, stage, mark=plan.mark)
+    }
     for number, layout in enumerate(plan.layouts):
-        async for staged in _pages(reader, stage, plan, number, _merged(layout)):
+        async for staged in _pages(reader, stage, plan, number, _merged(layout, later)):
             if not _kept_out(staged, plan) and (change := describe_change(staged.before, _applied(staged, plan))) is not None:
                 yield change
     for number in (GONE, DELETED):
@@ -88,9 +88,14 @@ async def _pages(reader: Writer, stage: StageTable, plan: Plan, layout: int, aft
         last = str(rows[-1][0])
 
 
-def _merged(layout: Layout) -> str:
-    """Return the SQL of every column after the run, in order: the one place that knows how a stage becomes items."""
+def _merged(layout: Layout, later: Mapping[str, str]) -> str:
+    """Return the SQL of every column after the run, in order: the one place that knows how a stage becomes items.
+
+    `later` holds the conditions under which a column was written since the run began: then it stays.
+    """
     merged = dict(layout.stored())
+    for column in merged.keys() & later.keys():
+        merged[column] = f"CASE WHEN {later[column]} THEN v.{column} ELSE {merged[column]} END"
     return ", ".join(_or_default(column, merged.get(column, f"v.{column}")) for column in _COLUMNS)
 
 

@@ -10,8 +10,7 @@ from engine.schema import ATTRIBUTES
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import DELETED, GONE, GRACE, OTHER_DIGEST, VARIANTS, Layout, StageTable, stock_moved
 
-_FED: Final = tuple(each.column for each in ATTRIBUTES.values() if each.imported)
-_WRITTEN: Final = ", ".join(f"'{column}'" for column in _FED)
+_WRITTEN: Final = ", ".join(f"'{each.column}'" for each in ATTRIBUTES.values() if each.imported)
 
 
 def written_later(stage: StageTable, mark: int) -> str:
@@ -35,6 +34,14 @@ def overtaken(stage: StageTable, mark: int) -> str:
     return f"(CASE WHEN s.item_id IS NULL THEN EXISTS ({made}){stage.wanted} ELSE {gone} OR EXISTS ({written}) END)"
 
 
+async def find_later_fields(writer: Writer, stage: StageTable, *, mark: int, end: str | None = None) -> list[str]:
+    """Return the columns that somebody else wrote since, of any item of the source that is staged, up to a key where one is given."""
+    among = f"s.run_id = {stage.run} AND s.layout >= 0{'' if end is None else ' AND s.external_id <= ?'}"
+    joined = written_later(stage, mark).removeprefix("FROM ").replace(" WHERE ", f" WHERE {among} AND ", 1)
+    select = f"SELECT DISTINCT f.field FROM {stage.table} AS s CROSS JOIN {joined} AND f.field IN ({_WRITTEN})"
+    return [str(field) for (field,) in await writer.query(select, *(() if end is None else (end,)))]
+
+
 async def leave_overtaken(writer: Writer, stage: StageTable, layouts: Sequence[Layout], end: str, *, mark: int) -> int:
     """Give way, up to a key, to what somebody else wrote since the run began, and return of how many records nothing is left.
 
@@ -46,11 +53,10 @@ async def leave_overtaken(writer: Writer, stage: StageTable, layouts: Sequence[L
     rows = await writer.query(f"DELETE FROM {stage.table} AS s WHERE {among} AND {overtaken(stage, mark)} RETURNING layout", end)
     left = sum(int(str(layout)) >= 0 for (layout,) in rows)
     later = f"SELECT 1 {written_later(stage, mark)}"
-    joined = written_later(stage, mark).removeprefix("FROM ").replace(" WHERE ", f" WHERE {among} AND s.layout >= 0 AND ", 1)
-    fields = await writer.query(f"SELECT DISTINCT f.field FROM {stage.table} AS s CROSS JOIN {joined} AND f.field IN ({_WRITTEN})", end)
+    fields = await find_later_fields(writer, stage, mark=mark, end=end)
     if not fields:
         return left
-    for (field,) in fields:
+    for field in fields:
         stored = f"(SELECT v.{field} FROM {VARIANTS} AS v WHERE v.id = s.item_id)"
         written = f"s.layout >= 0 AND EXISTS ({later} AND f.field = '{field}')"
         await writer.execute(f"UPDATE {stage.table} AS s SET {field} = {stored} WHERE {among} AND {written}", end)
