@@ -338,7 +338,7 @@ class Machine(RuleBasedStateMachine):
         ((done, skipped),) = (row.values() for row in self.tables.query(_UNDONE, undo))
         if done or not skipped:
             self.undone[run] = undo
-        self.held = None
+        self.held = None if done else self.held
 
     def _begin_call(self) -> str:
         self.calls += 1
