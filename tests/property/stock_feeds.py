@@ -43,7 +43,8 @@ def _records(draw: st.DrawFn) -> Record:
     return Record(draw(KEYS), draw(CELLS), bad=fate == 0, gone=fate == 1)
 
 
-RECORDS: Final = st.lists(_records(), min_size=1, max_size=9)
+RECORD: Final = _records()
+RECORDS: Final = st.lists(RECORD, min_size=1, max_size=9)
 PUSHED: Final = st.fixed_dictionaries(
     {},
     optional={
@@ -70,7 +71,7 @@ _RARELY: Final = st.integers(0, 4).map(lambda number: number == 0)
 SETTINGS: Final = st.fixed_dictionaries(
     {
         "duplicateKeys": st.sampled_from(["last", "last", "first", "sum", "error"]),
-        "reviewChanges": _RARELY,
+        "reviewChanges": st.sampled_from([False, False, True]),
         "restrictInventoryImport": _RARELY,
         "inventoryRestrictionLevel": st.sampled_from([0, 2]),
         "missingPolicy": st.sampled_from(["zero", "zero", "remove", "keep"]),

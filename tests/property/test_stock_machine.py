@@ -33,7 +33,7 @@ from sinks.sqlite.migrate import migrate
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.single.plan import set_limit
 from tests.fault.doomed import FEED, Doomed, Job, doomed
-from tests.property.stock_feeds import FIELDS, KEYS, MONEY, PUSHED, RECORDS, SETTINGS, money, usable, write_source
+from tests.property.stock_feeds import FIELDS, KEYS, MONEY, PUSHED, RECORD, RECORDS, SETTINGS, money, usable, write_source
 from tests.property.stock_model import DEFAULTS, Cells, Model, Plan, Record, Refused
 from tests.property.stock_tables import Row, Tables, find_differences
 
@@ -71,6 +71,7 @@ class Machine(RuleBasedStateMachine):
         self.undoing: tuple[int, int, int] | None = None
         self.undone: dict[int, int] = {}
         self.calls = 0
+        self.records: list[Record] = []
         self.ids: dict[int, int] = {}
 
     def teardown(self) -> None:
@@ -90,6 +91,7 @@ class Machine(RuleBasedStateMachine):
     @rule(records=RECORDS)
     def run(self, records: list[Record]) -> None:
         """A run is refused, held or applied, as the model says, and did what the model says."""
+        self.records = records
         record = self._sync(records)
         self._catch_up()
         assert self.unfinished is None
@@ -110,6 +112,29 @@ class Machine(RuleBasedStateMachine):
         assert record.status is RunStatus.COMPLETE, record.problems
         assert _figures(record) == _foreseen(plan, done)
         event("complete")
+
+    @precondition(lambda self: bool(self.records))
+    @rule(changed=st.lists(RECORD, max_size=2), dropped=st.integers(0, 12))
+    def run_again(self, changed: list[Record], dropped: int) -> None:
+        """The next run of a source brings most of what the last one brought."""
+        kept = [record for place, record in enumerate(self.records) if place != dropped]
+        self.run([*kept, *changed] or self.records)
+
+    @precondition(lambda self: self.held is not None)
+    @rule(cells=PUSHED, data=st.data())
+    def push_and_approve(self, cells: Cells, data: st.DataObject) -> None:
+        """What was written while a run was held is left alone by its approval."""
+        assert self.held is not None
+        self.push(data.draw(st.sampled_from(sorted(self.held[1].effects))), cells)
+        if self.held is not None:
+            self.approve()
+
+    @precondition(lambda self: bool(self.model.items) and self.model.limit is None)
+    @rule(cells=PUSHED, data=st.data())
+    def push_and_undo(self, cells: Cells, data: st.DataObject) -> None:
+        """What was written after a run is left alone by its undo."""
+        self.push(data.draw(st.sampled_from(sorted(self.model.items))), cells)
+        self.undo(data)
 
     @rule(records=RECORDS)
     def look(self, records: list[Record]) -> None:
