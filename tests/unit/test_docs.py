@@ -252,7 +252,7 @@ def test_the_run_record_page_lists_every_figure() -> None:
 
 def test_the_run_record_page_lists_every_code() -> None:
     """Every code that a problem can have is explained, and no other."""
-    literal = {code for name, text in SOURCES.items() for code in re.findall(r"Problem\(\"([\w-]+)\"", text)}
+    literal = {code for name, text in SOURCES.items() for code in re.findall(r"Problem\(\s*\"([\w-]+)\"", text)}
     judging = re.search(r"def _code\(.*?\n\n", SOURCES["engine/flow/pipeline.py"], re.DOTALL)
     assert judging is not None
     judged = set(re.findall(r"\"([\w-]+)\"", judging[0]))
