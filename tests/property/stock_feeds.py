@@ -39,11 +39,12 @@ CELLS: Final = st.fixed_dictionaries(
 
 @st.composite
 def _records(draw: st.DrawFn) -> Record:
-    fate = draw(st.integers(0, 9))
+    fate = draw(st.integers(0, 11))
     return Record(draw(KEYS), draw(CELLS), bad=fate == 0, gone=fate == 1)
 
 
-RECORDS: Final = st.lists(_records(), min_size=1, max_size=9)
+RECORD: Final = _records()
+RECORDS: Final = st.lists(RECORD, min_size=3, max_size=9)
 PUSHED: Final = st.fixed_dictionaries(
     {},
     optional={
@@ -53,11 +54,12 @@ PUSHED: Final = st.fixed_dictionaries(
         "grams": st.sampled_from([None, 0, 5]),
     },
 )
+NO_GUARD: Final = {"enabled": False, "minItems": 100, "maxRejectRatio": 1.0}
 GUARD: Final = st.fixed_dictionaries(
     {
-        "enabled": st.booleans(),
+        "enabled": st.sampled_from([False, False, True]),
         "minItems": st.sampled_from([0, 3, 100]),
-        "maxRejectRatio": st.sampled_from([0.3, 1.0]),
+        "maxRejectRatio": st.sampled_from([1.0, 1.0, 0.3]),
         "maxMissingRatio": st.sampled_from([0.25, 0.5, 1.0]),
         "maxZeroFlipRatio": st.sampled_from([0.25, 1.0]),
         "maxStockDropRatio": st.sampled_from([0.5, 1.0]),
@@ -69,8 +71,8 @@ GUARD: Final = st.fixed_dictionaries(
 _RARELY: Final = st.integers(0, 4).map(lambda number: number == 0)
 SETTINGS: Final = st.fixed_dictionaries(
     {
-        "duplicateKeys": st.sampled_from(["last", "last", "first", "sum", "error"]),
-        "reviewChanges": _RARELY,
+        "duplicateKeys": st.sampled_from(["last", "last", "last", "first", "first", "sum", "sum", "error"]),
+        "reviewChanges": st.sampled_from([False, False, True]),
         "restrictInventoryImport": _RARELY,
         "inventoryRestrictionLevel": st.sampled_from([0, 2]),
         "missingPolicy": st.sampled_from(["zero", "zero", "remove", "keep"]),
