@@ -87,10 +87,23 @@ def expected(states: list[Rows], place: int, at: int) -> Rows:
         elif item not in left:
             if before[item]["external_id"] not in keys:
                 result[item] = dict(before[item])
-        elif item in now and mine - later:
-            result[item].update({name: before[item][name] for name in mine - later})
-            result[item].update({name: before[item][name] for name in IMAGE} if not later else late(mine - later, at))
+        elif item in now and (free := may_go_back(mine, later, before[item], now[item])):
+            result[item].update({name: before[item][name] for name in free})
+            result[item].update({name: before[item][name] for name in IMAGE} if not later else late(free, at))
     return result
+
+
+def may_go_back(mine: set[str], later: set[str], before: dict[str, Value], now: dict[str, Value]) -> set[str]:
+    """Return which of a run's fields are set back: those that nobody wrote since, and stock and status only where they agree.
+
+    What somebody else took out of stock gets none back; what somebody else gave a stock is not taken out of stock again.
+    """
+    free = mine - later
+    if "status" in later and now["status"] == "removed" and before["inventory_quantity"] != 0:
+        free.discard("inventory_quantity")
+    if "inventory_quantity" in later and before["status"] == "removed":
+        free.discard("status")
+    return free
 
 
 def touched_later(states: list[Rows], place: int, item: int) -> set[str]:
