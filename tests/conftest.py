@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,8 @@ from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
 # How long an example takes says more of what else the machine does than of the code; all else is as it was, in CI too.
-settings.register_profile("patient", parent=settings.default, deadline=None)
+# In CI the examples follow from the code alone, so that what fails there fails here too; everybody else looks further.
+settings.register_profile("patient", parent=settings.default, deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("patient")
 
 
