@@ -84,6 +84,7 @@ def test_the_page_on_embedding_is_a_program_that_runs(tmp_path: Path) -> None:
         assert said in printed
     assert "36 of 36 bytes, 2 records" in printed
     assert "ended as complete" in printed
+    assert printed.endswith("created 3\nupdated 1\n2 entries\n")
 
 
 def test_the_items_page_lists_every_attribute(tmp_path: Path) -> None:
