@@ -89,7 +89,7 @@ class _Waiting(MemoryConnector):
     @asynccontextmanager
     async def _wait(self, source: Source) -> AsyncIterator[AsyncIterator[Document]]:
         while self.said < 8:
-            await anyio.sleep(0.03)
+            await anyio.sleep(0.2)
             source.tell("the supplier is busy")
             self.said += 1
         await anyio.Event().wait()
@@ -99,7 +99,7 @@ class _Waiting(MemoryConnector):
 async def test_who_says_that_it_waits_has_not_stalled() -> None:
     """A connector that tells of each of its tries is not taken for one that hangs; one that falls silent is."""
     connector = _Waiting([])
-    record = await run_feed(replace(job(connector, MemorySink()), stall_patience=0.15))
+    record = await run_feed(replace(job(connector, MemorySink()), stall_patience=1.2))
     assert (connector.said, [problem.code for problem in record.problems]) == (8, ["source", "stalled"])
 
 
