@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -68,7 +69,8 @@ def _unreadable_key(path: str, reason: str, has_passphrase: bool) -> str:
         return f"transport.privateKey: {path} is encrypted in OpenSSH's format, for which the Python package bcrypt has to be installed"
     if not has_passphrase and "passphrase" in reason:
         return f"transport.privateKeyPassphrase: {path} is encrypted; give its passphrase"
-    if has_passphrase and any(word in reason for word in ("passphrase", "decrypt")):
+    # One wrong passphrase in some hundred passes for a right one, and what it opens is no key.
+    if has_passphrase and (any(word in reason for word in ("passphrase", "decrypt")) or b"ENCRYPTED" in Path(path).read_bytes()[:200]):
         return f"transport.privateKeyPassphrase: the passphrase does not open {path}; check it"
     return f"transport.privateKey: {path} is no private key in OpenSSH or PEM format; convert it (PuTTY's with puttygen -O private-openssh)"
 

@@ -13,6 +13,7 @@ import asyncssh
 import pytest
 
 from connectors.sftp import SftpConnector
+from connectors.ssh.login import _unreadable_key
 from engine.errors import ConfigError, FeedmillError, RefuseRun
 from engine.source import Patience, Persistence, Secret, Source, Ssh, parse_location
 from tests.servers.debian import environment, program
@@ -89,6 +90,13 @@ async def test_a_key_file_with_a_passphrase_opens_the_door(keys: Path, name: str
             assert isinstance(error, ConfigError)
             assert str(error).startswith("transport.privateKeyPassphrase: ")
             assert said in str(error)
+
+
+@pytest.mark.parametrize("name", ["pem-locked", "pkcs8-locked"])
+def test_a_passphrase_that_opens_rubbish_is_a_wrong_one(keys: Path, name: str) -> None:
+    """Padding that is right by chance does not make the file one of another format."""
+    told = _unreadable_key(str(keys / name), "invalid private key", has_passphrase=True)
+    assert told.startswith("transport.privateKeyPassphrase: the passphrase does not open ")
 
 
 async def test_a_certificate_beside_the_key_file_goes_along(keys: Path) -> None:
