@@ -43,14 +43,18 @@ class StraightLoad:
         """Write a batch. What was loaded of keys that the source gives up, or rejects, in a later record is taken back."""
         digests = stored_digests(batch, Layout.of(batch, self._feed))
         order = counting(batch)
-        told, gone = [batch.keys[index] for index in order], []
+        told = batch.keys if len(order) == len(batch) else [batch.keys[index] for index in order]
+        gone: list[str] = []
         if "status" in batch.columns:
             place = batch.columns.index("status")
             gone = [batch.keys[index] for index in order if batch.rows[index][place] is not None]
             order = [index for index in order if batch.rows[index][place] is None]
-        await self._take_back([*gone, *(batch.spoiled.keys() - told)])
+        await self._take_back([*gone, *(batch.spoiled.keys() - told if batch.spoiled else ())])
         await self._bury(gone, told)
-        rows = [(batch.keys[index], digests[index], *batch.rows[index]) for index in order]
+        # On the event loop, for every row of a first load: nearly always all of them, so they are not picked one by one.
+        rows = [(key, digest, *row) for key, digest, row in zip(batch.keys, digests, batch.rows, strict=True)]
+        if len(order) != len(batch):
+            rows = [rows[index] for index in order]
         if len(rows) != len(batch) or not await self._write_new(batch.columns, rows):
             await self._write_exact(batch.columns, rows)
         self._rows += len(batch)
