@@ -13,6 +13,8 @@
     ├── RefuseRun       what arrived cannot be trusted: nothing applied, the last good state stays
     │   └── Superseded  the run was ended from outside: it may not write any more
     ├── ConfigError     the operator has to change something first
+    │   ├── NotFound    what a call names is not there
+    │   └── Conflict    the state of what a call names does not admit it; nothing was done
     ├── PluginError     a plugin is at fault; names plugin, distribution and hook
     └── InternalError   Feedmill is at fault; please report it
 
@@ -86,6 +88,14 @@ class ConfigError(FeedmillError):
     def __init__(self, message: str, *, problems: tuple[str, ...] = ()) -> None:
         super().__init__("\n".join((message, *(f"  - {problem}" for problem in problems))))
         self.problems = problems
+
+
+class NotFound(ConfigError):
+    """Report that a feed, an item, a run or whatever else a call names is not there."""
+
+
+class Conflict(ConfigError):
+    """Report that what a call names is in a state that does not admit the call, such as a provider that still has feeds."""
 
 
 class PluginError(FeedmillError):

@@ -155,6 +155,8 @@ class Control:
     async def finish(self, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None, feed: FeedDefinition) -> None:
         """Complete a run with the definition it was applied under, all in one transaction: what dies has nothing left to do after it.
 
+        A definition that somebody changed after the run had begun is newer, and stays.
+
         Raises `Superseded` when the run no longer holds the fence.
         """
         async with self._transaction() as connection:
@@ -162,7 +164,8 @@ class Control:
             await self._prove(connection, fence, first)
             for other in others:
                 await connection.execute(other)
-            await write_definition(connection, feed, now=clock.now())
+            if not await _was_changed_since(connection, fence):
+                await write_definition(connection, feed, now=clock.now())
 
     @staticmethod
     async def complete_undo(writer: Writer, fence: Fence, record: RunRecord, *, restored: bool) -> None:
@@ -205,6 +208,12 @@ class Control:
         while cause is not None and not isinstance(cause, sqlite3.Error):
             cause = cause.__cause__
         return error if cause is None else explain(cause, self._database.name)
+
+
+async def _was_changed_since(connection: AsyncConnection, fence: Fence) -> bool:
+    begun = select(RUNS.c.started_at).where(RUNS.c.id == fence.run).scalar_subquery()
+    changed = select(FEEDS.c.id).where((FEEDS.c.id == fence.feed) & (FEEDS.c.updated_at > begun))
+    return (await connection.execute(changed)).one_or_none() is not None
 
 
 async def execute(writer: Writer, *statements: Update) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
 
 import orjson
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from engine.batch import JsonValue
 from engine.contracts import FeedDefinition
-from sinks.sqlite.tables import FEEDS, FIELDS, PROVIDERS
+from sinks.sqlite.tables import FEEDS, FIELDS, PROVIDERS, ROWS
+
+ROW_KINDS: Final = ("jsonFields", "mappings", "parameters")
+"""Attributes of a feed that are rows of a table of their own, with ids, beside `fields`."""
 
 
 async def read_definition(connection: AsyncConnection, name: str) -> FeedDefinition | None:
@@ -20,7 +22,8 @@ async def read_definition(connection: AsyncConnection, name: str) -> FeedDefinit
     row = (await connection.execute(select(FEEDS.c.id, FEEDS.c.settings).where(FEEDS.c.name == name))).one_or_none()
     if row is None:
         return None
-    return FeedDefinition(name, orjson.loads(row.settings), await _read_fields(connection, row.id))
+    rows = {kind: [dict(each) for each in found] for kind in ROW_KINDS if (found := await _read_rows(connection, row.id, kind))}
+    return FeedDefinition(name, {**orjson.loads(row.settings), **rows}, await _read_fields(connection, row.id))
 
 
 async def find_or_create(connection: AsyncConnection, feed: FeedDefinition, *, now: int) -> int:
@@ -28,26 +31,27 @@ async def find_or_create(connection: AsyncConnection, feed: FeedDefinition, *, n
     known = (await connection.execute(select(FEEDS.c.id).where(FEEDS.c.name == feed.name))).scalar_one_or_none()
     if known is not None:
         return int(known)
-    settings, enabled = _dump(feed.attributes), feed.attributes.get("enabled") is not False
-    number = await _create(connection, feed.name, settings, enabled=enabled, now=now)
-    await _write_fields(connection, number, feed)
+    enabled = feed.attributes.get("enabled") is not False
+    number = await _create(connection, feed.name, _settings(feed), enabled=enabled, now=now)
+    await _write_all_rows(connection, number, feed, now=now)
     return number
 
 
 async def write_definition(connection: AsyncConnection, feed: FeedDefinition, *, now: int) -> None:
     """Make the stored definition of an existing feed equal to the given one.
 
-    Nothing is written when nothing differs, so that `updated_at` tells when somebody last changed the feed.
+    Nothing is written when nothing differs, so that `updated_at` tells when somebody last changed the feed. A row keeps its id where
+    one stands at its place.
     """
     known = (await connection.execute(select(FEEDS.c.id, FEEDS.c.settings).where(FEEDS.c.name == feed.name))).one()
-    settings, enabled = _dump(feed.attributes), feed.attributes.get("enabled") is not False
-    number = int(known.id)
-    fields_differ = [_normal(row) for row in feed.fields] != list(await _read_fields(connection, number))
-    if known.settings != settings or fields_differ:
-        await connection.execute(update(FEEDS).where(FEEDS.c.id == number).values(settings=settings, enabled=enabled, updated_at=now))
-    if fields_differ:
-        await connection.execute(delete(FIELDS).where(FIELDS.c.feed_id == number))
-        await _write_fields(connection, number, feed)
+    settings, enabled = _settings(feed), feed.attributes.get("enabled") is not False
+    rows_differ = await _write_all_rows(connection, int(known.id), feed, now=now)
+    if known.settings != settings or rows_differ:
+        await connection.execute(update(FEEDS).where(FEEDS.c.id == known.id).values(settings=settings, enabled=enabled, updated_at=now))
+
+
+def _settings(feed: FeedDefinition) -> str:
+    return _dump({name: value for name, value in feed.attributes.items() if name not in ROW_KINDS})
 
 
 async def _create(connection: AsyncConnection, name: str, settings: str, *, enabled: bool, now: int) -> int:
@@ -55,10 +59,40 @@ async def _create(connection: AsyncConnection, name: str, settings: str, *, enab
     if provider is None:
         made = await connection.execute(insert(PROVIDERS).values(name=name, created_at=now, updated_at=now))
         provider = _key(made.inserted_primary_key)
-    secret = secrets.token_urlsafe(32)
-    values = {"name": name, "dropship_provider_id": provider, "settings": settings, "hash": secret, "enabled": enabled}
+    # The secret of the inbound API is made by the service that has the keys to seal it; until then nothing has this digest.
+    values = {"name": name, "dropship_provider_id": provider, "settings": settings, "hash": "", "enabled": enabled}
     made = await connection.execute(insert(FEEDS).values(**values, created_at=now, updated_at=now))
     return _key(made.inserted_primary_key)
+
+
+async def _write_all_rows(connection: AsyncConnection, feed: int, definition: FeedDefinition, *, now: int) -> bool:
+    """Write what differs of the rows of a feed, and return whether anything did."""
+    fields = [_normal(row) for row in definition.fields]
+    differs = fields != list(await _read_fields(connection, feed))
+    if differs:
+        await _replace(connection, FIELDS, {"feed_id": feed}, list(map(_as_field, fields)), now)
+    for kind in ROW_KINDS:
+        rows = cast("Sequence[Mapping[str, JsonValue]]", definition.attributes.get(kind) or ())
+        settings = [_dump(row) for row in rows]
+        if settings != [_dump(row) for row in await _read_rows(connection, feed, kind)]:
+            await _replace(connection, ROWS, {"feed_id": feed, "kind": kind}, [{"settings": text} for text in settings], now)
+            differs = True
+    return differs
+
+
+async def _replace(connection: AsyncConnection, table: Table, of: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], now: int) -> None:
+    """Make the rows of a feed these, each at its place, where a row that is there already keeps its id."""
+    mine = [table.c[name] == value for name, value in of.items()]
+    await connection.execute(delete(table).where(*mine, table.c.position >= len(rows)))
+    for position, row in enumerate(rows):
+        there = update(table).where(*mine, table.c.position == position).values(**row, updated_at=now)
+        if not (await connection.execute(there)).rowcount:
+            await connection.execute(insert(table).values(**of, **row, position=position, created_at=now, updated_at=now))
+
+
+async def _read_rows(connection: AsyncConnection, feed: int, kind: str) -> list[Mapping[str, JsonValue]]:
+    mine = select(ROWS.c.settings).where(ROWS.c.feed_id == feed, ROWS.c.kind == kind).order_by(ROWS.c.position)
+    return [orjson.loads(settings) for settings in (await connection.execute(mine)).scalars()]
 
 
 async def _read_fields(connection: AsyncConnection, feed: int) -> tuple[dict[str, JsonValue], ...]:
@@ -66,11 +100,9 @@ async def _read_fields(connection: AsyncConnection, feed: int) -> tuple[dict[str
     return tuple({"name": row.name, "purpose": row.purpose, "enabled": row.enabled, **orjson.loads(row.settings)} for row in rows)
 
 
-async def _write_fields(connection: AsyncConnection, feed: int, definition: FeedDefinition) -> None:
-    for position, row in enumerate(map(_normal, definition.fields)):
-        rest = {name: value for name, value in row.items() if name not in ("name", "purpose", "enabled")}
-        values = {"name": row["name"], "purpose": row["purpose"], "enabled": row["enabled"], "settings": _dump(rest)}
-        await connection.execute(insert(FIELDS).values(feed_id=feed, position=position, **values))
+def _as_field(row: Mapping[str, JsonValue]) -> dict[str, Any]:
+    rest = {name: value for name, value in row.items() if name not in ("name", "purpose", "enabled")}
+    return {"name": row["name"], "purpose": row["purpose"], "enabled": row["enabled"], "settings": _dump(rest)}
 
 
 def _normal(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -56,6 +56,15 @@ FEEDS: Final = Table(
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
     Column("checkpoint", Text),
+    # What is secret of the feed, sealed (`feedmill.service.keys`); `hash` is the digest of the secret of its inbound API.
+    Column("sealed", LargeBinary),
+    Column("next_fetch_at", Integer),
+    # Runs that failed in a row, and since when the schedule leaves the feed alone for them.
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("paused_at", Integer),
+    Column("pause_reason", Text),
+    Index("ix_inventory_feeds_hash", "hash", sqlite_where=text("hash <> ''")),
+    Index("ix_inventory_feeds_next", "next_fetch_at", sqlite_where=text("next_fetch_at IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -69,7 +78,24 @@ FIELDS: Final = Table(
     Column("purpose", Text),
     Column("enabled", Boolean, nullable=False),
     Column("settings", Text, nullable=False),
+    Column("created_at", Integer, nullable=False, server_default="0"),
+    Column("updated_at", Integer, nullable=False, server_default="0"),
     UniqueConstraint("feed_id", "position", name="uq_inventory_feed_fields_position"),
+    sqlite_autoincrement=True,
+)
+
+ROWS: Final = Table(
+    "inventory_feed_rows",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), nullable=False),
+    # The attribute of the feed that the row is of: `jsonFields`, `mappings`, `parameters`.
+    Column("kind", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    UniqueConstraint("feed_id", "kind", "position", name="uq_inventory_feed_rows_position"),
     sqlite_autoincrement=True,
 )
 
@@ -103,6 +129,9 @@ RUNS: Final = Table(
     Column("cursor", Integer),
     Column("change_mark", Integer),
     Column("checkpoint_before", Text),
+    # When the run was asked for, and how: as JSON, `trigger` and `refetch`. NULL for runs of the command line.
+    Column("enqueued_at", Integer),
+    Column("requested", Text),
     Index("ix_data_imports_feed_id", "feed_id"),
     sqlite_autoincrement=True,
 )

@@ -27,8 +27,8 @@ from plugins.conformance.sink import FEED, batch, import_items
 from sinks.sqlite.database import locate
 from sinks.sqlite.migrate import HEAD, MIGRATIONS, migrate
 from sinks.sqlite.queries import open_queries
+from sinks.sqlite.service.tables import METADATA
 from sinks.sqlite.sink import open_sqlite
-from sinks.sqlite.tables import METADATA
 
 OLD_TIME = 1_000_000_000
 """Long past: a source that was just written is read only once its time has settled."""

@@ -1,0 +1,61 @@
+"""What the parts of a service share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from engine.source import Egress
+    from feedmill.service.keys import KeyRing
+    from feedmill.service.settings import ServiceSettings
+    from plugins.manager import Registry
+    from sinks.sqlite.service.store import Store
+
+
+class Bell:
+    """Wake a loop that waits for work: whoever makes some rings. A ring that nobody waits for is kept for the next who does."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever waits, now or next."""
+        self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for a ring, at most so long."""
+        with anyio.move_on_after(seconds):
+            await self._event.wait()
+        self._event = anyio.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Bells:
+    """One for each loop."""
+
+    schedule: Bell = field(default_factory=Bell)
+    jobs: Bell = field(default_factory=Bell)
+    inbox: Bell = field(default_factory=Bell)
+    outbox: Bell = field(default_factory=Bell)
+    alerts: Bell = field(default_factory=Bell)
+
+
+@dataclass(slots=True)
+class Service:
+    """One running service. `stopping` is set once it takes nothing more."""
+
+    settings: ServiceSettings
+    store: Store
+    keys: KeyRing
+    registry: Registry
+    egress: Egress
+    bells: Bells = field(default_factory=Bells)
+    stopping: bool = False
+
+    @property
+    def url(self) -> str:
+        """Return the URL of the database."""
+        return self.settings.database

@@ -1,0 +1,70 @@
+"""The application: every endpoint behind the same kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiohttp import web
+
+from engine.errors import FeedmillError
+from feedmill.web import resources
+from feedmill.web.access import authenticate
+from feedmill.web.bodies import read_body
+from feedmill.web.endpoint import Call, Endpoint
+from feedmill.web.problems import Problem, explain
+
+if TYPE_CHECKING:
+    from feedmill.service.context import Service
+
+_WRITING: Final = ("POST", "PUT", "DELETE")
+
+
+def all_endpoints() -> Iterator[Endpoint]:
+    """Yield the endpoints of every module of `feedmill.web.resources`, in the order of the modules' names."""
+    for found in sorted(iter_modules(resources.__path__), key=lambda each: each.name):
+        yield from import_module(f"{resources.__name__}.{found.name}").ENDPOINTS
+
+
+def build_app(service: Service) -> web.Application:
+    """Return the application of a service."""
+    app = web.Application(middlewares=[_answer_problems], client_max_size=service.settings.server.max_body_bytes)
+    for endpoint in all_endpoints():
+        for path in (endpoint.path, *endpoint.aliases):
+            app.router.add_route(endpoint.method, path, _serve(service, endpoint))
+    return app
+
+
+def _serve(service: Service, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        if service.stopping and endpoint.method in _WRITING:
+            raise Problem(503, "stopping", "the server is stopping; send it again in a moment", retry_after=5.0)
+        caller = await authenticate(service, request, endpoint)
+        sent = await read_body(service, request, endpoint)
+        return await endpoint.handle(Call(service, request, endpoint, caller, sent))
+
+    return serve
+
+
+@web.middleware
+async def _answer_problems(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+    """Turn whatever a call raises into a problem document; what is our fault is logged whole and told without its details."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        name = {404: "not-found", 405: "method", 413: "too-large"}.get(error.status, "refused")
+        kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return Problem(error.status, name, error.reason, headers=kept).response()
+    except FeedmillError as error:
+        known = explain(error)
+        if known is None:
+            structlog.get_logger("feedmill").error("a call failed", path=request.path, method=request.method, exc_info=error)
+            known = Problem(500, "internal", "the server is at fault, and has logged how; please report it")
+        return known.response()

@@ -1,0 +1,1 @@
+"""The endpoints, a module a resource; each has a tuple `ENDPOINTS`."""
