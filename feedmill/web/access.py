@@ -52,6 +52,18 @@ async def authenticate(service: Service, request: web.Request, endpoint: Endpoin
     return caller
 
 
+async def authenticate_inbound(service: Service, request: web.Request) -> int:
+    """Return the feed whose secret a supplier's call shows in its header. Raises `Problem` 401 when it is no feed's."""
+    secret = request.headers.get("feedmill-webhook-hash") or request.headers.get("jetti-webhook-hash") or ""
+    shown = digest(secret).hex()
+    async with service.store.reading() as reader:
+        rows = await reader.query("SELECT id, hash FROM main.inventory_feeds WHERE hash = ?", shown)
+    for number, stored in rows:
+        if compare_digest(str(stored), shown):
+            return int(str(number))
+    raise Problem(401, "unauthenticated", "send the hash of the feed in the header feedmill-webhook-hash")
+
+
 async def _find(service: Service, shown: bytes) -> Caller | None:
     async with service.store.reading() as reader:
         rows = await reader.connection.execute_fetchall(_FIND, (shown,))
