@@ -50,15 +50,17 @@ class Deliveries:
 
     async def _choose(self) -> list[Due]:
         now = clock.now()
-        room = MOST_AT_ONCE - len(self._under_way)
-        busy = Counter(self._under_way.values())
+        # Of before the view of the database: what ended before is stored in it, what ends while it is read is not sent twice.
+        under_way = dict(self._under_way)
+        room = MOST_AT_ONCE - len(under_way)
+        busy = Counter(under_way.values())
         chosen: list[Due] = []
         async with self._service.store.reading() as reader:
             for hook in await hooks_due(reader, now=now):
                 size = min(MOST_OF_ONE - busy[hook], room - len(chosen))
                 if size > 0:
                     found = await select_due(reader, hook, size + busy[hook], now=now)
-                    chosen += [due for due in found if due.id not in self._under_way][:size]
+                    chosen += [due for due in found if due.id not in under_way][:size]
         return chosen
 
     async def _deliver(self, due: Due) -> None:

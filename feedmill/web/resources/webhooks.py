@@ -35,21 +35,21 @@ def _each_once(topics: tuple[Topic, ...]) -> tuple[Topic, ...]:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Location = Annotated[str, Field(min_length=1, max_length=2000, repr=False)]
+Location = Annotated[str, Field(min_length=1, max_length=2000)]
 Topics = Annotated[tuple[Topic, ...], Field(min_length=1), AfterValidator(_each_once)]
 FeedId = Annotated[int, Field(ge=1, le=LARGEST)]
-SigningSecret = Annotated[str, Field(min_length=16, max_length=200, repr=False)]
+SigningSecret = Annotated[str, Field(min_length=16, max_length=200)]
 
 
 class NewWebhook(Resource):
     """What a webhook is created with. A secret is made where none is given."""
 
     name: Name | None = None
-    location: Location
+    location: Location = Field(repr=False)
     topics: Topics = TOPICS
     inventory_feed_id: FeedId | None = None
     enabled: bool = True
-    secret: SigningSecret | None = None
+    secret: SigningSecret | None = Field(default=None, repr=False)
 
 
 class WebhookChanges(Resource):
@@ -59,11 +59,11 @@ class WebhookChanges(Resource):
     model_config = ConfigDict(validate_default=False)
 
     name: Name | None = None
-    location: Location = ""
+    location: Location = Field(default="", repr=False)
     topics: Topics = TOPICS
     inventory_feed_id: FeedId | None = None
     enabled: bool = True
-    secret: SigningSecret = ""
+    secret: SigningSecret = Field(default="", repr=False)
 
 
 class Webhook(Resource):
