@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
+
 import anyio
 import pytest
 from aiohttp import web
+from anyio import to_thread
 
 from engine.errors import ConfigError, RefuseRun, Retry
 from engine.source import Egress
@@ -76,6 +80,11 @@ async def test_nobody_can_hold_it_or_fill_it() -> None:
             huge = await post_json(f"http://127.0.0.1:{port}/huge", b"{}", {}, egress=OPEN, seconds=3, max_bytes=100)
     assert huge.body == b"x" * 100
     assert not huge.complete
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    await to_thread.run_sync(context.load_cert_chain, Path(__file__).with_name("self_signed.pem"))
+    async with serving(handler, tls=context) as secure:
+        with pytest.raises(Retry, match="certificate"):
+            await post_json(f"https://127.0.0.1:{secure}/", b"{}", {}, egress=OPEN, seconds=3)
     with pytest.raises(Retry, match="gave no answer") as gone:
         await post_json(f"http://127.0.0.1:{port}/s3cret", b"{}", {}, egress=OPEN, seconds=3)
     assert "s3cret" not in str(gone.value)

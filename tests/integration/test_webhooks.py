@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
+from anyio import to_thread
 
 from feedmill import items, verify_signature
 from feedmill.service.outbox import fan_out as fanning
@@ -18,6 +22,7 @@ from sinks.sqlite import clock
 from tests.integration.webhook_receiver import HASTY, Receiver, Told, receiving, run_feed
 from tests.servers.feedmill_service import Running, run_service
 
+PAGE = (Path(__file__).parents[2] / "docs/how-to/receive-webhooks.md").read_text("utf-8")
 RUNS = ["dataImport.finished", "dataImport.held", "dataImport.failed"]
 
 
@@ -341,3 +346,33 @@ async def test_webhooks_are_kept_with_their_secrets(tmp_path: Path) -> None:
         for location in ("http://127.0.0.1/", "http://localhost/"):
             status, problem = await running.call("POST", "/api/webhooks.json", {"location": location})
             assert (status, problem["errors"][0]["field"]) == (422, "location")
+
+
+async def test_the_receiver_of_the_page_takes_what_is_sent_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The program on the page on webhooks takes a payload once, and refuses one whose body is not what was signed."""
+    await run_feed(tmp_path, {"a": 1})
+    monkeypatch.setenv("WEBHOOK_SECRET", "known to both of us")
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    receiver: dict[str, Any] = {"__name__": "receiver"}
+    exec(compile(program, "receive-webhooks.md", "exec"), receiver)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), receiver["Receiver"])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    try:
+        async with run_service(tmp_path, webhooks=HASTY) as running:
+            sent = {"location": url, "secret": "known to both of us", "topics": ["inventoryFeedVariant.updated"]}
+            assert (await running.call("POST", "/api/webhooks.json", sent))[0] == 200
+            await push(running, "a", inventoryQuantity=7)
+            (payload,) = await logged(running, 1, status="delivered")
+            await running.call("POST", f"/api/webhook-payloads/{payload['id']}/redeliver.json")
+            await logged(running, 1, status="delivered", attempts=1)
+            async with ClientSession() as client, client.post(url, data=b"{}", headers={"Feedmill-Signature": "t=1,v1=2"}) as forged:
+                assert forged.status == 401
+    finally:
+        await to_thread.run_sync(server.shutdown)
+        server.server_close()
+        thread.join()
+    assert (await to_thread.run_sync(capfd.readouterr)).out == "inventoryFeedVariant.updated a 7\n"
