@@ -123,10 +123,11 @@ async def _read(response: ClientResponse, max_bytes: int) -> Answered:
 
 def _explained(error: Exception, url: str) -> FeedmillError:
     """Return what a failed exchange means. Not chained: the library's errors quote the whole URL."""
-    from aiohttp import InvalidURL
+    from aiohttp import ClientError, InvalidURL
 
     from connectors.web.errors import reason_of
 
-    if isinstance(error, InvalidURL | ValueError):
+    # An untrusted certificate is a ValueError too.
+    if isinstance(error, InvalidURL) or not isinstance(error, ClientError | OSError):
         return ConfigError(_NO_URL)
     return Retry(f"{mask_url(url)} gave no answer ({reason_of(error)})")
