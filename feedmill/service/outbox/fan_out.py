@@ -57,8 +57,16 @@ class _Slice:
     lost: int = 0
 
 
-async def fan_out(service: Service) -> bool:
-    """Tell webhooks of what happened, a slice of each kind, and return whether there may be more."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round came to: `more` may be told at once; `quiet` means that nobody had anything to be told."""
+
+    more: bool
+    quiet: bool
+
+
+async def fan_out(service: Service) -> Round:
+    """Tell webhooks of what happened, a slice of each kind."""
     async with service.store.reading() as reader:
         every = await marks.read_hooks(reader)
         ends = await marks.read_ends(reader)
@@ -77,7 +85,7 @@ async def fan_out(service: Service) -> bool:
     for hook in creating:
         for feed in hook.lagging:
             more |= await _catch_up(service, hook, feed)
-    return more
+    return Round(more, quiet=not behind)
 
 
 def _is_behind(hook: Hook, ends: Ends) -> bool:

@@ -16,7 +16,7 @@ from feedmill.service.outbox.delivery import Deliveries
 from feedmill.service.outbox.fan_out import fan_out
 from feedmill.service.outbox.feed_hooks import FeedHooks
 from sinks.sqlite import clock
-from sinks.sqlite.service.outbox.hooks import any_hooks
+from sinks.sqlite.service.outbox.hooks import State, read_state
 from sinks.sqlite.service.outbox.payloads import prune_payloads
 
 if TYPE_CHECKING:
@@ -53,13 +53,17 @@ class _Telling:
         self._ready = ready
         self._feeds = FeedHooks()
         self._look_at_feeds = self._prune = 0.0
+        self._quiet: State | None = None
 
     async def step(self) -> None:
         await self._keep_house()
         async with self._service.store.reading() as reader:
-            anybody = await any_hooks(reader)
-        more = anybody and await fan_out(self._service)
-        if anybody:
+            state = await read_state(reader)
+        more = False
+        if state.hooks and state != self._quiet:
+            done = await fan_out(self._service)
+            more, self._quiet = done.more, state if done.quiet else None
+        if state.hooks:
             self._ready.ring()
         if not more:
             await self._service.bells.outbox.wait(_LOOK_SECONDS)

@@ -84,11 +84,6 @@ async def read_one(reader: Writer, listed: Listed, number: int, what: str) -> Ma
     return page.rows[0]
 
 
-async def any_hooks(reader: Writer) -> bool:
-    """Return whether there is a webhook at all."""
-    return bool(await reader.query("SELECT 1 FROM main.webhooks LIMIT 1"))
-
-
 async def read_hooks(reader: Writer) -> list[Hook]:
     """Return the webhooks that are enabled, paused ones too: what they miss now they are sent when they go on."""
     marks: dict[int, dict[int, int]] = {}
@@ -148,6 +143,21 @@ async def read_ends(reader: Writer) -> Ends:
     tables = ("inventory_feed_variant_changes", "inventory_feed_variants", "data_import_events")
     ((changes, items, events),) = await reader.query(f"SELECT {', '.join(_END.format(table) for table in tables)}")
     return Ends(int(str(changes)), int(str(items)), int(str(events)))
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What tells that something may be news to somebody: where all ends, how many webhooks there are, and when one was changed last."""
+
+    ends: Ends
+    hooks: int
+    changed: int
+
+
+async def read_state(reader: Writer) -> State:
+    """Return the state; a few looks into small tables."""
+    ((hooks, changed),) = await reader.query("SELECT count(*), ifnull(max(updated_at), 0) FROM main.webhooks")
+    return State(await read_ends(reader), int(str(hooks)), int(str(changed)))
 
 
 async def still_at(writer: Writer, hooks: Iterable[int], column: Mark, mark: int) -> set[int]:
