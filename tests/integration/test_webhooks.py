@@ -19,6 +19,7 @@ from feedmill.service.outbox.fan_out import fan_out
 from feedmill.service.outbox.feed_hooks import FeedHooks, keep_feed_hook
 from feedmill.service.settings import Outgoing, Webhooks
 from sinks.sqlite import clock
+from sinks.sqlite.service.outbox.payloads import prune_payloads
 from tests.integration.webhook_receiver import HASTY, Receiver, Told, receiving, run_feed
 from tests.servers.feedmill_service import Running, run_service
 
@@ -346,6 +347,12 @@ async def test_webhooks_are_kept_with_their_secrets(tmp_path: Path) -> None:
         assert (changed["topics"], changed["enabled"], changed["name"]) == (RUNS[:1], False, "shop")
         await running.call("POST", f"/api/webhooks/{made['id']}/test.json")
         assert verify_signature(made["secret"], (await receiver.wait_for(1))[0].headers, receiver.told[0].raw)
+        await logged(running, 1, status="delivered")
+        async with running.service.store.writing() as writer:
+            day = 86_400_000_000
+            assert await prune_payloads(writer, 1, now=clock.now() + day // 2) == 0
+            assert await prune_payloads(writer, 1, now=clock.now() + day * 2) == 1
+        assert await log(running) == []
         assert (await running.call("DELETE", path))[1]["id"] == made["id"]
         for method, gone in (("GET", path), ("DELETE", path), ("PUT", path), ("POST", f"/api/webhooks/{made['id']}/test.json")):
             assert (await running.call(method, gone, {} if method == "PUT" else None))[0] == 404
