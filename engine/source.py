@@ -193,7 +193,7 @@ class Source:
     (`{date:%Y%m%d}`); of several files that fit, `select` takes the newest or all. `known` holds, by document name, the
     `Document.version` of each document that the last complete run read: a connector that can tell that a fetch would bring
     the same again raises `NotModified`. `tell` takes a sentence that a person should read in the run's record, such as why a
-    download was resumed; it holds no secret.
+    download was resumed; it holds no secret. `shown_as` is what to show in place of the masked URL, where even its path is secret.
     """
 
     url: str
@@ -211,6 +211,7 @@ class Source:
     ssh: Ssh = field(default_factory=Ssh)
     request: Request = field(default_factory=Request)
     tell: Callable[[str], None] = _keep_silent
+    shown_as: str | None = None
 
     @property
     def scheme(self) -> str:
@@ -228,6 +229,8 @@ class Source:
 
         Suppliers put tokens into query strings, so no query value is ever shown; nor is a user who is the token, see `Request`.
         """
+        if self.shown_as is not None:
+            return self.shown_as
         parts = urlsplit(self.url)
         user = MASK if self.request.auth in ("bearer", "header") and self.password is None else self.username
         userinfo = f"{user}{':' + MASK if self.password is not None else ''}@" if self.username is not None else ""

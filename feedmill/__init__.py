@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from feedmill.library import guess, preview, sync
     from feedmill.operations import approve, changes, diff, history, reject, undo
     from feedmill.process import tune_process
+    from feedmill.service.outbox.signing import verify_signature
     from mappers.guessing.guess import Guess
     from plugins.manager import Registry, load_registry
     from sinks.sqlite.history.diff import RunDiff
@@ -103,6 +104,7 @@ _HOMES = {
     "feedmill.library": "guess preview sync",
     "feedmill.operations": "approve changes diff history reject undo",
     "feedmill.process": "tune_process",
+    "feedmill.service.outbox.signing": "verify_signature",
     "mappers.guessing.guess": "Guess",
     "plugins.manager": "Registry load_registry",
     "sinks.sqlite.history.diff": "RunDiff",
@@ -211,6 +213,7 @@ __all__ = [
     "sync",
     "tune_process",
     "undo",
+    "verify_signature",
 ]
 
 

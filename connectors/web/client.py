@@ -54,15 +54,21 @@ async def open_session(source: Source) -> AsyncIterator[aiohttp.ClientSession]:
     Proxy settings and netrc of the environment are not read: what a feed does must stand in the feed. Raises `ConfigError`
     for TLS files that cannot be read.
     """
-    async with admitted(source):
-        agent = await anyio.to_thread.run_sync(user_agent)
-        session = _session(source, agent, await anyio.to_thread.run_sync(_tls_context, source))
-        try:
-            yield session
-        finally:
-            # Shielded, so that a cancelled run leaves no socket behind; bounded, so that a silent server cannot hold it.
-            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-                await session.close()
+    async with admitted(source), open_unadmitted(source) as session:
+        yield session
+
+
+@asynccontextmanager
+async def open_unadmitted(source: Source) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session as `open_session` does that waits in no line, for requests that are no fetch and may not wait for one."""
+    agent = await anyio.to_thread.run_sync(user_agent)
+    session = _session(source, agent, await anyio.to_thread.run_sync(_tls_context, source))
+    try:
+        yield session
+    finally:
+        # Shielded, so that a cancelled run leaves no socket behind; bounded, so that a silent server cannot hold it.
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await session.close()
 
 
 async def get(
@@ -106,7 +112,14 @@ async def post(
     Raises what `explain` makes of a failing exchange.
     """
     with explained(source):
-        return await _ask(session, source, _Hop(wire_url(source.url), headers, [], form))
+        return await send(session, source, form, headers)
+
+
+async def send(
+    session: aiohttp.ClientSession, source: Source, content: Mapping[str, str] | bytes, headers: Mapping[str, str]
+) -> aiohttp.ClientResponse:
+    """POST a form, or bytes as they are, as `post` does. The client library's errors pass: what they mean is the caller's to say."""
+    return await _ask(session, source, _Hop(wire_url(source.url), headers, [], content))
 
 
 @cache
@@ -117,12 +130,12 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Hop:
-    """One request of a chain of redirects; `secrets` are the headers that the next host may not see. With a form it is a POST."""
+    """One request of a chain of redirects; `secrets` are the headers that the next host may not see. With content it is a POST."""
 
     url: URL
     headers: Mapping[str, str]
     secrets: list[tuple[str, str]]
-    form: Mapping[str, str] | None = None
+    content: Mapping[str, str] | bytes | None = None
 
     def without_secrets(self) -> _Hop:
         kept = {name: value for name, value in self.headers.items() if name.lower() not in ("authorization", "cookie")}
@@ -163,8 +176,8 @@ async def _ask(session: aiohttp.ClientSession, source: Source, hop: _Hop) -> aio
             fields.append(("Proxy-Authorization", authorization))
     # The client's own timeouts start anew with every byte; a head that drips needs this one.
     with anyio.fail_after(patience.connect + patience.idle):
-        method = aiohttp.hdrs.METH_GET if hop.form is None else aiohttp.hdrs.METH_POST
-        return await session.request(method, hop.url, data=hop.form, headers=fields, allow_redirects=False, **through)  # type: ignore[arg-type]
+        method = aiohttp.hdrs.METH_GET if hop.content is None else aiohttp.hdrs.METH_POST
+        return await session.request(method, hop.url, data=hop.content, headers=fields, allow_redirects=False, **through)  # type: ignore[arg-type]
 
 
 def _next(source: Source, hop: _Hop, location: str) -> _Hop:

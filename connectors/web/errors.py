@@ -124,14 +124,14 @@ def explain(error: BaseException, source: Source) -> FeedmillError:
     error = _recognised(error, source)
     fate, text = next((fate, text) for kind, fate, text in _TRANSPORT if isinstance(error, kind))
     patience, proxy = source.patience, shown_proxy(source)
-    return fate(f"{source.name}: {text.format(reason=_reason(error), connect=patience.connect, idle=patience.idle, proxy=proxy)}")
+    return fate(f"{source.name}: {text.format(reason=reason_of(error), connect=patience.connect, idle=patience.idle, proxy=proxy)}")
 
 
 def _recognised(error: BaseException, source: Source) -> BaseException:
     """Return the error as the table knows it, where its class alone does not tell what happened."""
     if isinstance(error, aiohttp.ClientConnectorDNSError) and source.request.proxy is not None:
         # The supplier's name is the proxy's to resolve: what does not resolve here is the proxy's own.
-        return _ProxyNotFound(0, _reason(error))
+        return _ProxyNotFound(0, reason_of(error))
     if isinstance(error, OSError):
         said = next((meaning for alert, meaning in _ALERTS.items() if alert in str(error)), None)
         return error if said is None else _CertificateDemanded(0, said)
@@ -148,7 +148,8 @@ def _proxy_answered(error: aiohttp.ClientHttpProxyError, source: Source) -> Feed
     return RefuseRun(f"{text}: it does not let this feed through; ask whoever runs it")
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return in a few words why a request failed; no part of its URL is in them."""
     cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
     if isinstance(cause, aiohttp.ClientResponseError):
         return "the answer cannot be parsed"

@@ -100,6 +100,11 @@ async def open_socket(host: str, port: int, source: Source) -> socket.socket:
     raise _unreachable(host, port, failure, source)
 
 
+async def check_host(host: str, port: int, source: Source) -> None:
+    """Resolve a name and raise as `open_socket` does when none of its addresses may be connected to. Nothing is connected to."""
+    _allowed(host, await _resolve(host, port, source), source)
+
+
 def _allowed(host: str, found: Sequence[_Found], source: Source) -> list[_Found]:
     allowed: list[_Found] = []
     refused: RefuseRun | None = None

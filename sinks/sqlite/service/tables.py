@@ -172,7 +172,9 @@ WEBHOOK_PAYLOADS: Final = Table(
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
     Index("ix_webhook_payloads_webhook", "webhook_id"),
-    Index("ix_webhook_payloads_due", "next_attempt_at", sqlite_where=text("status = 'pending'")),
+    Index("ix_webhook_payloads_due", "webhook_id", "next_attempt_at", sqlite_where=text("status = 'pending'")),
+    Index("ix_webhook_payloads_order", "webhook_id", "resource_id", sqlite_where=text("status = 'pending'")),
+    Index("ix_webhook_payloads_ended", "updated_at", sqlite_where=text("status <> 'pending'")),
     sqlite_autoincrement=True,
 )
 

@@ -234,7 +234,10 @@ def _create_outbox() -> None:
     )
     op.create_index("ix_webhook_payloads_webhook", "webhook_payloads", ["webhook_id"])
     due = sa.text("status = 'pending'")
-    op.create_index("ix_webhook_payloads_due", "webhook_payloads", ["next_attempt_at"], sqlite_where=due)
+    op.create_index("ix_webhook_payloads_due", "webhook_payloads", ["webhook_id", "next_attempt_at"], sqlite_where=due)
+    op.create_index("ix_webhook_payloads_order", "webhook_payloads", ["webhook_id", "resource_id"], sqlite_where=due)
+    ended = sa.text("status <> 'pending'")
+    op.create_index("ix_webhook_payloads_ended", "webhook_payloads", ["updated_at"], sqlite_where=ended)
     op.create_table(
         "alerts",
         sa.Column("id", sa.Integer, primary_key=True),

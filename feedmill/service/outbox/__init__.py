@@ -1,0 +1,1 @@
+"""Webhooks going out: what happened becomes payloads, payloads are delivered."""
