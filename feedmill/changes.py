@@ -25,14 +25,14 @@ _PRINTED: Final = 20
 """Conflicts that are printed for people; `--json` has all."""
 
 
-def shape_history(history: ItemHistory) -> dict[str, object]:
-    """Return the history of an item."""
+def shape_history(history: ItemHistory, first: int = 0, end: int | None = None) -> dict[str, object]:
+    """Return the history of an item, or of its entries those from `first` to before `end`."""
     return {
         "feed": history.feed,
         "id": history.item,
         "externalId": history.external_id,
         "exists": history.exists,
-        "entries": [_shape_entry(entry) for entry in history.entries],
+        "entries": [_shape_entry(entry) for entry in history.entries[first:end]],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,13 +27,18 @@ PAGE_ROWS: Final = 500
 """Rows a page: one short read transaction each, so that a slow reader never keeps the log from being checkpointed."""
 
 _COLUMNS: Final = ("id", "content_hash", "inventory_updated_at", "created_at", "updated_at", *(each.column for each in ATTRIBUTES.values()))
+ITEM_COLUMNS: Final = ", ".join(f"v.{column}" for column in _COLUMNS)
+"""What `shape_item` takes, as SQL of an item `v`."""
+
 _VISIBLE: Final = (
-    f"SELECT {', '.join(f'v.{column}' for column in _COLUMNS)} FROM inventory_feed_variants AS v"
+    f"SELECT {ITEM_COLUMNS} FROM inventory_feed_variants AS v"
     " JOIN inventory_feeds AS f ON f.id = v.inventory_feed_id"
     " WHERE v.inventory_feed_id = ? AND (f.loading_run_id IS NULL OR v.created_run_id IS NOT f.loading_run_id)"
 )
 _ITEMS: Final = f"{_VISIBLE} AND v.id > ? ORDER BY v.id LIMIT {PAGE_ROWS}"
 _ITEM: Final = f"{_VISIBLE} AND v.external_id = ?"
+_FETCHED: Final = "SELECT max(finished_at) FROM data_imports AS r WHERE r.feed_id = f.id AND r.status = 'complete' AND r.kind = 'sync'"
+_FEEDS: Final = f"SELECT f.id, ({_FETCHED}), f.settings FROM inventory_feeds AS f"
 _RUNS: Final = (
     "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
     " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at, r.figures,"
@@ -58,7 +63,9 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Feed:
+class ItemFeed:
+    """What its items show of a feed: by its settings their stock may be sold, and `last_fetched` is when all of them were."""
+
     number: int
     last_fetched: str | None
     settings: Mapping[str, Any]
@@ -77,10 +84,10 @@ class Queries:
         """
         known = await self._feed(feed)
         last = 0
-        while rows := await self._reader.query(_ITEMS, known.number, last):
-            for row in rows:
-                yield _item(row, known)
-            last = int(str(rows[-1][0]))
+        while items := await read_page(self._reader, known, last):
+            for item in items:
+                yield item
+            last = int(str(items[-1]["id"]))
 
     async def item(self, feed: str, key: str) -> dict[str, JsonValue | Decimal]:
         """Return one item by its external id, as `items` does. Raises `ConfigError` for an unknown one."""
@@ -88,7 +95,7 @@ class Queries:
         rows = await self._reader.query(_ITEM, known.number, key)
         if not rows:
             raise ConfigError(f"there is no item {key!r} in feed {feed!r}; feedmill items --feed {feed!r} lists them")
-        return _item(rows[0], known)
+        return shape_item(rows[0], known)
 
     async def runs(self, feed: str | None = None) -> list[RunRow]:
         """Return the runs, of one feed or of all, newest first. Raises `ConfigError` for an unknown feed."""
@@ -120,15 +127,13 @@ class Queries:
                 yield _reject(row)
             last = int(str(rows[-1][0]))
 
-    async def _feed(self, name: str) -> _Feed:
-        complete = "SELECT max(finished_at) FROM data_imports AS r WHERE r.feed_id = f.id AND r.status = 'complete' AND r.kind = 'sync'"
-        rows = await self._reader.query(f"SELECT f.id, ({complete}), f.settings FROM inventory_feeds AS f WHERE f.name = ?", name)
+    async def _feed(self, name: str) -> ItemFeed:
+        rows = await self._reader.query(f"{_FEEDS} WHERE f.name = ?", name)
         if not rows:
             known = [str(row[0]) for row in await self._reader.query("SELECT name FROM inventory_feeds ORDER BY name")]
             listed = ", ".join(known) if known else "none yet"
             raise ConfigError(f"there is no feed {name!r} in {self._reader.name}; there are: {listed}")
-        number, finished, settings = rows[0]
-        return _Feed(int(str(number)), rfc3339(_integer(finished)), orjson.loads(str(settings)))
+        return _item_feed(rows[0])
 
 
 @asynccontextmanager
@@ -145,7 +150,25 @@ async def open_queries(url: str) -> AsyncIterator[Queries]:
         yield Queries(reader)
 
 
-def _item(row: tuple[Any, ...], feed: _Feed) -> dict[str, JsonValue | Decimal]:
+async def read_page(reader: Writer, feed: ItemFeed, after: int) -> list[dict[str, JsonValue | Decimal]]:
+    """Return the next items of a feed behind an id, at most `PAGE_ROWS`; those of a load that is not finished are not there."""
+    return [shape_item(row, feed) for row in await reader.query(_ITEMS, feed.number, after)]
+
+
+async def read_item_feeds(reader: Writer, feeds: Iterable[int]) -> dict[int, ItemFeed]:
+    """Return what items show of their feeds, by the ids of the feeds; those that do not exist are left out."""
+    known = f"{_FEEDS} WHERE f.id IN (SELECT value FROM json_each(?))"
+    rows = await reader.query(known, orjson.dumps(sorted(set(feeds))).decode())
+    return {feed.number: feed for feed in map(_item_feed, rows)}
+
+
+def _item_feed(row: tuple[Any, ...]) -> ItemFeed:
+    number, finished, settings = row
+    return ItemFeed(int(str(number)), rfc3339(_integer(finished)), orjson.loads(str(settings)))
+
+
+def shape_item(row: tuple[Any, ...], feed: ItemFeed) -> dict[str, JsonValue | Decimal]:
+    """Return a row of `ITEM_COLUMNS` as an item, by the API's attribute names, money as exact `Decimal`."""
     number, digest, inventory_updated_at, created_at, updated_at, *values = row
     held = dict(zip(ATTRIBUTES, values, strict=True))
     item: dict[str, JsonValue | Decimal] = {"id": number, "inventoryFeedId": feed.number}
