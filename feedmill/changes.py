@@ -25,18 +25,19 @@ _PRINTED: Final = 20
 """Conflicts that are printed for people; `--json` has all."""
 
 
-def shape_history(history: ItemHistory, first: int = 0, end: int | None = None) -> dict[str, object]:
-    """Return the history of an item, or of its entries those from `first` to before `end`."""
+def shape_history(history: ItemHistory) -> dict[str, object]:
+    """Return the history of an item."""
     return {
         "feed": history.feed,
         "id": history.item,
         "externalId": history.external_id,
         "exists": history.exists,
-        "entries": [_shape_entry(entry) for entry in history.entries[first:end]],
+        "entries": [shape_entry(entry) for entry in history.entries],
     }
 
 
-def _shape_entry(entry: HistoryEntry) -> dict[str, object]:
+def shape_entry(entry: HistoryEntry) -> dict[str, object]:
+    """Return what one run or call did to an item."""
     by = {"at": entry.at, "run": entry.run, "call": entry.call, "action": entry.action, "known": entry.known}
     return {**by, "fields": _shape_fields(entry.fields)}
 

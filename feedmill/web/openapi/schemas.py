@@ -80,7 +80,7 @@ class Schemas:
         return {"$ref": _REF.format(model=title)}
 
     def _inner(self, value: object, mode: _Mode) -> Any:
-        if isinstance(value, Mapping) or isinstance(value, type):
+        if isinstance(value, Mapping | type):
             return self._resolve(value, mode)
         return [self._inner(each, mode) for each in value] if isinstance(value, list | tuple) else value
 

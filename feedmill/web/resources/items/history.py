@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from feedmill.changes import shape_history
+from feedmill.changes import shape_entry
 from feedmill.web.endpoint import Call, Endpoint, Parameter, answer
 from feedmill.web.openapi.items import TIME
 from feedmill.web.problems import Problem
@@ -37,19 +37,6 @@ _ENTRY: Final[dict[str, Any]] = {
     "required": ["at", "run", "call", "action", "known", "fields"],
     "additionalProperties": False,
 }
-_HISTORY: Final[dict[str, Any]] = {
-    "title": "History",
-    "type": "object",
-    "properties": {
-        "feed": {"type": "string"},
-        "id": {"type": "integer"},
-        "externalId": {"type": "string"},
-        "exists": {"type": "boolean"},
-        "entries": {"type": "array", "items": _ENTRY},
-    },
-    "required": ["feed", "id", "externalId", "exists", "entries"],
-    "additionalProperties": False,
-}
 _PAGES: Final = (
     Parameter("limit", "Entries of a page.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
     Parameter("from", "The page, counted from 0.", {"type": "integer", "minimum": 0, "default": 0}),
@@ -63,7 +50,7 @@ async def _history(call: Call) -> web.Response:
     async with call.service.store.reading() as reader:
         history = await read_history_of(reader, call.id)
     first = pages.page * pages.limit
-    shown = shape_history(history, first, first + pages.limit)
+    shown = list(map(shape_entry, history.entries[first : first + pages.limit]))
     headers = {"X-Total-Count": str(len(history.entries))}
     if first + pages.limit < len(history.entries):
         following = call.request.rel_url.update_query({"from": str(pages.page + 1)})
@@ -79,7 +66,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         "Return what was done to an item, newest first.",
         TAG,
         "read",
-        answer=_HISTORY,
+        answer=_ENTRY,
+        many=True,
         query=_PAGES,
     ),
 )
