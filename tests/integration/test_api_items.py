@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from tests.servers.feedmill_service import Running, make_token, run_service
 
 from engine.contracts import FeedDefinition
 from sinks.sqlite.fence import Origin
+from tests.servers.feedmill_service import Running, make_token, run_service
 
 ITEMS = "/api/inventory-feed-variants"
 
@@ -119,8 +119,8 @@ async def test_a_list_is_queried_and_hides_what_is_loaded(tmp_path: Path) -> Non
 
 async def test_the_count_of_all_items_reads_an_index_alone(tmp_path: Path) -> None:
     """Counting all items, or those of a feed, never reads their rows, and pages by id or of a feed never sort."""
-    from sinks.sqlite.service.items import ITEMS as LISTED
     from sinks.sqlite.service.items import _SEEN
+    from sinks.sqlite.service.items import ITEMS as LISTED
 
     async with run_service(tmp_path, loops=False) as running, running.service.store.reading() as reader:
 
@@ -237,5 +237,5 @@ async def test_a_feed_connects_what_fits_the_catalogue(tmp_path: Path) -> None:
         assert (await running.call("PUT", "/api/variants/upsert.json", [{"sku": "S-1"}]))[1][0]["outcome"] == "created"
         await wait_for(variant["id"] + 1)
         assert (await running.call("DELETE", f"/api/variants/{variant['id'] + 1}.json"))[0] == 200
-        status, gone = await running.call("GET", f"{ITEMS}/{item['id']}.json")
+        _, gone = await running.call("GET", f"{ITEMS}/{item['id']}.json")
         assert (gone["variantId"], gone["status"]) == (None, "pending")
