@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from feedmill.web.endpoint import Endpoint
@@ -15,6 +15,19 @@ _PAGES: Final = {
     "X-Total-Count": {"description": "Rows in all; long lists tell it with their first page.", "schema": {"type": "integer", "minimum": 0}},
     "Link": {"description": "Where the next page is.", "schema": {"type": "string"}},
 }
+
+KERNEL: Final[Mapping[int, tuple[str | None, str]]] = {
+    400: (None, "the request is malformed"),
+    401: ("token", "no token was sent, or none that is valid"),
+    403: ("token", "the token's scopes do not admit the call"),
+    404: ("path", "there is no such thing"),
+    413: ("body", "the body is too large, or holds too many objects"),
+    415: ("body", "the body is of another media type"),
+    422: ("said", "what was sent cannot be; errors name every fault"),
+    429: ("token", "more calls of the token than it may make in this time"),
+    503: ("token", "the server is busy or stopping; nothing was done"),
+}
+"""What the kernel answers to endpoints that need a token, have a parameter in their path, take a body or are said anything."""
 
 
 def answers_of(endpoint: Endpoint, schemas: Schemas) -> dict[int, dict[str, Any]]:
@@ -43,16 +56,12 @@ def _good(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 
 def _of_kernel(endpoint: Endpoint) -> Iterator[tuple[int, str]]:
-    yield 400, "the request is malformed"
-    if endpoint.scope != "public":
-        yield 401, "no token was sent, or none that is valid"
-        yield 403, "the token's scopes do not admit the call"
-        yield 429, "more calls of the token than it may make in this time"
-        yield 503, "the server is busy or stopping; nothing was done"
-    if "{" in endpoint.path:
-        yield 404, "there is no such thing"
-    if endpoint.body is not None:
-        yield 413, "the body is too large, or holds too many objects"
-        yield 415, "the body is of another media type"
-    if endpoint.body is not None or endpoint.lists is not None or endpoint.query:
-        yield 422, "what was sent cannot be; errors name every fault"
+    taken = {
+        "token": endpoint.scope != "public",
+        "path": "{" in endpoint.path,
+        "body": endpoint.body is not None,
+        "said": endpoint.body is not None or endpoint.lists is not None or bool(endpoint.query),
+    }
+    for status, (where, description) in KERNEL.items():
+        if where is None or taken[where]:
+            yield status, description
