@@ -105,7 +105,7 @@ async def test_a_list_is_queried_and_hides_what_is_loaded(tmp_path: Path) -> Non
             async with running.client.get(f"{running.url}{path}", headers=headers) as response:
                 seen += [item["id"] for item in await response.json()]
                 totals.append(response.headers.get("X-Total-Count"))
-                path = str(response.links["next"]["url"].relative()) if "next" in response.links else ""
+                path = response.headers.get("Link", "<>").partition(">")[0].removeprefix("<")
         assert (seen, path, totals) == (everything, "", ["5", None, None])
         async with running.service.store.writing() as writer:
             await writer.execute("UPDATE main.inventory_feeds SET loading_run_id = 1 WHERE id = ?", feed)

@@ -81,7 +81,7 @@ def pushed_item_schema(title: str, *, more: Mapping[str, Any] | None = None, req
 
 
 def _shown(attribute: Attribute) -> dict[str, Any]:
-    schema = dict(_LISTS[attribute.name] if attribute.kind is Kind.JSON else _KINDS[attribute.kind])
+    schema: dict[str, Any] = dict(_LISTS[attribute.name] if attribute.kind is Kind.JSON else _KINDS[attribute.kind])
     if attribute.name == "options":
         # What a feed or an earlier program stored is shown as it is.
         schema = {"type": "array"}
@@ -92,7 +92,7 @@ def _shown(attribute: Attribute) -> dict[str, Any]:
 
 
 def _sent(attribute: Attribute) -> dict[str, Any]:
-    schema = dict(_LISTS[attribute.name] if attribute.kind is Kind.JSON else _KINDS[attribute.kind])
+    schema: dict[str, Any] = dict(_LISTS[attribute.name] if attribute.kind is Kind.JSON else _KINDS[attribute.kind])
     if attribute.kind in (Kind.MONEY, Kind.QUANTITY):
         schema["type"] = ["number", "string"]
     if attribute.name in CHOICES:

@@ -57,12 +57,12 @@ def _operation(operation: Operation) -> Iterator[str]:
     if listed:
         rows = ((f"`{each.name}`", each.kind, "yes" if each.required else "", each.description) for each in listed)
         yield _table(("parameter", "values", "required", "meaning"), rows)
-    rows = []
+    answers: list[tuple[str, str, str]] = []
     for each in operation.answers:
         good, usual = each.status < 400, (KERNEL.get(each.status) or (None, None))[1]
         if good or each.description != usual:
-            rows.append((str(each.status), _content(each.content) if good and each.content else "", each.description))
-    yield _table(("status", "body", "meaning"), rows)
+            answers.append((str(each.status), _content(each.content) if good and each.content else "", each.description))
+    yield _table(("status", "body", "meaning"), answers)
 
 
 _OF_LISTS: Final = frozenset(each.name for each in LIST_PARAMETERS)

@@ -41,14 +41,14 @@ class Schemas:
     """The components of a document, and where each model is found among them."""
 
     components: dict[str, Any]
-    _refs: Mapping[_Key, Mapping[str, Any]]
+    refs: Mapping[_Key, Mapping[str, Any]]
 
     @classmethod
     def of(cls, endpoints: Sequence[Endpoint]) -> Schemas:
         """Return the schemas of these endpoints."""
         keys = list(dict.fromkeys(_models(endpoints)))
         refs, defined = models_json_schema(keys, by_alias=True, ref_template=_REF)
-        schemas = cls(dict(defined.get("$defs", {})), refs)
+        schemas = cls(dict(defined.get("$defs", {})), {key: refs[key] for key in keys})
         schemas._resolve(PROBLEM, "serialization")
         for endpoint in endpoints:
             schemas.of_body(endpoint)
@@ -69,7 +69,7 @@ class Schemas:
     def _resolve(self, shape: object, mode: _Mode) -> dict[str, Any]:
         """Return a shape with models and titled objects inside it moved among the components."""
         if isinstance(shape, type) and issubclass(shape, BaseModel):
-            return dict(self._refs[shape, mode])
+            return dict(self.refs[shape, mode])
         if not isinstance(shape, Mapping):
             return {}
         resolved = {name: self._inner(value, mode) for name, value in shape.items()}
@@ -96,8 +96,10 @@ class Schemas:
 
 def _models(endpoints: Iterable[Endpoint]) -> Iterator[_Key]:
     for endpoint in endpoints:
-        yield from ((model, "validation") for model in _within(endpoint.body))
-        yield from ((model, "serialization") for model in _within(endpoint.answer))
+        for model in _within(endpoint.body):
+            yield model, "validation"
+        for model in _within(endpoint.answer):
+            yield model, "serialization"
 
 
 def _within(shape: object) -> Iterator[type[BaseModel]]:

@@ -65,7 +65,7 @@ class Address:
     external_id: str
 
 
-async def select_items(reader: Writer, query: ListQuery) -> tuple[Page, list[Item]]:
+async def select_items(reader: Writer, query: ListQuery) -> tuple[Page, Sequence[Item]]:
     """Return a page of the list of items, and the items of it as they are shown, or the attributes of them that are asked for.
 
     Raises `InvalidItem` as `select_page` does.
@@ -73,9 +73,9 @@ async def select_items(reader: Writer, query: ListQuery) -> tuple[Page, list[Ite
     _refuse_computed(query)
     page = await select_page(reader, ITEMS, replace(query, attributes=("id",)), _SEEN)
     items = await read_items(reader, [int(str(row["id"])) for row in page.rows])
-    if query.attributes:
-        items = [{name: value for name, value in item.items() if name in query.attributes} for item in items]
-    return page, items
+    if not query.attributes:
+        return page, items
+    return page, [{name: value for name, value in item.items() if name in query.attributes} for item in items]
 
 
 async def read_items(reader: Writer, ids: Sequence[int]) -> list[Item]:
