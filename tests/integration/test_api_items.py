@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
+from aiohttp import ClientPayloadError
 
 from engine.contracts import FeedDefinition
-from sinks.sqlite.fence import Origin
+from engine.errors import Retry
+from feedmill.web.resources.items import export
+from sinks.sqlite.fence import Origin, Writer
+from sinks.sqlite.queries import ItemFeed
 from tests.servers.feedmill_service import Running, make_token, run_service
 
 ITEMS = "/api/inventory-feed-variants"
@@ -217,6 +222,36 @@ async def test_the_export_is_the_feed_and_no_transaction_stays_open(tmp_path: Pa
         assert (await export("?spreadsheet=true"))[0]["externalId"] == "'=1+1"
         assert (await running.call("GET", "/api/inventory-feeds/99/export.json"))[0] == 404
         assert (await running.call("GET", f"/api/inventory-feeds/{feed}/export.json?spreadsheet=perhaps"))[0] == 422
+
+
+async def test_an_export_that_ends_early_looks_like_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the database fails behind the first page, the body is broken off: nobody takes half a feed for all of it."""
+    read, pages = export.read_page, 0
+
+    async def fail_later(reader: Writer, feed: ItemFeed, after: int) -> Any:
+        nonlocal pages
+        pages += 1
+        if pages > 1:
+            raise Retry("the database is locked")
+        return await read(reader, feed, after)
+
+    monkeypatch.setattr(export, "read_page", fail_later)
+    async with run_service(tmp_path, loops=False) as running:
+        feed = await make_feed(running)
+        await make_item(running, feed, "a")
+        with pytest.raises(ClientPayloadError):
+            await running.call("GET", f"/api/inventory-feeds/{feed}/export.json")
+
+
+async def test_the_api_describes_itself_to_anybody(tmp_path: Path) -> None:
+    """Document and page need no token; the page may run nothing and load nothing."""
+    async with run_service(tmp_path, loops=False) as running:
+        status, document = await running.call("GET", "/api/openapi.json", token="")
+        assert (status, document["openapi"]) == (200, "3.1.0")
+        async with running.client.get(f"{running.url}/api/docs") as response:
+            assert (response.status, response.content_type) == (200, "text/html")
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+            assert "inventoryQuantityOverride" in await response.text()
 
 
 async def test_a_feed_connects_what_fits_the_catalogue(tmp_path: Path) -> None:

@@ -47,10 +47,24 @@ def statuses(endpoint: Endpoint) -> list[str]:
 
 def test_an_endpoint_documents_what_the_kernel_answers() -> None:
     """Each way of calling brings the statuses of the kernel's checks, and declared ones come besides."""
-    assert statuses(make(statuses={409: "taken"})) == ["200", "400", "401", "403", "404", "409", "413", "415", "422", "429", "503"]
-    assert statuses(make(body=None, status=202)) == ["202", "400", "401", "403", "404", "429", "503"]
+    assert statuses(make(statuses={409: "taken"})) == [
+        "200",
+        "400",
+        "401",
+        "403",
+        "404",
+        "408",
+        "409",
+        "413",
+        "415",
+        "417",
+        "422",
+        "429",
+        "503",
+    ]
+    assert statuses(make(body=None, status=202)) == ["202", "400", "401", "403", "404", "417", "429", "503"]
     public = Endpoint("GET", "/open", nothing, "Look.", "things", "public")
-    assert statuses(public) == ["200", "400"]
+    assert statuses(public) == ["200", "400", "417"]
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -10,6 +10,7 @@ import anyio
 from engine.run import RunStatus
 from feedmill.catalogue import load_catalogue
 from feedmill.shapes import shape_run
+from feedmill.web.bodies import read_upload
 from feedmill.web.endpoint import Call, Endpoint, Parameter, answer
 from feedmill.web.problems import FieldFault, Problem
 from feedmill.web.resources.catalogue.models import UpsertedVariant, VariantChange
@@ -73,14 +74,10 @@ async def _upload(call: Call) -> web.Response:
 
 
 async def _receive(call: Call, path: Path) -> None:
-    """Write the body into a file. Raises `Problem` 413 where it is more than the settings allow."""
-    most, size = call.service.settings.server.max_upload_bytes, 0
+    """Write the body into a file. Raises as `read_upload` does."""
     async with await anyio.open_file(path, "wb") as file:
-        async for chunk in call.request.content.iter_chunked(1 << 18):
-            size += len(chunk)
-            if size > most:
-                raise Problem(413, "too-large", f"the file has more than {most} bytes")
-            await file.write(chunk)
+        async for piece in read_upload(call):
+            await file.write(piece)
 
 
 def _refused(record: RunRecord) -> Problem:

@@ -12,9 +12,8 @@ from feedmill.web.openapi.items import ITEM, pushed_item_schema
 from feedmill.web.problems import Problem
 from feedmill.web.queries import answer_page, parse_list
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.service.items import ITEMS, find_address, find_feed_name, read_item, select_items
-from sinks.sqlite.single.calls import ItemCalls, Written
-from sinks.sqlite.single.rows import find_item
+from sinks.sqlite.service.items import ITEMS, find_address, find_feed_name, has_item, read_item, select_items
+from sinks.sqlite.single.calls import ItemCalls, Written, open_calls
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -57,8 +56,8 @@ async def _create(call: Call) -> web.Response:
     async with _writing(call.service) as (reader, calls):
         name = await find_feed_name(reader, feed)
         # Within the lock of who writes: nothing of this service comes between.
-        if isinstance(key := sent.get("externalId"), str) and await find_item(reader, feed, key.strip()) is not None:
-            raise Conflict(f"feed {name!r} has an item {key!r}: change it with PUT")
+        if await has_item(reader, feed, sent.get("externalId")):
+            raise Conflict(f"feed {name!r} has an item {sent['externalId']!r}: change it with PUT")
         return _answer(call, await calls.push(name, sent))
 
 
@@ -86,9 +85,9 @@ def _answer(call: Call, written: Written) -> web.Response:
 
 @asynccontextmanager
 async def _writing(service: Service) -> AsyncIterator[tuple[Writer, ItemCalls]]:
-    async with service.store.lending() as connection:
-        database = service.store.database
-        yield Writer(connection, None, database.name), ItemCalls(database, connection)
+    """Lend who reads and who writes items; until it is given back nobody else of the service writes."""
+    async with service.store.lending() as connection, open_calls(service.url) as calls:
+        yield Writer(connection, None, service.store.database.name), calls
 
 
 def read_object(sent: object) -> dict[str, object]:
