@@ -13,9 +13,8 @@ from aiohttp import ClientPayloadError
 
 from engine.contracts import FeedDefinition
 from engine.errors import Retry
-from feedmill.web.resources.items import export
 from sinks.sqlite.fence import Origin, Writer
-from sinks.sqlite.queries import ItemFeed
+from sinks.sqlite.queries import ItemFeed, read_page
 from tests.servers.feedmill_service import Running, make_token, run_service
 
 ITEMS = "/api/inventory-feed-variants"
@@ -226,16 +225,16 @@ async def test_the_export_is_the_feed_and_no_transaction_stays_open(tmp_path: Pa
 
 async def test_an_export_that_ends_early_looks_like_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the database fails behind the first page, the body is broken off: nobody takes half a feed for all of it."""
-    read, pages = export.read_page, 0
+    pages = 0
 
     async def fail_later(reader: Writer, feed: ItemFeed, after: int) -> Any:
         nonlocal pages
         pages += 1
         if pages > 1:
             raise Retry("the database is locked")
-        return await read(reader, feed, after)
+        return await read_page(reader, feed, after)
 
-    monkeypatch.setattr(export, "read_page", fail_later)
+    monkeypatch.setattr("feedmill.web.resources.items.export.read_page", fail_later)
     async with run_service(tmp_path, loops=False) as running:
         feed = await make_feed(running)
         await make_item(running, feed, "a")
