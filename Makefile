@@ -41,8 +41,9 @@ check: .venv/.stamp-dev ## lint, format, types, import contracts
 bench: .venv/.stamp-dev ## measure speed and memory, beside sqlite3, curl and sftp (20 minutes, 7 GB below TMPDIR)
 	.venv/bin/python -m benchmarks
 
-fuzz: .venv/.stamp-fuzz ## fuzz every mapper, two minutes each; SECONDS_EACH=600 for longer
+fuzz: .venv/.stamp-fuzz ## fuzz every mapper, two minutes each, and the API; SECONDS_EACH=600 for longer
 	.venv/bin/python -m tests.fuzz --seconds $(SECONDS_EACH)
+	FEEDMILL_API_EXAMPLES=100 .venv/bin/python -m pytest -q tests/conformance/test_http_api.py
 
 docs: .venv/.stamp-docs ## build the pages into site/
 	.venv/bin/mkdocs build --strict

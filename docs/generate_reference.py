@@ -27,6 +27,9 @@ from engine.source import Source
 from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
 from feedmill.feedfile.schema import feed_file_schema
+from feedmill.web.app import all_endpoints
+from feedmill.web.openapi.document import build_document
+from feedmill.web.openapi.markdown import render_markdown, render_problems, render_queries, render_statuses
 from mappers.markup.presets import XML_PRESETS
 from mappers.tabular.presets import PRESETS
 from plugins import hookspecs
@@ -320,6 +323,10 @@ BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "error-tree": _error_tree,
     "error-exits": _error_exits,
     "hooks": _hooks,
+    "http-api": lambda: render_markdown(build_document(all_endpoints(), "")),
+    "http-api-problems": render_problems,
+    "http-api-queries": render_queries,
+    "http-api-statuses": render_statuses,
     "connector-checks": lambda: _checks(connector.CHECKS),
     "mapper-checks": lambda: _checks(mapper.CHECKS),
     "sink-checks": lambda: _checks(sink.CHECKS),

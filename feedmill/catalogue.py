@@ -57,6 +57,7 @@ async def load_catalogue(
     patience: Patience | None = None,
     egress: Egress | None = None,
     registry: Registry | None = None,
+    connect: bool = True,
 ) -> CatalogueLoad:
     """Load products and variants from a URL or a path, then connect the items of all feeds to them.
 
@@ -64,7 +65,7 @@ async def load_catalogue(
     name, product (`externalGroupId` or `handle`) and options count. A shop's export is known by its headers. A variant is known
     again by its SKU, by its barcode where it has none. Variants that the source does not name stay, unless `replace` is given: then
     they are deleted, and their items are not connected any more. A source that cannot be trusted changes nothing, and the record has
-    status `error`. Raises `ConfigError` when the settings cannot work.
+    status `error`. With `connect` false connecting is left to somebody else. Raises `ConfigError` when the settings cannot work.
     """
     registry = registry or await load_plugins()
     database = await (_there(db) if dry_run else _made(db))
@@ -72,7 +73,7 @@ async def load_catalogue(
     feed, located, connector = await _open_source(registry, request)
     recipe = _recipe(registry, feed)
     record = await run_feed(Job(recipe, located, connector, CatalogueSink(database, replace), dry_run=dry_run))
-    if record.status is not RunStatus.COMPLETE or dry_run:
+    if record.status is not RunStatus.COMPLETE or dry_run or not connect:
         return CatalogueLoad(record)
     done, busy = await connect_all(database)
     return CatalogueLoad(record, tuple(done), tuple(busy))

@@ -32,11 +32,12 @@ def shape_history(history: ItemHistory) -> dict[str, object]:
         "id": history.item,
         "externalId": history.external_id,
         "exists": history.exists,
-        "entries": [_shape_entry(entry) for entry in history.entries],
+        "entries": [shape_entry(entry) for entry in history.entries],
     }
 
 
-def _shape_entry(entry: HistoryEntry) -> dict[str, object]:
+def shape_entry(entry: HistoryEntry) -> dict[str, object]:
+    """Return what one run or call did to an item."""
     by = {"at": entry.at, "run": entry.run, "call": entry.call, "action": entry.action, "known": entry.known}
     return {**by, "fields": _shape_fields(entry.fields)}
 

@@ -41,6 +41,7 @@ class Bells:
     inbox: Bell = field(default_factory=Bell)
     outbox: Bell = field(default_factory=Bell)
     alerts: Bell = field(default_factory=Bell)
+    catalogue: Bell = field(default_factory=Bell)
 
 
 @dataclass(slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+import anyio
 import orjson
 from pydantic import BaseModel, ValidationError
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from feedmill.service.context import Service
-    from feedmill.web.endpoint import Endpoint
+    from feedmill.web.endpoint import Call, Endpoint
 
 
 async def read_body(service: Service, request: web.Request, endpoint: Endpoint) -> object:
@@ -30,6 +32,28 @@ async def read_body(service: Service, request: web.Request, endpoint: Endpoint) 
     except orjson.JSONDecodeError as error:
         raise Problem(400, "malformed", f"the body is no JSON: {error}") from None
     return sent if not isinstance(endpoint.body, type) else validate(endpoint.body, sent)
+
+
+async def read_upload(call: Call) -> AsyncIterator[bytes]:
+    """Yield the body of an upload in the pieces in which it arrives.
+
+    Raises `Problem` 413 as soon as it is longer than an upload may be, 408 when nothing of it arrives for as long as a body may take.
+    """
+    server, read = call.service.settings.server, 0
+    while True:
+        try:
+            with anyio.fail_after(server.body_seconds):
+                piece = await call.request.content.readany()
+        except TimeoutError:
+            raise Problem(
+                408, "slow", f"the body did not arrive within {server.body_seconds:g} s", headers={"Connection": "close"}
+            ) from None
+        if not piece:
+            return
+        read += len(piece)
+        if read > server.max_upload_bytes:
+            raise Problem(413, "too-large", f"the body is longer than the {server.max_upload_bytes:,} bytes that this call takes")
+        yield piece
 
 
 def validate(model: type[BaseModel], sent: object) -> BaseModel:

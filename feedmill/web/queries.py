@@ -102,8 +102,12 @@ async def answer_list(
     query = parse_list(call.request.query.items())
     async with call.service.store.reading() as reader:
         page = await select_page(reader, listed, query, scope)
-    rows = page.rows if shape is None else list(map(shape, page.rows))
-    headers = {"X-Total-Count": str(page.total)}
+    return answer_page(call, query, page, page.rows if shape is None else list(map(shape, page.rows)))
+
+
+def answer_page(call: Call, query: ListQuery, page: Page, rows: Sequence[Mapping[str, object]]) -> web.Response:
+    """Answer rows of a page of a list as `answer_list` does."""
+    headers = {} if page.total is None else {"X-Total-Count": str(page.total)}
     if page.more:
         headers["Link"] = f'<{_next(call, query, page)}>; rel="next"'
     return answer(rows, headers=headers)

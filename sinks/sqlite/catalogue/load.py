@@ -130,7 +130,7 @@ class CatalogueSession:
             await writer.execute(_update_variants(now))
             if self._replace:
                 # Before new ones come: those are of the load, though no row names their ids.
-                for statement in _delete_gone(now):
+                for statement in delete_variants(_GONE, now):
                     await writer.execute(statement)
             await writer.execute(_create_variants(now))
             if counts.created or counts.updated or counts.removed:
@@ -168,15 +168,33 @@ class _Columns:
 
     def row(self, cells: tuple[Value, ...]) -> tuple[Value, ...] | None:
         """Return a row as it is staged, None where nothing tells what it is."""
-        sku, barcode, name, group, handle, options = (None if place is None else _trimmed(cells[place]) for place in self._places)
+        sku, barcode, name, group, handle, options = (None if place is None else trimmed(cells[place]) for place in self._places)
         if sku is None and barcode is None:
             return None
-        gtin, listed = read_gtin(barcode), options or "[]"
+        listed = options or "[]"
+        keys = VariantKeys.of(sku, barcode, listed)
+        return keys.identity, keys.option_key, sku, keys.sku_key, barcode, keys.gtin, name, listed, group or handle
+
+
+@dataclass(frozen=True, slots=True)
+class VariantKeys:
+    """What a variant is known again by, and what items find it by."""
+
+    identity: str
+    option_key: str
+    sku_key: str | None
+    gtin: str | None
+
+    @classmethod
+    def of(cls, sku: str | None, barcode: str | None, options: str) -> VariantKeys:
+        """Return the keys of a variant that has a SKU or a barcode, both trimmed; `options` is JSON text."""
+        gtin = read_gtin(barcode)
         identity = f"barcode:{gtin or barcode}" if sku is None else f"sku:{sku}"
-        return identity, option_key(listed), sku, None if sku is None else sku_key(sku), barcode, gtin, name, listed, group or handle
+        return cls(identity, option_key(options), None if sku is None else sku_key(sku), gtin)
 
 
-def _trimmed(value: Value) -> str | None:
+def trimmed(value: Value) -> str | None:
+    """Return a text without the blanks around it, None where nothing is left."""
     return None if value is None else str(value).strip() or None
 
 
@@ -210,8 +228,9 @@ def _create_variants(now: int) -> str:
     )
 
 
-def _delete_gone(now: int) -> tuple[str, ...]:
-    connected = f"variant_id IS NOT NULL AND variant_id IN (SELECT id {_GONE})"
+def delete_variants(which: str, now: int) -> tuple[str, ...]:
+    """Return what takes the items off variants and deletes these; `which` is what stands behind SELECT id, each time it is asked."""
+    connected = f"variant_id IS NOT NULL AND variant_id IN (SELECT id {which})"
     return (
         "INSERT INTO main.inventory_feed_variant_connections"
         " (inventory_feed_variant_id, variant_id, action, scope, created_at, updated_at)"
@@ -219,5 +238,5 @@ def _delete_gone(now: int) -> tuple[str, ...]:
         f" WHERE {connected} ORDER BY id",
         f"UPDATE {VARIANTS} SET variant_id = NULL, connection_scope = NULL, updated_at = {now},"
         f" status = CASE status WHEN 'connected' THEN 'pending' ELSE status END WHERE {connected}",
-        f"DELETE {_GONE}",
+        f"DELETE {which}",
     )

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final, Literal
 
 from engine.batch import Value
-from engine.errors import ConfigError
+from engine.errors import ConfigError, NotFound
 from sinks.sqlite.clock import moment
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.effects import CHANGES, FIELDS, SHOWN, read_rows, shown
@@ -56,7 +56,19 @@ async def read_history(reader: Writer, named: str, feed: str | None = None) -> I
 
     `feed` narrows it to one feed. Raises `ConfigError` when nothing or several items are meant, and names these.
     """
-    found = await _find(reader, named, feed)
+    return await _history_of(reader, await _find(reader, named, feed))
+
+
+async def read_history_of(reader: Writer, item: int) -> ItemHistory:
+    """Return the history of the item with this id, deleted ones included. Raises `NotFound` when none is known."""
+    for question in (_BY_ID, _DELETED.format("c.item_id")):
+        rows: list[tuple[Any, ...]] = await reader.query(question, item, None)
+        if rows:
+            return await _history_of(reader, _Found(*rows[0]))
+    raise NotFound(f"there is no inventory feed variant {item}, and none was deleted that the log still knows")
+
+
+async def _history_of(reader: Writer, found: _Found) -> ItemHistory:
     rows = await read_rows(reader, found.number, [found.item])
     changes = await _read_changes(reader, found)
     row = rows.get(found.item)

@@ -37,11 +37,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A resource as it is listed: `source` is what stands behind FROM, `key` the id by which pages follow each other."""
+    """A resource as it is listed: `source` is what stands behind FROM, `key` the id by which pages follow each other.
+
+    A `long` one is counted with its first page only: whoever goes through a million rows by their ids would wait for as many counts.
+    """
 
     source: str
     columns: Mapping[str, Column]
     key: str = "id"
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +72,13 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows by attribute, and how many there are in all; `more` says whether another page follows, `last` is the id of the last row."""
+    """Rows by attribute, and how many there are in all, None where that is not counted.
+
+    `more` says whether another page follows, `last` is the id of the last row.
+    """
 
     rows: Sequence[Mapping[str, object]]
-    total: int
+    total: int | None
     more: bool = False
     last: int | None = None
 
@@ -98,14 +105,18 @@ async def select_page(reader: Writer, listed: Listed, query: ListQuery, scope: S
         raise InvalidItem("the list cannot be queried so:", faults)
     where = " AND ".join((f"({scope.sql})", *clauses))
     values = (*scope.parameters, *parameters)
-    total = await reader.number(f"SELECT count(*) FROM {listed.source} WHERE {where}", *values)
-    after = ""
-    if query.after is not None:
-        after, values = f" AND {listed.key} > ?", (*values, query.after)
+    after = "" if query.after is None else f" AND {listed.key} > ?"
+    behind = () if query.after is None else (query.after,)
     columns = ", ".join((listed.key, *(column.sql for column in shown.values())))
     select = f"SELECT {columns} FROM {listed.source} WHERE {where}{after} ORDER BY {order} LIMIT ? OFFSET ?"
     offset = 0 if query.after is not None else query.page * query.limit
-    found = await reader.query(select, *values, query.limit + 1, min(offset, _LARGEST - 1))
+    found = await reader.query(select, *values, *behind, query.limit + 1, min(offset, _LARGEST - 1))
+    if not offset and not query.after and len(found) <= query.limit:
+        total = len(found)
+    elif listed.long and query.after:
+        total = None
+    else:
+        total = await reader.number(f"SELECT count(*) FROM {listed.source} WHERE {where}", *values)
     kept = found[: query.limit]
     rows = [{name: shape(column.kind, value) for (name, column), value in zip(shown.items(), row[1:], strict=True)} for row in kept]
     return Page(rows, total, len(found) > query.limit, int(str(kept[-1][0])) if kept else None)

@@ -101,7 +101,7 @@ async def read_plan(url: str) -> PlanState:
     database = locate(url)
     await to_thread.run_sync(require_head, database)
     async with database.connect() as connection:
-        return await _state(Writer(connection, None, database.name))
+        return await read_state(Writer(connection, None, database.name))
 
 
 async def set_limit(url: str, limit: int | None) -> PlanState:
@@ -109,20 +109,31 @@ async def set_limit(url: str, limit: int | None) -> PlanState:
 
     A limit of 0 lets nothing new in. A first load that is under way is not held up by it. Raises `ConfigError` for a negative one.
     """
-    if limit is not None and not 0 <= limit <= _LARGEST:
-        raise ConfigError(f"{limit} is no limit of items a day: give a number from 0, or none")
+    _check_limit(limit)
     database = locate(url)
     await to_thread.run_sync(migrate, database)
     async with database.connect() as connection:
         writer = Writer(connection, None, database.name, locking=True)
         async with writer.transaction():
-            await writer.execute(
-                "INSERT INTO main.plan (id, sku_limit) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET sku_limit = excluded.sku_limit", limit
-            )
-        return await _state(writer)
+            await write_limit(writer, limit)
+        return await read_state(writer)
 
 
-async def _state(reader: Writer) -> PlanState:
+async def write_limit(writer: Writer, limit: int | None) -> None:
+    """Set the limit, or take it away with None, inside the caller's transaction. Raises as `set_limit` does."""
+    _check_limit(limit)
+    await writer.execute(
+        "INSERT INTO main.plan (id, sku_limit) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET sku_limit = excluded.sku_limit", limit
+    )
+
+
+def _check_limit(limit: int | None) -> None:
+    if limit is not None and not 0 <= limit <= _LARGEST:
+        raise ConfigError(f"{limit} is no limit of items a day: give a number from 0, or none")
+
+
+async def read_state(reader: Writer) -> PlanState:
+    """Return the plan as it is now."""
     day = clock.now() // DAY
     rows = await reader.query("SELECT sku_limit FROM main.plan")
     used = await reader.query("SELECT used FROM main.plan_days WHERE day = ?", day)

@@ -1,0 +1,10 @@
+"""The merchant's catalogue: products and their variants, which the items of feeds are connected to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from feedmill.web.endpoint import Endpoint
+from feedmill.web.resources.catalogue import bulk, products, variants
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (*products.ENDPOINTS, *variants.ENDPOINTS, *bulk.ENDPOINTS)
