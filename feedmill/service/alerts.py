@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from anyio import CapacityLimiter, create_task_group
 
-from engine.errors import ConfigError, FeedmillError
+from engine.errors import FeedmillError
 from feedmill.service.telling import Telling, ways
 from sinks.sqlite import clock
 from sinks.sqlite.service.alerts import (
@@ -61,8 +61,8 @@ async def run_alerts(service: Service) -> None:
                 cleaned = now
             more = await raise_alerts(service, now)
             more = await tell_alerts(service, telling, now) or more
-        except FeedmillError as error:
-            log.error("alerts wait for a moment", error=str(error), exc_info=not isinstance(error, ConfigError))
+        except* FeedmillError as errors:
+            log.error("alerts wait for a moment", error=str(errors.exceptions[0]), exc_info=errors)
             more = False
         if not more:
             await service.bells.alerts.wait(_LOOK)
@@ -127,8 +127,10 @@ async def _take_error(writer: Writer, outcome: RunOutcome, now: int) -> None:
         message = f"run {run} took its worker with it again and again, and is not tried any more: {outcome.reason}. Look into the log"
         await raise_alert(writer, key=f"run:{run}:poison", kind="poison", feed=feed, run=run, message=message, now=now)
         return
-    why = outcome.reason or "for a reason that is not known"
-    message = f"run {run} failed: {why}. Nothing of it was applied, the last good state stays; it is tried again on schedule"
+    message = (
+        f"run {run} failed: {outcome.reason or 'nobody knows why'}. Nothing of it was applied, the last good state stays."
+        " Cure the source or the settings of the feed, or wait for its next run"
+    )
     await raise_alert(writer, key=f"feed:{feed}:failing", kind="failing", feed=feed, run=run, message=message, now=now)
 
 

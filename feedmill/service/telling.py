@@ -18,6 +18,7 @@ from sinks.sqlite import clock
 
 if TYPE_CHECKING:
     from engine.source import Egress
+    from feedmill.service.outgoing import Answered
     from feedmill.service.settings import Alerts, Smtp
     from sinks.sqlite.service.alerts import Alert
 
@@ -33,6 +34,14 @@ _TITLES: Final[Mapping[str, str]] = {
     "schedule": "the schedule says nothing",
     "webhook": "a webhook is paused",
 }
+
+
+class Post(Protocol):
+    """What `feedmill.service.outgoing.post_json` does."""
+
+    async def __call__(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, egress: Egress, seconds: float, max_bytes: int = 4096
+    ) -> Answered: ...
 
 
 class Telling(Protocol):
@@ -58,11 +67,12 @@ def ways(settings: Alerts, egress: Egress) -> dict[str, Telling]:
 
 
 class AlertWebhook:
-    """Tell every alert to one address."""
+    """Tell every alert to one address, through `post`."""
 
-    def __init__(self, url: str, egress: Egress) -> None:
+    def __init__(self, url: str, egress: Egress, *, post: Post = post_json) -> None:
         self._url = url
         self._egress = egress
+        self._post = post
 
     def is_for(self, alert: Alert) -> bool:
         return True
@@ -70,7 +80,7 @@ class AlertWebhook:
     async def tell(self, alert: Alert) -> None:
         # One that comes again, since its answer was lost, is known by its key.
         headers = {"Idempotency-Key": f"alert-{alert.id}"}
-        answered = await post_json(self._url, orjson.dumps(document(alert)), headers, egress=self._egress, seconds=SECONDS)
+        answered = await self._post(self._url, orjson.dumps(document(alert)), headers, egress=self._egress, seconds=SECONDS)
         if not 200 <= answered.status < 300:
             raise Retry(f"the webhook of [alerts] answered {answered.status}", retry_after=answered.retry_after)
 

@@ -27,10 +27,10 @@ _PLANNED: Final = f"{_FEED} WHERE f.next_fetch_at > ? AND f.id > ? ORDER BY f.id
 _CHOSEN: Final = f"{_FEED} WHERE f.id IN (SELECT value FROM json_each(?))"
 
 _WRITE: Final = (
-    "UPDATE main.inventory_feeds SET next_fetch_at = json_extract(j.value, '$[1]'), failures = json_extract(j.value, '$[2]'),"
+    "UPDATE main.inventory_feeds AS f SET next_fetch_at = json_extract(j.value, '$[1]'), failures = json_extract(j.value, '$[2]'),"
     " paused_at = json_extract(j.value, '$[3]'), pause_reason = CASE WHEN json_extract(j.value, '$[3]') IS NULL THEN NULL"
-    " ELSE coalesce(json_extract(j.value, '$[4]'), pause_reason) END"
-    " FROM json_each(?) AS j WHERE id = json_extract(j.value, '$[0]')"
+    " ELSE coalesce(json_extract(j.value, '$[4]'), f.pause_reason) END"
+    " FROM json_each(?) AS j WHERE f.id = json_extract(j.value, '$[0]')"
 )
 
 # The last runs are enough: a run that asked nothing was skipped, and a skipped one comes after one that asked.
