@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from sinks.sqlite.service.events import RunOutcome
 
 MARK: Final = "schedule.events"
-BATCH: Final = 100
-"""Feeds of one tick: it holds the write lock, which pushes wait for."""
+BATCH: Final = 25
+"""Feeds of one tick, which takes some 7 ms: it holds the write lock, which pushes wait for."""
 
 LONGEST_SLEEP: Final = 30.0
 _PAUSE: Final = 5.0

@@ -38,7 +38,7 @@ async def end_run(service: Service, feed: int, status: str, *problems: Problem, 
         run = int(str(rows[0][0]))
         ended = "UPDATE main.data_imports SET status = ?, problems = ?, limited = ? WHERE id = ?"
         await writer.execute(ended, status, dump_problems(problems), limited, run)
-        await writer.execute("DELETE FROM main.jobs WHERE dedupe_key = ?", f"feed:{feed}")
+        await writer.execute("DELETE FROM main.jobs WHERE json_extract(payload, '$.feed') = ?", feed)
         return run
 
 

@@ -52,9 +52,9 @@ async def test_a_feed_is_planned_fetched_and_moved_on(tmp_path: Path) -> None:
         with anyio.fail_after(1):
             await service.bells.jobs.wait(60)
         async with service.store.reading() as reader:
-            (job,) = await reader.query("SELECT kind, dedupe_key FROM main.jobs")
+            (job,) = await reader.query("SELECT kind, json_extract(payload, '$.feed') FROM main.jobs")
             (requested,) = await reader.query("SELECT requested FROM main.data_imports")
-        assert job == ("run", f"feed:{feed}")
+        assert job == ("run", feed)
         assert requested == ('{"trigger":"schedule","refetch":false}',)
 
         # The run is still under way: its next moment passes, and no second run waits behind it.
