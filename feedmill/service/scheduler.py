@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from sinks.sqlite.service.events import RunOutcome
 
 MARK: Final = "schedule.events"
-BATCH: Final = 25
-"""Feeds of one tick, which takes some 7 ms: it holds the write lock, which pushes wait for."""
+BATCH: Final = 100
+PATIENCE: Final = 0.01
+"""Feeds of one tick, and for how many seconds it goes on asking for runs: it holds the write lock, which pushes wait for."""
 
 LONGEST_SLEEP: Final = 30.0
 _PAUSE: Final = 5.0
@@ -157,31 +158,52 @@ def _outcome_plans(
 
 async def _ask(service: Service, writer: Writer, now: int) -> tuple[int, bool]:
     """Ask for the runs that are due, move their feeds on, and return how many it asked for, and whether it raised an alert."""
-    settings = service.settings.scheduler
+    settings, begun = service.settings.scheduler, time.monotonic()
     feeds = await due_feeds(writer, now, most=BATCH)
     if not feeds:
         return 0, False
     planned, wrong = await to_thread.run_sync(_plan_all, feeds, settings, now)
-    suppliers = await _suppliers(writer, feeds, settings, now)
+    turns = _Turns(int(settings.supplier_interval * MICROSECONDS), await _suppliers(writer, feeds, settings, now))
+    moved: list[ScheduledFeed] = []
     asked = 0
     for feed in feeds:
-        if not feed.due or feed.under_way or planned[feed.id].due is None:
-            continue
-        own, supplier = await _earliest(writer, feed, now), suppliers.get(feed.provider, 0)
-        if own <= now and settings.supplier_interval:
-            # Whether it is fetched now or put off, the next one of the supplier comes after it.
-            suppliers[feed.provider] = max(supplier, now) + int(settings.supplier_interval * MICROSECONDS)
-        if (earliest := max(own, supplier)) > now:
-            planned[feed.id] = replace(feed, due=earliest)
-            continue
-        try:
-            await enqueue_run(writer, feed.id, trigger="schedule")
-        except UnderWay:
-            continue
-        asked += 1
-    await write_plans(writer, planned.values())
-    await _tell_plans(writer, [feed for feed in feeds if feed.due == 0 and feed.id not in wrong], wrong, now)
-    return asked, bool(wrong)
+        if asked and time.monotonic() - begun > PATIENCE:
+            break
+        after = planned[feed.id]
+        if feed.due and not feed.under_way and after.due is not None:
+            earliest = turns.take(feed, await _earliest(writer, feed, now), now)
+            if earliest > now:
+                after = replace(feed, due=earliest)
+            else:
+                asked += await _enqueue(writer, feed)
+        moved.append(after)
+    await write_plans(writer, moved)
+    told = {feed.id: wrong[feed.id] for feed in moved if feed.id in wrong}
+    await _tell_plans(writer, [feed for feed in feeds[: len(moved)] if feed.due == 0 and feed.id not in wrong], told, now)
+    return asked, bool(told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """From when on each supplier may be asked again, in microseconds, when each fetch keeps the next one away for `interval`."""
+
+    interval: int
+    earliest: dict[int, int]
+
+    def take(self, feed: ScheduledFeed, own: int, now: int) -> int:
+        """Return the earliest moment for a feed that may itself be fetched from `own` on; the next one of its supplier comes after."""
+        supplier = self.earliest.get(feed.provider, 0)
+        if own <= now and self.interval:
+            self.earliest[feed.provider] = max(supplier, now) + self.interval
+        return max(own, supplier)
+
+
+async def _enqueue(writer: Writer, feed: ScheduledFeed) -> bool:
+    try:
+        await enqueue_run(writer, feed.id, trigger="schedule")
+    except UnderWay:
+        return False
+    return True
 
 
 def _plan_all(feeds: Iterable[ScheduledFeed], settings: Scheduler, now: int) -> tuple[dict[int, ScheduledFeed], dict[int, str]]:
