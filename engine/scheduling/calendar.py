@@ -1,6 +1,6 @@
 """When a feed is fetched next: what a schedule says, where clocks go forward and back, and how feeds are spread.
 
-Pure: every function takes the moment it counts from.
+Pure: every function takes the moment it counts from. Only the data of a time zone are read from disk, once.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ HOURLY: Final = Cron("0 * * * *")
 
 
 def check_schedule(text: str, timezone: str | None = None) -> None:
-    """Raise `ConfigError` unless a `fetchSchedule` says when; the message names the part that is wrong, its position and a cure."""
+    """Raise `ConfigError` unless a `fetchSchedule` says when; the message names the part that is wrong, its position and a cure.
+
+    Blocks for a moment where a time zone is new to the process: its data are read from disk.
+    """
     parse_schedule(text, timezone)
 
 
@@ -112,15 +115,15 @@ def spread(feed: int, seconds: float) -> timedelta:
     return timedelta(seconds=int(share * seconds))
 
 
-def delay_of(schedule: Schedule, frequency: str, feed: int, *, jitter: float, own_jitter: float) -> timedelta:
+def delay_of(schedule: Schedule, frequency: str, feed: int, *, jitter: float) -> timedelta:
     """Return by how much a feed is fetched later than its schedule says.
 
-    Hourly and daily ones are spread over `jitter` seconds, of the service, or over `own_jitter`, of the feed, where that is set, as
-    cron of its own is too; intervals, which name no moment, over their whole length.
+    Hourly and daily ones are spread over `jitter` seconds, intervals, which name no moment, over their whole length. Cron of a
+    feed's own is exact.
     """
     if isinstance(schedule, Every):
         return spread(feed, schedule.seconds)
-    return spread(feed, own_jitter or (0.0 if frequency == "custom" else jitter))
+    return spread(feed, 0.0 if frequency == "custom" else jitter)
 
 
 def next_fetch(schedule: Schedule, after: datetime, *, delay: timedelta = timedelta(0)) -> datetime | None:

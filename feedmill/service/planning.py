@@ -84,7 +84,7 @@ def _schedule(feed: ScheduledFeed) -> Schedule | None:
 
 
 def _delay(feed: ScheduledFeed, schedule: Schedule, settings: Scheduler) -> timedelta:
-    return delay_of(schedule, feed.frequency, feed.id, jitter=settings.jitter, own_jitter=feed.jitter)
+    return delay_of(schedule, feed.frequency, feed.id, jitter=settings.jitter)
 
 
 def _stored(moment: datetime | None) -> int | None:

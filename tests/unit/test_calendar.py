@@ -109,16 +109,14 @@ def test_a_zone_of_the_supplier_that_is_none_is_named_as_such() -> None:
 
 
 def test_feeds_are_spread_always_alike_and_never_before_their_time() -> None:
-    """Hourly feeds over the jitter, intervals over their length, cron of a feed's own not at all unless the feed asks for it."""
+    """Hourly feeds over the jitter, intervals over their length, cron of a feed's own not at all."""
     spreads = [spread(feed, 60.0) for feed in range(2000)]
     assert spreads == [spread(feed, 60.0) for feed in range(2000)]
     assert timedelta(0) <= min(spreads) < max(spreads) < timedelta(seconds=60)
     assert all(10 < spreads.count(timedelta(seconds=second)) < 70 for second in range(60))
-    custom = parse_schedule("0 6 * * *")
-    assert delay_of(custom, "custom", 7, jitter=60, own_jitter=0) == timedelta(0)
-    assert delay_of(custom, "custom", 7, jitter=60, own_jitter=600) == spread(7, 600) > timedelta(0)
-    assert delay_of(HOURLY, "hourly", 7, jitter=60, own_jitter=0) == spread(7, 60) > timedelta(0)
-    assert delay_of(Every(900), "custom", 7, jitter=60, own_jitter=0) == spread(7, 900) > timedelta(0)
+    assert delay_of(parse_schedule("0 6 * * *"), "custom", 7, jitter=60) == timedelta(0)
+    assert delay_of(HOURLY, "hourly", 7, jitter=60) == spread(7, 60) > timedelta(0)
+    assert delay_of(Every(900), "custom", 7, jitter=60) == spread(7, 900) > timedelta(0)
 
 
 def test_failures_are_waited_out_ever_longer_but_on_the_schedule() -> None:

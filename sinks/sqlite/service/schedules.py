@@ -49,7 +49,7 @@ _SUPPLIERS: Final = (
 class ScheduledFeed:
     """What decides when a feed is fetched. `due` in microseconds, 0 where it is to be planned, None where it is never fetched.
 
-    `min_interval` and `jitter` are its own, in seconds; `last_run` is the number of its newest run, 0 where it has none.
+    `min_interval` is its own, in seconds; `last_run` is the number of its newest run, 0 where it has none.
     """
 
     id: int
@@ -59,7 +59,6 @@ class ScheduledFeed:
     automatic: bool
     frequency: str
     schedule: str | None
-    jitter: float
     min_interval: float
     due: int | None
     failures: int
@@ -142,7 +141,6 @@ def _feed(row: tuple[object, ...]) -> ScheduledFeed:
         automatic,
         frequency,
         settings.get("fetchSchedule"),
-        float(transport.get("jitter", 0)),
         float(transport.get("minInterval", 0)),
         None if due is None else int(str(due)),
         int(str(failures)),
