@@ -32,7 +32,8 @@ _TITLES: Final[Mapping[str, str]] = {
     "poison": "a run was given up",
     "paused": "the schedule is paused",
     "schedule": "the schedule says nothing",
-    "webhook": "a webhook is paused",
+    "webhookPaused": "a webhook is paused",
+    "webhookLost": "a webhook missed news",
 }
 
 

@@ -167,8 +167,10 @@ async def test_mail_is_sent_over_tls_to_those_who_asked_for_it(tmp_path: Path, m
             await end_run(service, await make_feed(service, name, sendNotification=wishes), "error", Problem("refused", "an HTML page"))
         await raise_alerts(service, now)
         async with service.store.writing() as writer:
-            assert await raise_alert(writer, key="webhook:3:paused", kind="webhook", message="it answered 500 fifty times", now=now)
-            assert not await raise_alert(writer, key="webhook:3:paused", kind="webhook", message="it answered 500 fifty times", now=now)
+            assert await raise_alert(writer, key="webhook:3:paused", kind="webhookPaused", message="it answered 500 fifty times", now=now)
+            assert not await raise_alert(
+                writer, key="webhook:3:paused", kind="webhookPaused", message="it answered 500 fifty times", now=now
+            )
 
         await tell_alerts(service, telling, now)
         assert mail.mails == []
@@ -194,7 +196,7 @@ async def test_mail_is_sent_over_tls_to_those_who_asked_for_it(tmp_path: Path, m
         # A password that is wrong is told as such, without the password.
         wrong = {"mail": AlertMail(smtp.model_copy(update={"password": SecretStr("wr0ng")}))}
         async with service.store.writing() as writer:
-            await raise_alert(writer, key="webhook:4:paused", kind="webhook", message="gone", now=now)
+            await raise_alert(writer, key="webhook:4:paused", kind="webhookPaused", message="gone", now=now)
         await tell_alerts(service, wrong, clock.now())
         assert (await listed(running))[-1]["error"] == "mail: the mail server of [alerts.smtp] refused the login (535)"
 
@@ -215,7 +217,7 @@ async def test_one_way_that_fails_does_not_repeat_the_other(tmp_path: Path) -> N
             "mail": AlertMail(smtp),
         }
         async with service.store.writing() as writer:
-            await raise_alert(writer, key="webhook:3:paused", kind="webhook", message="gone", now=now)
+            await raise_alert(writer, key="webhook:3:paused", kind="webhookPaused", message="gone", now=now)
         for later in range(3):
             await tell_alerts(service, telling, now + later * DAY)
         (row,) = await listed(running)

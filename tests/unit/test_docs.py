@@ -25,6 +25,7 @@ from feedmill.commands.arguments import parse_fields, parse_settings
 from feedmill.feedfile.check import check_feed_file
 from feedmill.shapes import shape_figures, shape_reject, shape_run
 from plugins.manager import load_registry
+from sinks.sqlite.service.alerts import KINDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -70,7 +71,7 @@ INNER: dict[str, type[Any]] = {"guard": GuardLimits, "transport": Transport, "pa
 def known_names() -> set[str]:
     """Return every camelCase name that a page may put in backticks."""
     shown = {"dialectChanged", "availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
-    shown |= {"retryAfter", "sentAt", "resolvedAt"}
+    shown |= {"retryAfter", "sentAt", "resolvedAt", *KINDS}
     models: list[type[Any]] = [Feed, FieldRow, Rewrite, *INNER.values()]
     names = {name for model in models for name in aliases(model)}
     return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown | set(shape_figures(Figures()))

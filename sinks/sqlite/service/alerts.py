@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import orjson
 
+from sinks.sqlite import clock
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.service.listing import Column, Listed
 
-AlertKind: TypeAlias = Literal["held", "failing", "limited", "poison", "paused", "schedule", "webhook"]
-KINDS: Final[tuple[AlertKind, ...]] = ("held", "failing", "limited", "poison", "paused", "schedule", "webhook")
+AlertKind: TypeAlias = Literal["held", "failing", "limited", "poison", "paused", "schedule", "webhookPaused", "webhookLost"]
+KINDS: Final[tuple[AlertKind, ...]] = get_args(AlertKind)
 
 MUTABLE: Final[tuple[AlertKind, ...]] = ("failing", "poison")
 """What `muteError` of a feed keeps quiet: errors that come and go. What waits for a person is told all the same."""
@@ -80,20 +81,20 @@ class Alert:
 
 
 async def raise_alert(
-    writer: Writer, *, key: str, kind: AlertKind, message: str, now: int, feed: int | None = None, run: int | None = None
+    writer: Writer, *, key: str, kind: AlertKind, message: str, feed: int | None = None, run: int | None = None, now: int | None = None
 ) -> bool:
     """Raise an alert inside the caller's transaction, and return whether it is new; one that is open already only counts up.
 
     `key` names the problem, such as `feed:7:failing`; `message` says what, and what to do, without any secret. Ring `bells.alerts`
     once the transaction is committed.
     """
-    rows = await writer.query(_RAISE, key, kind, feed, run, message, int(kind in MUTABLE), now)
+    rows = await writer.query(_RAISE, key, kind, feed, run, message, int(kind in MUTABLE), clock.now() if now is None else now)
     return int(str(rows[0][0])) == 1
 
 
-async def resolve_alerts(writer: Writer, keys: Iterable[str], *, now: int) -> int:
+async def resolve_alerts(writer: Writer, keys: Iterable[str], *, now: int | None = None) -> int:
     """End the alerts of these keys that are open, and return how many were: their problems are gone, and may come anew."""
-    return await writer.execute(_RESOLVE, orjson.dumps(list(keys)).decode(), now)
+    return await writer.execute(_RESOLVE, orjson.dumps(list(keys)).decode(), clock.now() if now is None else now)
 
 
 async def resolve_alerts_of(writer: Writer, feed: int, kinds: Sequence[AlertKind], *, now: int, but: str = "") -> int:
