@@ -116,7 +116,9 @@ async def test_failures_wait_longer_and_pause_in_the_end_with_one_alert(tmp_path
         assert row["pause_reason"] == "4 runs in a row failed, the last one: an HTML page"
         assert tick.alerted
         assert await alerts_of(service) == {f"feed:{feed}:paused": (1, True)}
+        await end_run(service, feed, "error")
         assert (await run_tick(service, moment + DAY)).alerted is False
+        assert await alerts_of(service) == {f"feed:{feed}:paused": (1, True)}
         assert await due(service, feed) is None
 
         await end_run(service, feed, "complete")
@@ -144,6 +146,7 @@ async def test_whoever_ends_a_pause_gives_a_new_start(tmp_path: Path) -> None:
                     await resume_feed(writer, feed)
             else:
                 await write(service, "UPDATE main.inventory_feeds SET paused_at = NULL, next_fetch_at = 0")
+                await end_run(service, feed, "complete")
             await run_tick(service, NOON + MINUTE)
             row = await feed_row(service, feed)
             assert (row["next_fetch_at"], row["failures"], row["pause_reason"]) == (NOON + HOUR, 0, None)
@@ -156,14 +159,17 @@ async def test_a_supplier_is_asked_no_more_often_than_it_wishes(tmp_path: Path) 
     async with opened(tmp_path, supplier_interval=600.0) as service:
         feeds = [await make_feed(service, f"acme {number}", due=now) for number in range(3)]
         alone = await make_feed(service, "alone", provider="Bravo", due=now, fetchFrequency="custom", fetchSchedule="*/5 * * * *")
+        # Of those due at once the one that was fetched last waits longest, and one whose run is under way takes nobody's turn.
+        await end_run(service, feeds[0], "complete")
+        busy = await make_feed(service, "busy", due=now - SECOND)
+        await end_run(service, busy, "started")
         assert (await run_tick(service, now)).asked == 2
-        assert [await due(service, feed) - now for feed in feeds] == [20 * MINUTE, 10 * MINUTE, 20 * MINUTE]
+        assert [await due(service, feed) - now for feed in (*feeds, busy)] == [20 * MINUTE, 20 * MINUTE, 10 * MINUTE, 20 * MINUTE]
         await write(service, "UPDATE main.data_imports SET started_at = ?", now)
-        for feed in (*feeds, alone):
+        for feed in (feeds[1], alone, busy):
             await end_run(service, feed, "complete")
-        await write(service, "UPDATE main.data_imports SET started_at = ?", now)
         assert (await run_tick(service, now + 10 * MINUTE)).asked == 2
-        assert await runs_of(service, feeds[1]) == ["complete", "pending"]
+        assert [await runs_of(service, feed) for feed in feeds] == [["complete"], ["complete"], ["pending"]]
 
         await end_run(service, alone, "error", Problem("retry", "429", retry_after=1000.0))
         await run_tick(service, now + 10 * MINUTE)
