@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import smtplib
-import ssl
 from collections.abc import Mapping
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Final, Protocol
@@ -17,6 +15,9 @@ from feedmill.service.outgoing import post_json
 from sinks.sqlite import clock
 
 if TYPE_CHECKING:
+    import smtplib
+    import ssl
+
     from engine.source import Egress
     from feedmill.service.outgoing import Answered
     from feedmill.service.settings import Alerts, Smtp
@@ -100,6 +101,10 @@ class AlertMail:
         await to_thread.run_sync(self._send, compose(alert, self._settings), abandon_on_cancel=True)
 
     def _send(self, message: EmailMessage) -> None:
+        # Here, for most servers never send mail.
+        import smtplib
+        import ssl
+
         settings = self._settings
         trusted = ssl.create_default_context()
         try:
@@ -116,6 +121,8 @@ class AlertMail:
 
 
 def _connect(settings: Smtp, trusted: ssl.SSLContext) -> smtplib.SMTP:
+    import smtplib
+
     if settings.security == "tls":
         return smtplib.SMTP_SSL(settings.host, settings.port, timeout=SECONDS, context=trusted)
     return smtplib.SMTP(settings.host, settings.port, timeout=SECONDS)
