@@ -58,12 +58,12 @@ class Tick:
 
 
 async def run_scheduler(service: Service) -> None:
-    """Fetch feeds on schedule until cancelled; at once over where `scheduler.enabled` is false."""
+    """Fetch feeds on schedule until cancelled or stopping; at once over where `scheduler.enabled` is false."""
     if not service.settings.scheduler.enabled:
         return
     log = structlog.get_logger("feedmill.schedule")
     recheck = True
-    while True:
+    while not service.stopping:
         wall, steady = clock.now(), time.monotonic()
         try:
             if recheck:
