@@ -60,7 +60,10 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something a person should know of a run. `code` is stable, `message` is for reading; the rest is where it was."""
+    """Something a person should know of a run. `code` is stable, `message` is for reading; the rest is where it was.
+
+    `retry_after` is for how many seconds the source asked to be left alone.
+    """
 
     code: str
     message: str
@@ -68,6 +71,7 @@ class Problem:
     line: int | None = None
     column: str | None = None
     value: str | None = None
+    retry_after: float | None = None
 
     @classmethod
     def of(cls, reject: Reject) -> Problem:

@@ -68,7 +68,8 @@ def shape_times(times: StageTimes) -> dict[str, float]:
 def shape_problem(problem: Problem) -> dict[str, object]:
     """Return a problem with only the places it has."""
     place = {"record": problem.record, "line": problem.line, "column": problem.column, "value": problem.value}
-    return {"code": problem.code, "message": problem.message, **{name: at for name, at in place.items() if at is not None}}
+    told = {**place, "retryAfter": problem.retry_after}
+    return {"code": problem.code, "message": problem.message, **{name: at for name, at in told.items() if at is not None}}
 
 
 def shape_reject(reject: Reject, *, feed: str, run: int) -> dict[str, object]:

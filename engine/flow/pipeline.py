@@ -248,7 +248,8 @@ def _reasons_to_hold(feed: Feed, planned: RunRecord) -> tuple[Problem, ...]:
 
 async def _discard(session: SinkSession, tally: Tally, status: RunStatus, reason: Retry | RefuseRun | _TooSoon) -> RunRecord:
     await session.discard()
-    tally.note([Problem(_code(reason), str(reason))])
+    wish = reason.retry_after if isinstance(reason, Retry) else None
+    tally.note([Problem(_code(reason), str(reason), retry_after=wish)])
     record = tally.record(session.run, status, Counts())
     record.check_accounting()
     return await session.finish(record)

@@ -12,10 +12,12 @@ from anyio import to_thread
 from engine.errors import ConfigError
 from engine.source import Egress
 from feedmill.assembly import as_sink_url, load_plugins
+from feedmill.service.alerts import run_alerts
 from feedmill.service.connecting import run_connecting
 from feedmill.service.context import Service
 from feedmill.service.keys import key_file, load_keys
 from feedmill.service.outbox.loop import run_outbox
+from feedmill.service.scheduler import run_scheduler
 from sinks.sqlite.service.store import open_store
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 
-LOOPS: Final[tuple[Loop, ...]] = (run_outbox, run_connecting)
+LOOPS: Final[tuple[Loop, ...]] = (run_outbox, run_connecting, run_scheduler, run_alerts)
 """What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
 
 

@@ -133,6 +133,7 @@ RUNS: Final = Table(
     Column("enqueued_at", Integer),
     Column("requested", Text),
     Index("ix_data_imports_feed_id", "feed_id"),
+    Index("ix_data_imports_open", "feed_id", sqlite_where=text("status IN ('pending', 'started')")),
     sqlite_autoincrement=True,
 )
 

@@ -102,7 +102,9 @@ async def crashes(made: Job, error: Exception) -> None:
 async def test_a_source_that_fails_applies_nothing(error: FeedmillError, code: str, before: int) -> None:
     """At the first byte, in mid-record or after the last: what was staged until then is discarded."""
     parts = [GOOD[:-3], GOOD[-3:]][:before]
-    await fails(job(MemoryConnector([[*parts, error]]), MemorySink()), code, str(error))
+    record = await fails(job(MemoryConnector([[*parts, error]]), MemorySink()), code, str(error))
+    # What the supplier asked for is kept for whoever tries again.
+    assert [problem.retry_after for problem in record.problems if problem.code == code] == [getattr(error, "retry_after", None)]
 
 
 async def test_a_second_document_that_fails_takes_the_first_with_it() -> None:

@@ -25,6 +25,7 @@ from feedmill.commands.arguments import parse_fields, parse_settings
 from feedmill.feedfile.check import check_feed_file
 from feedmill.shapes import shape_figures, shape_reject, shape_run
 from plugins.manager import load_registry
+from sinks.sqlite.service.alerts import KINDS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -70,6 +71,7 @@ INNER: dict[str, type[Any]] = {"guard": GuardLimits, "transport": Transport, "pa
 def known_names() -> set[str]:
     """Return every camelCase name that a page may put in backticks."""
     shown = {"dialectChanged", "availableQuantity", "inventoryFeedId", "inventoryUpdatedAt", "startedAt", "finishedAt"}
+    shown |= {"retryAfter", "sentAt", "resolvedAt", *KINDS}
     models: list[type[Any]] = [Feed, FieldRow, Rewrite, *INNER.values()]
     names = {name for model in models for name in aliases(model)}
     return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown | set(shape_figures(Figures()))
@@ -190,15 +192,16 @@ def test_every_attribute_has_its_note_and_no_note_is_left_over() -> None:
 
 
 NAMED_OTHERWISE = {
-    *("name", "enabled"),  # a feed's `enabled` is copied to its table for a scheduler to come
-    *("resource_location", "fields", "inventory_policy", "dropship_provider_id"),
+    *("name", "resource_location", "fields", "inventory_policy", "dropship_provider_id"),
 }
 """Attributes that code names without acting on them."""
 
 
 def uses(field: str, alias: str) -> list[str]:
     """Return the modules, the feed's own apart, that read an attribute of a feed."""
-    direct = re.compile(rf"\b(?:feed|built|limits)\.{field}\b|\.get\(\"{alias}\"|, \"{alias}\", problems|\"{field}\"|\"{alias}\": \(")
+    direct = re.compile(
+        rf"\b(?:feed|built|limits)\.{field}\b|\.get\(\"{alias}\"|, \"{alias}\", problems|\"{field}\"|\"{alias}\": \(|'\$\.{alias}'"
+    )
     return [name for name, text in SOURCES.items() if name != "engine/feed.py" and direct.search(text)]
 
 

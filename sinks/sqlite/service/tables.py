@@ -195,6 +195,9 @@ ALERTS: Final = Table(
     Column("resolved_at", Integer),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
+    # The ways by which it has been told already, as JSON.
+    Column("delivered", Text, nullable=False, server_default="[]"),
     Index("uq_alerts_open", "key", unique=True, sqlite_where=text("resolved_at IS NULL")),
+    Index("ix_alerts_due", "next_attempt_at", sqlite_where=text("next_attempt_at IS NOT NULL")),
     sqlite_autoincrement=True,
 )

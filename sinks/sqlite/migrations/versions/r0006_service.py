@@ -43,6 +43,7 @@ def downgrade() -> None:
             f" WHERE id IN (SELECT feed_id FROM inventory_feed_rows WHERE kind = '{name}')"
         )
     op.drop_table("inventory_feed_rows")
+    op.drop_index("ix_data_imports_open", "data_imports")
     for name in ("enqueued_at", "requested"):
         op.drop_column("data_imports", name)
     for name in ("created_at", "updated_at"):
@@ -92,6 +93,8 @@ def _extend_feeds() -> None:
 def _extend_runs() -> None:
     op.add_column("data_imports", sa.Column("enqueued_at", sa.Integer))
     op.add_column("data_imports", sa.Column("requested", sa.Text))
+    # Whether anything of a feed is under way is asked at each tick of the scheduler, of feeds with years of runs.
+    op.create_index("ix_data_imports_open", "data_imports", ["feed_id"], sqlite_where=sa.text("status IN ('pending', 'started')"))
     op.create_table(
         "data_import_events",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -254,6 +257,8 @@ def _create_outbox() -> None:
         sa.Column("resolved_at", sa.Integer),
         sa.Column("created_at", sa.Integer, nullable=False),
         sa.Column("updated_at", sa.Integer, nullable=False),
+        sa.Column("delivered", sa.Text, nullable=False, server_default="[]"),
         sqlite_autoincrement=True,
     )
     op.create_index("uq_alerts_open", "alerts", ["key"], unique=True, sqlite_where=sa.text("resolved_at IS NULL"))
+    op.create_index("ix_alerts_due", "alerts", ["next_attempt_at"], sqlite_where=sa.text("next_attempt_at IS NOT NULL"))

@@ -1,0 +1,1 @@
+"""What a service costs: its schedule, and doing nothing."""
