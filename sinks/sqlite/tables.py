@@ -64,7 +64,7 @@ FEEDS: Final = Table(
     Column("paused_at", Integer),
     Column("pause_reason", Text),
     # Why the feed as it stands cannot be fetched: NULL where nothing speaks against it, blank while no service has looked.
-    Column("validation_message", Text, server_default=""),
+    Column("validation_message", Text, server_default=text("''")),
     Index("ix_inventory_feeds_unchecked", "id", sqlite_where=text("validation_message = ''")),
     Index("ix_inventory_feeds_hash", "hash", sqlite_where=text("hash <> ''")),
     Index("ix_inventory_feeds_next", "next_fetch_at", sqlite_where=text("next_fetch_at IS NOT NULL")),

@@ -16,8 +16,6 @@ from sinks.sqlite.definitions import ROW_KINDS
 from sinks.sqlite.service.feeds import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from engine.settings.resource import Resource
     from feedmill.service.definition.merging import State
     from sinks.sqlite.service.feeds import Health
@@ -76,8 +74,8 @@ def _show_secrets(state: State, shown: Mapping[str, object], *, reveal: bool) ->
     masked["transport"] = {**transport, **{name: MASK if inner.get(name) else None for name in INNER}}
     if location := secrets.get("resourceLocation"):
         masked["resourceLocation"] = _mask(str(location), transport["auth"])
-    if isinstance(parameters := secrets.get("parameters"), list):
-        rows: Sequence[Any] = parameters
+    rows: Any = secrets.get("parameters")
+    if isinstance(rows, list):
         masked["parameters"] = [show_row("parameters", row) for row in rows]
     return masked
 

@@ -38,10 +38,9 @@ _NOUNS: Final = {FIELDS: "field", "jsonFields": "JSON field", "mappings": "mappi
 
 
 def _scope(kind: str, number: int | None = None) -> Scope:
-    of_kind = [] if kind == FIELDS else [("r.kind = ?", kind)]
-    of_row = [] if number is None else [("r.id = ?", number)]
-    parts = [*of_kind, *of_row]
-    return Scope(" AND ".join(sql for sql, _ in parts) or "1", tuple(value for _, value in parts))
+    sql = ["1", *([] if kind == FIELDS else ["r.kind = ?"]), *([] if number is None else ["r.id = ?"])]
+    values: list[str | int] = [] if kind == FIELDS else [kind]
+    return Scope(" AND ".join(sql), (*values, *([] if number is None else [number])))
 
 
 def _shown(kind: str, row: Mapping[str, Any]) -> dict[str, object]:

@@ -26,7 +26,7 @@ def _columns(model: type[Resource], settings: str) -> dict[str, Column]:
 
 def _column(name: str, schema: Mapping[str, Any], settings: str) -> Column:
     types = [each.get("type") for each in schema.get("anyOf", (schema,)) if each.get("type") != "null"]
-    kind = _KINDS.get(str(types[0]), "json") if types else "json"
+    kind: Kind = _KINDS.get(str(types[0]), "json") if types else "json"
     if kind == "json" or name in _ONLY_SHOWN:
         return Column("NULL", "json")
     value = f"json_extract({settings}, '$.{name}')"
@@ -107,7 +107,9 @@ def _rows(table: str, model: type[Resource], **own: Column) -> Listed:
 
 _OF_FIELDS: Final = {"name": Column("r.name"), "purpose": Column("r.purpose"), "enabled": Column("r.enabled", "flag")}
 
+_MODELS: Final[Mapping[str, type[Resource]]] = {"jsonFields": JsonField, "mappings": Rewrite, "parameters": Parameter}
+
 ROWS: Final[Mapping[str, Listed]] = {
     FIELDS: _rows("main.inventory_feed_fields", FieldRow, **_OF_FIELDS),
-    **{kind: _rows("main.inventory_feed_rows", model) for kind, model in zip(ROW_KINDS, (JsonField, Rewrite, Parameter), strict=True)},
+    **{kind: _rows("main.inventory_feed_rows", _MODELS[kind]) for kind in ROW_KINDS},
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 
@@ -42,9 +42,11 @@ class FeedRow:
     @classmethod
     def of(cls, values: Sequence[object]) -> FeedRow:
         """Return the row that `COLUMNS` were selected as."""
-        number, provider, name, settings, *rest = values
-        return cls(int(str(number)), int(str(provider)), str(name), orjson.loads(str(settings)), *cast("tuple[()]", tuple(rest)))
+        found: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
+        return cls(**{**found, "settings": orjson.loads(found["settings"])})
 
+
+_NAMES: Final = tuple(each.name for each in fields(FeedRow))
 
 COLUMNS: Final = tuple(
     f"f.{name}"
@@ -91,7 +93,7 @@ async def read_rows(reader: Writer, feeds: Sequence[int]) -> dict[int, dict[str,
     """Return the rows of several feeds, by feed and by the attribute they are of."""
     asked = orjson.dumps(list(feeds)).decode()
     among = "FROM json_each(?) AS j CROSS JOIN"
-    fields = await reader.query(
+    mapped = await reader.query(
         f"SELECT r.feed_id, r.id, r.name, r.purpose, r.enabled, r.settings {among} main.inventory_feed_fields AS r"
         " WHERE r.feed_id = j.value ORDER BY r.feed_id, r.position",
         asked,
@@ -102,7 +104,7 @@ async def read_rows(reader: Writer, feeds: Sequence[int]) -> dict[int, dict[str,
         asked,
     )
     found: dict[int, dict[str, list[tuple[int | None, Settings]]]] = {feed: {} for feed in feeds}
-    for feed, number, name, purpose, enabled, rest in fields:
+    for feed, number, name, purpose, enabled, rest in mapped:
         row = {"name": name, "purpose": purpose, "enabled": bool(enabled), **orjson.loads(str(rest))}
         found[int(str(feed))].setdefault(FIELDS, []).append((int(str(number)), row))
     for feed, kind, number, settings in others:
@@ -128,7 +130,7 @@ _HEALTH: Final = (
 async def read_health(reader: Writer, feeds: Sequence[int]) -> dict[int, Health]:
     """Return how several feeds fare."""
     rows = await reader.query(_HEALTH, orjson.dumps(list(feeds)).decode())
-    return {int(str(feed)): Health(*cast("tuple[()]", tuple(rest))) for feed, *rest in rows}
+    return {feed: Health(*rest) for feed, *rest in cast("list[tuple[Any, ...]]", rows)}
 
 
 async def refuse_taken(writer: Writer, name: str, *, but: int | None = None) -> None:
@@ -161,7 +163,8 @@ async def insert_feed(writer: Writer, record: FeedRecord, *, next_fetch_at: int 
 async def update_feed(writer: Writer, feed: FeedRow, record: FeedRecord, *, now: int) -> dict[str, list[int]]:
     """Store what became of a feed and return the ids of its new rows.
 
-    `updated_at` moves on, so that no run in progress puts its own definition in place of this one. Raises `Conflict` when the name is taken.
+    `updated_at` moves on, so that no run in progress puts its own definition in place of this one. Raises `Conflict` when the name
+    is taken.
     """
     definition = record.definition
     await refuse_taken(writer, definition.name, but=feed.number)
@@ -224,20 +227,21 @@ async def _write_kind(
     writer: Writer, feed: int, kind: str, wanted: Sequence[tuple[int | None, Settings]], known: Mapping[int | None, Settings], now: int
 ) -> list[int]:
     table, mine, of = _TABLES[kind]
+    key: tuple[str | int, ...] = (feed, *of)
     kept = orjson.dumps([number for number, _ in wanted if number is not None]).decode()
-    await writer.execute(f"DELETE FROM {table} WHERE {mine} AND id NOT IN (SELECT value FROM json_each(?))", *(feed, *of), kept)
+    await writer.execute(f"DELETE FROM {table} WHERE {mine} AND id NOT IN (SELECT value FROM json_each(?))", *key, kept)
     # Out of the way first: no two rows may stand at one place, not even between two statements.
-    await writer.execute(f"UPDATE {table} SET position = -1 - position WHERE {mine}", *(feed, *of))
+    await writer.execute(f"UPDATE {table} SET position = -1 - position WHERE {mine}", *key)
     made: list[int] = []
     for position, (number, row) in enumerate(wanted):
-        columns = field_columns(row) if kind == FIELDS else {"settings": dump_json(row)}
+        columns: dict[str, Any] = field_columns(row) if kind == FIELDS else {"settings": dump_json(row)}
         if number is None:
             names = ["feed_id", *(["kind"] if of else []), *columns, "position", "created_at", "updated_at"]
             insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) RETURNING id"
-            ((new,),) = await writer.query(insert, *(feed, *of, *columns.values(), position, now, now))
+            ((new,),) = await writer.query(insert, *key, *columns.values(), position, now, now)
             made.append(int(str(new)))
             continue
-        moved = {**columns, "position": position, **({"updated_at": now} if known.get(number) != row else {})}
+        moved: dict[str, Any] = {**columns, "position": position, **({"updated_at": now} if known.get(number) != row else {})}
         assigned = ", ".join(f"{name} = ?" for name in moved)
         await writer.execute(f"UPDATE {table} SET {assigned} WHERE id = ?", *moved.values(), number)
     return made

@@ -60,7 +60,7 @@ def _extend_feeds() -> None:
     op.add_column("inventory_feeds", sa.Column("failures", sa.Integer, nullable=False, server_default="0"))
     op.add_column("inventory_feeds", sa.Column("paused_at", sa.Integer))
     op.add_column("inventory_feeds", sa.Column("pause_reason", sa.Text))
-    op.add_column("inventory_feeds", sa.Column("validation_message", sa.Text, server_default=""))
+    op.add_column("inventory_feeds", sa.Column("validation_message", sa.Text, server_default=sa.text("''")))
     unchecked = sa.text("validation_message = ''")
     op.create_index("ix_inventory_feeds_unchecked", "inventory_feeds", ["id"], sqlite_where=unchecked)
     connected = sa.text("status = 'connected'")
