@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from engine.feed import Feed, FieldRow
 from engine.mapping.rules import with_subfields
 from engine.settings.transport import locate
 from engine.source import Egress, Source, parse_location
-from feedmill.assembly import PUSHED, make_connector, make_recipe
+from feedmill.assembly import PUSHED, find_mapper, make_connector, make_recipe
 from feedmill.feedfile.trial import faults_of, told, try_mapping
 from feedmill.service.definition.masks import is_masked
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _LOCAL: Final = ("ca_file", "client_certificate", "client_key", "private_key", "known_hosts", "ssh_agent", "trust_first_use")
 """Attributes of `transport` that use files, keys or agents of this machine."""
+
+
+_ATTRIBUTE: Final = re.compile(r"^([a-z]+) (?=is |names )|\b([a-z]+[A-Z]\w*)")
+_ATTRIBUTES: Final = frozenset(field.alias or name for name, field in Feed.model_fields.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +96,13 @@ class Judge:
         """Return the purposes that rows are still missing for, and why that cannot be said."""
         # A row that asks for nothing: a mapping without any row is not wrong, it has not been made yet.
         begun = feed.model_copy(update={"fields": (*_plain(feed), _stand_in("handle"))})
+        blamed = "resourceType"
         try:
+            find_mapper(self.registry, feed)
+            blamed = "xmlMapping" if feed.resource_type == "xml" else "mapping"
             recipe = make_recipe(self.registry, begun)
         except ConfigError as error:
-            return [], _placed(error, "resourceType" if feed.preset == "custom" else "mapping")
+            return [], _placed(error, blamed)
         targets = {row.target for row in with_subfields(recipe.rows)}
         needed: list[str] = []
         if feed.external_id_strategy == "options" and "externalId" not in targets:
@@ -107,7 +115,8 @@ class Judge:
 
     def _find_mapped_wrongly(self, feed: Feed, missing: list[str]) -> list[str]:
         whole = feed.model_copy(update={"fields": (*feed.fields, *map(_stand_in, missing))})
-        return [_placed_text(text, path) for error, path in try_mapping(self.registry, whole) for text in told(error)]
+        found = [(text, path) for error, path in try_mapping(self.registry, whole) for text in told(error)]
+        return [f"{path or _named(text)}: {text}" for text, path in found]
 
 
 def check_schedule(text: str) -> None:
@@ -155,8 +164,10 @@ def _plain(feed: Feed) -> tuple[FieldRow, ...]:
 
 
 def _placed(error: FeedmillError, path: str) -> str:
-    return _placed_text(told(error)[0], path)
+    return f"{path}: {told(error)[0]}"
 
 
-def _placed_text(text: str, path: str) -> str:
-    return f"{path}: {text}" if path else text
+def _named(text: str) -> str:
+    """Return the attribute that a message begins with or names, the mapping where it names none."""
+    words = (word for found in _ATTRIBUTE.finditer(text) for word in found.groups() if word)
+    return next((word for word in words if word in _ATTRIBUTES), "mapping")
