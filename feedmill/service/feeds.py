@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from feedmill.service.context import Service
     from sinks.sqlite.fence import Writer
 
-ATTEMPTS: Final = 8
+ATTEMPTS: Final = 16
 """How often a change is tried that another one came before, between reading and writing."""
 
 ADOPTED_AT_ONCE: Final = 1000

@@ -124,7 +124,9 @@ async def test_secrets_of_a_feed_are_shown_nowhere(running: Running, tmp_path: P
 
 async def test_what_was_shown_and_comes_back_changes_nothing(running: Running) -> None:
     """A feed that is sent back as it was shown stays as it was, to the moment of its last change; a new host loses the password."""
-    feed = await made(running, fields=[{"name": "SKU", "purpose": "sku"}, {"name": "QTY", "purpose": "inventoryQuantity"}], retailPriceChange=7.5)
+    feed = await made(
+        running, fields=[{"name": "SKU", "purpose": "sku"}, {"name": "QTY", "purpose": "inventoryQuantity"}], retailPriceChange=7.5
+    )
     one = f"/api/inventory-feeds/{feed['id']}.json"
     assert (feed["mapping"], feed["retailPriceChange"], feed["isValid"]) == ("custom", 7.5, True)
     assert await running.call("PUT", one, feed) == (200, feed)
@@ -133,7 +135,11 @@ async def test_what_was_shown_and_comes_back_changes_nothing(running: Running) -
     assert await refused(running, "PUT", one, {"fetched": 3, "hash": "mine", "createdAt": None}) == {"fetched", "hash", "createdAt"}
     moved = await changed(running, feed["id"], resourceLocation="ftp://joe:***@127.0.0.1:2121/other.csv")
     assert moved["resourceLocation"].endswith("/other.csv")
-    for elsewhere in ("ftp://joe:***@127.0.0.2:2121/stock.csv", "ftp://joe:***@127.0.0.1:21/stock.csv", "ftps://joe:***@127.0.0.1:2121/stock.csv"):
+    for elsewhere in (
+        "ftp://joe:***@127.0.0.2:2121/stock.csv",
+        "ftp://joe:***@127.0.0.1:21/stock.csv",
+        "ftps://joe:***@127.0.0.1:2121/stock.csv",
+    ):
         assert await refused(running, "PUT", one, {"resourceLocation": elsewhere}) == {"resourceLocation"}
     assert await refused(running, "PUT", one, {"authenticationSecret": "***"}) == {"authenticationSecret"}
     await changed(running, feed["id"], authenticationToken="t0ken-of-theirs")
@@ -184,8 +190,17 @@ async def test_this_machine_is_private_unless_the_operator_says_otherwise(tmp_pa
         await made(open_service)
     async with run_service(tmp_path, loops=False, egress=Outgoing()) as running:
         path = "/api/inventory-feeds.json"
-        for location in ("file:///etc/passwd", "stock.csv", "http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://2130706433/"):
-            assert await refused(running, "POST", path, {**FEED, "name": "x", "resourceLocation": location}) == {"resourceLocation"}, location
+        for location in (
+            "file:///etc/passwd",
+            "stock.csv",
+            "http://127.0.0.1/",
+            "http://localhost/",
+            "http://[::1]/",
+            "http://2130706433/",
+        ):
+            assert await refused(running, "POST", path, {**FEED, "name": "x", "resourceLocation": location}) == {"resourceLocation"}, (
+                location
+            )
         sent = {"transport": {"privateKey": "/root/.ssh/id_rsa", "sshAgent": True}, "resourceLocation": "sftp://example.com/x"}
         assert await refused(running, "POST", path, {**FEED, **sent}) == {"transport.privateKey", "transport.sshAgent"}
         feed = await changed(running, 1, enabled=False)
@@ -199,7 +214,9 @@ async def test_the_scheduler_is_told_what_it_has_to_know(running: Running) -> No
 
     async def fetch_at(moment: int) -> None:
         async with running.service.store.writing() as writer:
-            await writer.execute("UPDATE main.inventory_feeds SET next_fetch_at = ?, paused_at = 5, failures = 9 WHERE id = ?", moment, number)
+            await writer.execute(
+                "UPDATE main.inventory_feeds SET next_fetch_at = ?, paused_at = 5, failures = 9 WHERE id = ?", moment, number
+            )
 
     await fetch_at(10**15)
     assert (await changed(running, number, allocationBuffer=2))["nextFetchAt"] == "2001-09-09T01:46:40.000000Z"
@@ -252,9 +269,8 @@ async def test_a_feed_goes_with_all_that_hangs_on_it(running: Running) -> None:
                 await import_items(sink, batch(("vendorSku", "inventoryQuantity"), *rows), feed=FeedDefinition(name))
     store = running.service.store
     path = "/api/inventory-feeds/1.json"
-    async with store.reading() as reader:
-        async with hold_feed(store.database, reader, 1, "acme"):
-            await refused(running, "DELETE", path, status=409)
+    async with store.reading() as reader, hold_feed(store.database, reader, 1, "acme"):
+        await refused(running, "DELETE", path, status=409)
     async with store.writing() as writer:
         run = await enqueue_run(writer, 1, trigger="call")
     await refused(running, "DELETE", path, status=409)
@@ -303,7 +319,7 @@ async def test_lists_are_pages_and_answers_are_what_the_document_says(running: R
     await made(running, name="second", resourceType="webhook", resourceLocation=None, retailPriceChange="2.5")
     shapes = {(endpoint.method, endpoint.path): endpoint.answer for endpoint in await to_thread.run_sync(lambda: list(all_endpoints()))}
     statements: list[str] = []
-    for reader in running.service.store._idle:  # noqa: SLF001
+    for reader in running.service.store._idle:
         await reader.connection.set_trace_callback(statements.append)
     status, listed = await running.call("GET", "/api/inventory-feeds.json")
     assert (status, [feed["name"] for feed in listed]) == (200, ["first", "second"])
