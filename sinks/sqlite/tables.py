@@ -191,7 +191,8 @@ VARIANTS: Final = Table(
     Index("ix_inventory_feed_variants_missing", "inventory_feed_id", sqlite_where=text("missing_runs > 0")),
     Index("ix_inventory_feed_variants_removed", "inventory_feed_id", sqlite_where=text("status = 'removed'")),
     Index("ix_inventory_feed_variants_variant", "variant_id", sqlite_where=text("variant_id IS NOT NULL")),
-    Index("ix_inventory_feed_variants_connected", "inventory_feed_id", sqlite_where=text("status = 'connected'")),
+    # With the status, so that they are counted without looking at a single row.
+    Index("ix_inventory_feed_variants_connected", "inventory_feed_id", "status", sqlite_where=text("status = 'connected'")),
     Index("ix_inventory_feed_variants_told", "inventory_feed_id", sqlite_where=text("messages IS NOT NULL")),
     # An id that was shown once must never come to mean another item.
     sqlite_autoincrement=True,

@@ -18,7 +18,7 @@ from sinks.sqlite.service.feeds import FIELDS
 if TYPE_CHECKING:
     from engine.settings.resource import Resource
     from feedmill.service.definition.merging import State
-    from sinks.sqlite.service.feeds import Health
+    from sinks.sqlite.service.health import Health
 
 ROW_MODELS: Final[Mapping[str, type[Resource]]] = {FIELDS: FieldRow, "jsonFields": JsonField, "mappings": Rewrite, "parameters": Parameter}
 _INNER_MODELS: Final[Mapping[str, type[Resource]]] = {"guard": GuardLimits, "transport": Transport, "pagination": Pagination}

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from engine.feed import Feed
+from feedmill.service.definition.reading import adopt_feeds, read_states
 from feedmill.service.definition.showing import show_feed
-from feedmill.service.feeds import adopt_feeds, change_feed, create_feed, delete_feed, read_states, rotate_hash
+from feedmill.service.feeds import change_feed, create_feed, delete_feed, rotate_hash
 from feedmill.web.endpoint import Call, Endpoint, answer
 from feedmill.web.problems import FieldFault, Problem
 from feedmill.web.queries import answer_list

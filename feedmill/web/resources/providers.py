@@ -10,7 +10,7 @@ from anyio import to_thread
 from pydantic import Field, StringConstraints
 
 from engine.settings.resource import OptionalText, Resource
-from feedmill.service.feeds import plan_provider
+from feedmill.service.definition.reading import plan_provider
 from feedmill.web.endpoint import Call, Endpoint, answer, changes
 from feedmill.web.problems import FieldFault, Problem
 from feedmill.web.queries import answer_list

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -69,18 +69,6 @@ class FeedRecord:
     rows: Rows
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How a feed fares: what its last complete run read, what is connected, what its last run complained of."""
-
-    read: int | None = None
-    skipped: int | None = None
-    seconds: float | None = None
-    fetched_at: int | None = None
-    problem: str | None = None
-    connected: int = 0
-
-
 async def read_feed(reader: Writer, number: int) -> FeedRow:
     """Return a feed by its id. Raises `NotFound` when there is none."""
     rows = await reader.query(f"SELECT {', '.join(COLUMNS)} FROM main.inventory_feeds AS f WHERE f.id = ?", number)
@@ -110,27 +98,6 @@ async def read_rows(reader: Writer, feeds: Sequence[int]) -> dict[int, dict[str,
     for feed, kind, number, settings in others:
         found[int(str(feed))].setdefault(str(kind), []).append((int(str(number)), orjson.loads(str(settings))))
     return found
-
-
-_LAST: Final = (
-    "(SELECT r.id FROM main.data_imports AS r WHERE r.feed_id = j.value AND r.kind = 'sync' AND r.status IN ({})"
-    " ORDER BY r.id DESC LIMIT 1)"
-)
-_HEALTH: Final = (
-    "SELECT j.value, c.read, c.skipped, c.seconds, c.finished_at,"
-    " CASE WHEN l.status <> 'complete' THEN coalesce(json_extract(l.problems, '$[0].message'), 'run ' || l.id || ' is ' || l.status) END,"
-    " (SELECT count(*) FROM main.inventory_feed_variants AS v WHERE v.inventory_feed_id = j.value AND v.status = 'connected')"
-    " FROM json_each(?) AS j LEFT JOIN main.data_imports AS c ON c.id = "
-    + _LAST.format("'complete'")
-    + " LEFT JOIN main.data_imports AS l ON l.id = "
-    + _LAST.format("'complete', 'error', 'held'")
-)
-
-
-async def read_health(reader: Writer, feeds: Sequence[int]) -> dict[int, Health]:
-    """Return how several feeds fare."""
-    rows = await reader.query(_HEALTH, orjson.dumps(list(feeds)).decode())
-    return {feed: Health(*rest) for feed, *rest in cast("list[tuple[Any, ...]]", rows)}
 
 
 async def refuse_taken(writer: Writer, name: str, *, but: int | None = None) -> None:
@@ -230,9 +197,8 @@ async def _write_kind(
     key: tuple[str | int, ...] = (feed, *of)
     kept = orjson.dumps([number for number, _ in wanted if number is not None]).decode()
     await writer.execute(f"DELETE FROM {table} WHERE {mine} AND id NOT IN (SELECT value FROM json_each(?))", *key, kept)
-    # Out of the way first: no two rows may stand at one place, not even between two statements.
-    await writer.execute(f"UPDATE {table} SET position = -1 - position WHERE {mine}", *key)
     made: list[int] = []
+    # Rows that are kept are in their order, and only ever move to the front: each place is free by the time it is taken.
     for position, (number, row) in enumerate(wanted):
         columns: dict[str, Any] = field_columns(row) if kind == FIELDS else {"settings": dump_json(row)}
         if number is None:

@@ -64,7 +64,9 @@ def _extend_feeds() -> None:
     unchecked = sa.text("validation_message = ''")
     op.create_index("ix_inventory_feeds_unchecked", "inventory_feeds", ["id"], sqlite_where=unchecked)
     connected = sa.text("status = 'connected'")
-    op.create_index("ix_inventory_feed_variants_connected", "inventory_feed_variants", ["inventory_feed_id"], sqlite_where=connected)
+    op.create_index(
+        "ix_inventory_feed_variants_connected", "inventory_feed_variants", ["inventory_feed_id", "status"], sqlite_where=connected
+    )
     # Nobody was ever told it: from now on the column holds the digest of what a service makes and seals.
     op.execute("UPDATE inventory_feeds SET hash = ''")
     op.create_index("ix_inventory_feeds_hash", "inventory_feeds", ["hash"], sqlite_where=sa.text("hash <> ''"))
