@@ -48,7 +48,8 @@ async def reader(tmp_path: Path) -> AsyncIterator[Writer]:
 
 def asked(text: str) -> ListQuery:
     """Return what a query string asks for, written without escapes."""
-    return parse_list([tuple(pair.split("=", 1)) for pair in text.split("&")] if text else [])  # type: ignore[misc]
+    pairs = [pair.partition("=") for pair in text.split("&")] if text else []
+    return parse_list([(key, value) for key, _, value in pairs])
 
 
 async def found(reader: Writer, text: str, scope: Scope | None = None) -> list[object]:

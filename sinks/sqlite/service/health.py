@@ -70,5 +70,5 @@ _RUNS: Final = (
 async def read_health(reader: Writer, feeds: Sequence[int], counts: ConnectedCounts) -> dict[int, Health]:
     """Return how several feeds fare, inside the caller's transaction."""
     connected = await counts.of(reader, feeds)
-    rows = await reader.query(_RUNS, orjson.dumps(list(feeds)).decode())
-    return {feed: Health(*rest, connected[feed]) for feed, *rest in cast("list[tuple[Any, ...]]", rows)}
+    rows: list[tuple[Any, ...]] = await reader.query(_RUNS, orjson.dumps(list(feeds)).decode())
+    return {feed: Health(read, skipped, seconds, at, problem, connected[feed]) for feed, read, skipped, seconds, at, problem in rows}
