@@ -390,6 +390,9 @@ COMPUTED = frozenset(
         "fetchProblem",
         "isValid",
         "validationMessage",
+        "failures",
+        "pausedAt",
+        "pauseReason",
     }
 )
 """Attributes of a feed that only the service sets."""

@@ -28,7 +28,8 @@ _TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".nd
 _PACKED: Final = frozenset({".gz", ".zip", ".bz2", ".xz", ".zst"})
 _FORMAT_OF_TYPE: Final = {"ftpCsv": "csv", "xml": "xpath", "json": "json"}
 _WEB: Final = frozenset({"http", "https"})
-_PUSHED: Final = frozenset({"webhook", "upload", "manual"})
+PUSHED: Final = frozenset({"webhook", "upload", "manual"})
+"""Types of resources that nothing is fetched for: what they hold is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,19 @@ async def open_sink(registry: Registry, url: str) -> AsyncIterator[Sink]:
 
 def make_recipe(registry: Registry, feed: Feed) -> Recipe:
     """Return how documents of a feed become items. Raises `ConfigError` when no mapper or no mapping answers the feed."""
-    if feed.resource_type in _PUSHED:
+    if feed.resource_type in PUSHED:
         raise ConfigError(f"feed {feed.name!r} has resourceType={feed.resource_type}: it is pushed to, not fetched")
-    mapper = registry.mapper(_FORMAT_OF_TYPE.get(feed.resource_type, feed.resource_type))
+    mapper = find_mapper(registry, feed)
     rows = preset_rows(feed, lambda preset: _offered(mapper, preset))
     if not rows:
         raise ConfigError(f"feed {feed.name!r} maps no column: give mapping rows (--field sku=COLUMN --field inventoryQuantity=COLUMN)")
     rules = {name: registry.field_rule(name).apply for row in rows for name in row.row.rules}
     return Recipe(feed, rows, mapper.create, rules, generation=_generation(registry))
+
+
+def find_mapper(registry: Registry, feed: Feed) -> MapperSpec:
+    """Return the mapper of a feed's format. Raises `ConfigError`, naming what is installed, when there is none."""
+    return registry.mapper(_FORMAT_OF_TYPE.get(feed.resource_type, feed.resource_type))
 
 
 def make_connector(registry: Registry, feed: Feed, source: Source) -> Connector:

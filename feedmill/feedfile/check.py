@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, ParamSpec
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
-from engine.contracts import DocumentFacts
-from engine.errors import ConfigError, FeedmillError, RefuseRun
-from engine.mapping.rules import compile_rules
-from feedmill.assembly import Request, as_sink_url, find_sink, make_connector, make_recipe
+from engine.errors import ConfigError, FeedmillError
+from feedmill.assembly import Request, as_sink_url, find_sink, make_connector
 from feedmill.feedfile.model import Fault, FeedFile, Reading, parse_feed_file, split_path
+from feedmill.feedfile.trial import faults_of, told, try_mapping
 
 if TYPE_CHECKING:
-    from engine.feed import Feed
-    from engine.flow.transform import Recipe
     from plugins.manager import Registry
-
-P = ParamSpec("P")
 
 _PATH: Final = re.compile(r"([A-Za-z]\w*(?:\.\w+)*): ")
 _ATTRIBUTE: Final = re.compile(r"^([a-z]+) (?=is |names )|\b([a-z]+[A-Z]\w*)")
-_COLUMNS: Final = "; the source has "
 
 
 def check_feed_file(registry: Registry, data: bytes, environment: Mapping[str, str]) -> tuple[Fault, ...]:
@@ -42,45 +36,18 @@ def _compile(registry: Registry, file: FeedFile) -> Iterator[tuple[FeedmillError
     except ConfigError as error:
         yield error, ""
         return
-    yield from _faults_of("source", lambda: make_connector(registry, feed, request.locate(feed)))
+    yield from faults_of("source", lambda: make_connector(registry, feed, request.locate(feed)))
     if file.to is not None:
-        yield from _faults_of("to", _try_sink, registry, file.to)
-    for index, row in enumerate(feed.fields):
-        for rule in row.rules:
-            yield from _faults_of(f"fields.{index}.rules", registry.field_rule, rule)
-    # The rules of plugins have been looked for; without them the rest is tried also where one is missing.
-    plain = feed.model_copy(update={"fields": tuple(row.model_copy(update={"rules": ()}) for row in feed.fields)})
-    recipes: list[Recipe] = []
-    yield from _faults_of("", lambda: recipes.append(make_recipe(registry, plain)))
-    for recipe in recipes:
-        yield from _faults_of("", recipe.create_mapper, recipe.settings, DocumentFacts(feed.name))
-        yield from _faults_of("", _try_rules, recipe, plain)
+        yield from faults_of("to", _try_sink, registry, file.to)
+    yield from try_mapping(registry, feed)
 
 
 def _try_sink(registry: Registry, to: str) -> None:
     find_sink(registry, as_sink_url(to))
 
 
-def _try_rules(recipe: Recipe, feed: Feed) -> None:
-    columns: dict[str, int] = {}
-
-    def locate(name: str) -> int:
-        """Every column is there: what the source has is not known."""
-        return columns.setdefault(name.strip().casefold(), len(columns))
-
-    compile_rules(feed, recipe.rows, locate=locate, columns=(), rules=recipe.rules, numbers=recipe.read_numbers())
-
-
-def _faults_of(path: str, step: Callable[P, object], *args: P.args, **named: P.kwargs) -> Iterator[tuple[FeedmillError, str]]:
-    try:
-        step(*args, **named)
-    except (ConfigError, RefuseRun) as error:
-        yield error, path
-
-
 def _placed(error: FeedmillError, path: str, reading: Reading) -> Iterator[Fault]:
-    problems = error.problems if isinstance(error, ConfigError) else ()
-    for message in problems or (str(error).partition(_COLUMNS)[0],):
+    for message in told(error):
         yield _located(message, path, reading)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from feedmill.web.endpoint import LARGEST, Call, Parameter, answer
@@ -12,6 +12,8 @@ from sinks.sqlite.service.listing import MOST, USUAL, Comparison, Condition, Lis
 
 if TYPE_CHECKING:
     from aiohttp import web
+
+    from sinks.sqlite.fence import Writer
 
 _KEY: Final = re.compile(r"(?P<head>[A-Za-z]+)(?P<rest>(?:\[[^\]\[]*\])*)")
 _PART: Final = re.compile(r"\[([^\]]*)\]")
@@ -93,16 +95,26 @@ def _number(name: str, text: str | None, faults: list[FieldFault]) -> int | None
 
 
 async def answer_list(
-    call: Call, scope: Scope | None = None, shape: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
+    call: Call,
+    scope: Scope | None = None,
+    shape: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None,
+    shape_page: Callable[[Writer, Sequence[Mapping[str, object]]], Awaitable[Sequence[Mapping[str, object]]]] | None = None,
 ) -> web.Response:
-    """Answer a page of the list of an endpoint (`Endpoint.lists`), with how many rows there are and where the next page is."""
+    """Answer a page of the list of an endpoint (`Endpoint.lists`), with how many rows there are and where the next page is.
+
+    `shape` makes a row what is shown; `shape_page` does so with all rows of the page at once, and may read what it needs beside them.
+    """
     listed = call.endpoint.lists
     if listed is None:
         raise TypeError(f"{call.endpoint.path} is no list")
     query = parse_list(call.request.query.items())
     async with call.service.store.reading() as reader:
         page = await select_page(reader, listed, query, scope)
-    return answer_page(call, query, page, page.rows if shape is None else list(map(shape, page.rows)))
+        rows = page.rows if shape_page is None else await shape_page(reader, page.rows)
+    rows = rows if shape is None else list(map(shape, rows))
+    if listed.parts is not None and query.attributes:
+        rows = [{name: value for name, value in row.items() if name in query.attributes} for row in rows]
+    return answer_page(call, query, page, rows)
 
 
 def answer_page(call: Call, query: ListQuery, page: Page, rows: Sequence[Mapping[str, object]]) -> web.Response:

@@ -32,7 +32,7 @@ async def find_or_create(connection: AsyncConnection, feed: FeedDefinition, *, n
     if known is not None:
         return int(known)
     enabled = feed.attributes.get("enabled") is not False
-    number = await _create(connection, feed.name, _settings(feed), enabled=enabled, now=now)
+    number = await _create(connection, feed.name, settings_text(feed), enabled=enabled, now=now)
     await _write_all_rows(connection, number, feed, now=now)
     return number
 
@@ -44,14 +44,17 @@ async def write_definition(connection: AsyncConnection, feed: FeedDefinition, *,
     one stands at its place.
     """
     known = (await connection.execute(select(FEEDS.c.id, FEEDS.c.settings).where(FEEDS.c.name == feed.name))).one()
-    settings, enabled = _settings(feed), feed.attributes.get("enabled") is not False
+    settings, enabled = settings_text(feed), feed.attributes.get("enabled") is not False
     rows_differ = await _write_all_rows(connection, int(known.id), feed, now=now)
     if known.settings != settings or rows_differ:
-        await connection.execute(update(FEEDS).where(FEEDS.c.id == known.id).values(settings=settings, enabled=enabled, updated_at=now))
+        # Blank: a service has to look anew whether it can fetch the feed.
+        values = {"settings": settings, "enabled": enabled, "validation_message": "", "updated_at": now}
+        await connection.execute(update(FEEDS).where(FEEDS.c.id == known.id).values(**values))
 
 
-def _settings(feed: FeedDefinition) -> str:
-    return _dump({name: value for name, value in feed.attributes.items() if name not in ROW_KINDS})
+def settings_text(feed: FeedDefinition) -> str:
+    """Return the settings of a feed as they are stored: what is neither a row nor the name."""
+    return dump_json({name: value for name, value in feed.attributes.items() if name not in ROW_KINDS})
 
 
 async def _create(connection: AsyncConnection, name: str, settings: str, *, enabled: bool, now: int) -> int:
@@ -67,14 +70,14 @@ async def _create(connection: AsyncConnection, name: str, settings: str, *, enab
 
 async def _write_all_rows(connection: AsyncConnection, feed: int, definition: FeedDefinition, *, now: int) -> bool:
     """Write what differs of the rows of a feed, and return whether anything did."""
-    fields = [_normal(row) for row in definition.fields]
+    fields = [normal_row(row) for row in definition.fields]
     differs = fields != list(await _read_fields(connection, feed))
     if differs:
-        await _replace(connection, FIELDS, {"feed_id": feed}, list(map(_as_field, fields)), now)
+        await _replace(connection, FIELDS, {"feed_id": feed}, list(map(field_columns, fields)), now)
     for kind in ROW_KINDS:
         rows = cast("Sequence[Mapping[str, JsonValue]]", definition.attributes.get(kind) or ())
-        settings = [_dump(row) for row in rows]
-        if settings != [_dump(row) for row in await _read_rows(connection, feed, kind)]:
+        settings = [dump_json(row) for row in rows]
+        if settings != [dump_json(row) for row in await _read_rows(connection, feed, kind)]:
             await _replace(connection, ROWS, {"feed_id": feed, "kind": kind}, [{"settings": text} for text in settings], now)
             differs = True
     return differs
@@ -100,12 +103,13 @@ async def _read_fields(connection: AsyncConnection, feed: int) -> tuple[dict[str
     return tuple({"name": row.name, "purpose": row.purpose, "enabled": row.enabled, **orjson.loads(row.settings)} for row in rows)
 
 
-def _as_field(row: Mapping[str, JsonValue]) -> dict[str, Any]:
+def field_columns(row: Mapping[str, JsonValue]) -> dict[str, Any]:
+    """Return a row of `fields` as the columns of its table; `row` is as `normal_row` returns it."""
     rest = {name: value for name, value in row.items() if name not in ("name", "purpose", "enabled")}
-    return {"name": row["name"], "purpose": row["purpose"], "enabled": row["enabled"], "settings": _dump(rest)}
+    return {"name": row["name"], "purpose": row["purpose"], "enabled": row["enabled"], "settings": dump_json(rest)}
 
 
-def _normal(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def normal_row(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return a mapping row as it comes back from the table."""
     name, purpose = row.get("name"), row.get("purpose")
     fixed: dict[str, JsonValue] = {
@@ -114,10 +118,11 @@ def _normal(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         "enabled": row.get("enabled") is not False,
     }
     rest = {key: value for key, value in row.items() if key not in fixed}
-    return {**fixed, **cast("dict[str, JsonValue]", orjson.loads(_dump(rest)))}
+    return {**fixed, **cast("dict[str, JsonValue]", orjson.loads(dump_json(rest)))}
 
 
-def _dump(value: Mapping[str, JsonValue]) -> str:
+def dump_json(value: Mapping[str, JsonValue]) -> str:
+    """Return an object as it is stored, so that equal ones are equal texts."""
     return orjson.dumps(dict(value), option=orjson.OPT_SORT_KEYS).decode()
 
 

@@ -63,6 +63,9 @@ FEEDS: Final = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("paused_at", Integer),
     Column("pause_reason", Text),
+    # Why the feed as it stands cannot be fetched: NULL where nothing speaks against it, blank while no service has looked.
+    Column("validation_message", Text, server_default=text("''")),
+    Index("ix_inventory_feeds_unchecked", "id", sqlite_where=text("validation_message = ''")),
     Index("ix_inventory_feeds_hash", "hash", sqlite_where=text("hash <> ''")),
     Index("ix_inventory_feeds_next", "next_fetch_at", sqlite_where=text("next_fetch_at IS NOT NULL")),
     sqlite_autoincrement=True,
@@ -189,6 +192,8 @@ VARIANTS: Final = Table(
     Index("ix_inventory_feed_variants_missing", "inventory_feed_id", sqlite_where=text("missing_runs > 0")),
     Index("ix_inventory_feed_variants_removed", "inventory_feed_id", sqlite_where=text("status = 'removed'")),
     Index("ix_inventory_feed_variants_variant", "variant_id", sqlite_where=text("variant_id IS NOT NULL")),
+    # With the status, so that they are counted without looking at a single row.
+    Index("ix_inventory_feed_variants_connected", "inventory_feed_id", "status", sqlite_where=text("status = 'connected'")),
     Index("ix_inventory_feed_variants_told", "inventory_feed_id", sqlite_where=text("messages IS NOT NULL")),
     # An id that was shown once must never come to mean another item.
     sqlite_autoincrement=True,

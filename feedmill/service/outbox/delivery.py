@@ -12,7 +12,7 @@ from engine.errors import ConfigError, FeedmillError, Retry
 from feedmill.service.outbox.signing import DELIVERY, SIGNATURE, TIMESTAMP, TOPIC, sign
 from feedmill.service.outgoing import post_json
 from sinks.sqlite import clock
-from sinks.sqlite.service.outbox.alerts import raise_alert
+from sinks.sqlite.service.alerts import raise_alert
 from sinks.sqlite.service.outbox.payloads import Attempt, Due, hooks_due, next_due, select_due, store_attempt
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Deliveries:
             paused = await store_attempt(writer, due, attempt, self._service.settings.webhooks, now=clock.now())
             if paused is not None:
                 message = f"webhook {due.hook} is paused: {paused}; cure it, and let it go on with enabled = true"
-                await raise_alert(writer, key=f"webhook:{due.hook}:paused", kind="webhookPaused", feed=None, run=None, message=message)
+                await raise_alert(writer, key=f"webhook:{due.hook}:paused", kind="webhookPaused", message=message)
         if paused is not None:
             structlog.get_logger("feedmill").warning("a webhook is paused", webhook=due.hook, reason=paused)
             self._service.bells.alerts.ring()

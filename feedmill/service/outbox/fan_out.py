@@ -16,8 +16,8 @@ import structlog
 from engine.errors import NotFound
 from feedmill.service.outbox.bodies import body_of, show_run
 from sinks.sqlite import clock
+from sinks.sqlite.service.alerts import raise_alert
 from sinks.sqlite.service.outbox import hooks as marks
-from sinks.sqlite.service.outbox.alerts import raise_alert
 from sinks.sqlite.service.outbox.news import (
     ITEM_TOPICS,
     RUN_TOPICS,
@@ -189,7 +189,7 @@ async def _store(service: Service, group: Sequence[Hook], column: Mark, found: _
                 await marks.let_lag(writer, hook, feed, found.mark)
         await marks.move_mark(writer, still, column, found.upto)
         for hook in still if found.lost > 0 else ():
-            await raise_alert(writer, key=f"webhook:{hook}:lost", kind="webhookLost", feed=None, run=None, message=_lost(hook, found.lost))
+            await raise_alert(writer, key=f"webhook:{hook}:lost", kind="webhookLost", message=_lost(hook, found.lost))
     if found.lost > 0:
         structlog.get_logger("feedmill").warning("webhooks lost changes", webhooks=sorted(still), changes=found.lost)
     return True

@@ -19,7 +19,7 @@ from feedmill.web.endpoint import LARGEST, Call, Endpoint, answer, changes
 from feedmill.web.queries import answer_list
 from feedmill.web.resources.webhook_payloads import WebhookPayload
 from sinks.sqlite import clock
-from sinks.sqlite.service.outbox.alerts import resolve_alert
+from sinks.sqlite.service.alerts import resolve_alerts
 from sinks.sqlite.service.outbox.hooks import OF_FEED, WEBHOOKS, NewHook, insert_hook, read_one, resume_hook, start_item_marks
 from sinks.sqlite.service.outbox.news import TOPICS, Topic
 from sinks.sqlite.service.outbox.payloads import NOTHING, PAYLOADS, PING, NewPayload, insert_payloads
@@ -161,7 +161,7 @@ async def _change(call: Call, writer: Writer, sent: Mapping[str, object]) -> Non
         await start_item_marks(writer, call.id)
     if sent.get("enabled"):
         await resume_hook(writer, call.id, now=now)
-        await resolve_alert(writer, f"webhook:{call.id}:paused")
+        await resolve_alerts(writer, [f"webhook:{call.id}:paused"])
 
 
 async def delete_webhook(call: Call) -> web.Response:

@@ -40,12 +40,14 @@ class Listed:
     """A resource as it is listed: `source` is what stands behind FROM, `key` the id by which pages follow each other.
 
     A `long` one is counted with its first page only: whoever goes through a million rows by their ids would wait for as many counts.
+    Where `parts` are given, pages are made of them, by whoever shapes the rows: `columns` then only say what may be asked for.
     """
 
     source: str
     columns: Mapping[str, Column]
     key: str = "id"
     long: bool = False
+    parts: Mapping[str, Column] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +138,11 @@ def shape(kind: Kind, value: object) -> object:
 
 
 def _shown(listed: Listed, query: ListQuery, faults: dict[str, str]) -> Mapping[str, Column]:
-    if not query.attributes:
-        return listed.columns
-    for name in query.attributes:
-        if name not in listed.columns:
-            faults["attributes"] = f"{name[:80]!r} is no attribute of this list"
+    unknown = [name for name in query.attributes if name not in listed.columns]
+    if unknown:
+        faults["attributes"] = f"{unknown[0][:80]!r} is no attribute of this list"
+    if listed.parts is not None or not query.attributes:
+        return listed.columns if listed.parts is None else listed.parts
     return {name: column for name, column in listed.columns.items() if name in query.attributes}
 
 
@@ -202,6 +204,8 @@ def _value(kind: Kind, text: str | None) -> str | int | float | None:
         return _refuse(text)
     if kind == "money":
         number *= MONEY_SCALE
+        if abs(number) >= _LARGEST:
+            return _refuse(text)
     return int(number) if number == number.to_integral_value() else float(number)
 
 

@@ -15,6 +15,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Origin, Writer
 from sinks.sqlite.migrate import migrate
+from sinks.sqlite.service.health import ConnectedCounts
 
 READERS: Final = 4
 """Requests that may read at once. More would wait for the interpreter, not for the disk."""
@@ -26,6 +27,7 @@ class Store:
     def __init__(self, database: Database, writer: Writer, readers: list[Writer]) -> None:
         self.database = database
         self.control = Control(database)
+        self.connected = ConnectedCounts()
         self._writer = writer
         self._lock = anyio.Lock()
         self._idle = list(readers)

@@ -48,9 +48,10 @@ def downgrade() -> None:
         op.drop_column("data_imports", name)
     for name in ("created_at", "updated_at"):
         op.drop_column("inventory_feed_fields", name)
-    for index in ("ix_inventory_feeds_hash", "ix_inventory_feeds_next"):
+    op.drop_index("ix_inventory_feed_variants_connected", "inventory_feed_variants")
+    for index in ("ix_inventory_feeds_hash", "ix_inventory_feeds_next", "ix_inventory_feeds_unchecked"):
         op.drop_index(index, "inventory_feeds")
-    for name in ("sealed", "next_fetch_at", "failures", "paused_at", "pause_reason"):
+    for name in ("sealed", "next_fetch_at", "failures", "paused_at", "pause_reason", "validation_message"):
         op.drop_column("inventory_feeds", name)
 
 
@@ -60,6 +61,13 @@ def _extend_feeds() -> None:
     op.add_column("inventory_feeds", sa.Column("failures", sa.Integer, nullable=False, server_default="0"))
     op.add_column("inventory_feeds", sa.Column("paused_at", sa.Integer))
     op.add_column("inventory_feeds", sa.Column("pause_reason", sa.Text))
+    op.add_column("inventory_feeds", sa.Column("validation_message", sa.Text, server_default=sa.text("''")))
+    unchecked = sa.text("validation_message = ''")
+    op.create_index("ix_inventory_feeds_unchecked", "inventory_feeds", ["id"], sqlite_where=unchecked)
+    connected = sa.text("status = 'connected'")
+    op.create_index(
+        "ix_inventory_feed_variants_connected", "inventory_feed_variants", ["inventory_feed_id", "status"], sqlite_where=connected
+    )
     # Nobody was ever told it: from now on the column holds the digest of what a service makes and seals.
     op.execute("UPDATE inventory_feeds SET hash = ''")
     op.create_index("ix_inventory_feeds_hash", "inventory_feeds", ["hash"], sqlite_where=sa.text("hash <> ''"))

@@ -1,0 +1,1 @@
+"""What a feed is as a caller defines it: merged with what is stored, judged, and shown without its secrets."""
