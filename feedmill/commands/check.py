@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from feedmill.feedfile.model import Fault
+    from feedmill.feedfile.text import Fault
 
 
 def check(*files: Annotated[str, Parameter(help="Feed files, feed.toml.")]) -> int:
@@ -20,7 +20,7 @@ def check(*files: Annotated[str, Parameter(help="Feed files, feed.toml.")]) -> i
     from engine.errors import ConfigError
     from feedmill.exits import Exit, UsageError
     from feedmill.feedfile.check import check_feed_file
-    from feedmill.feedfile.model import Fault, read_text
+    from feedmill.feedfile.text import Fault, read_text
     from plugins.manager import load_registry
 
     if not files:

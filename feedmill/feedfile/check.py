@@ -10,7 +10,8 @@ from engine.contracts import DocumentFacts
 from engine.errors import ConfigError, FeedmillError, RefuseRun
 from engine.mapping.rules import compile_rules
 from feedmill.assembly import Request, as_sink_url, find_sink, make_connector, make_recipe
-from feedmill.feedfile.model import Fault, FeedFile, Reading, parse_feed_file, split_path
+from feedmill.feedfile.model import FeedFile, Reading, parse_feed_file
+from feedmill.feedfile.text import Fault, split_path
 
 if TYPE_CHECKING:
     from engine.feed import Feed
