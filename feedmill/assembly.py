@@ -28,7 +28,7 @@ _TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".nd
 _PACKED: Final = frozenset({".gz", ".zip", ".bz2", ".xz", ".zst"})
 _FORMAT_OF_TYPE: Final = {"ftpCsv": "csv", "xml": "xpath", "json": "json"}
 _WEB: Final = frozenset({"http", "https"})
-_PUSHED: Final = frozenset({"webhook", "upload", "manual"})
+PUSHED: Final = frozenset({"webhook", "upload", "manual"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ async def open_sink(registry: Registry, url: str) -> AsyncIterator[Sink]:
 
 def make_recipe(registry: Registry, feed: Feed) -> Recipe:
     """Return how documents of a feed become items. Raises `ConfigError` when no mapper or no mapping answers the feed."""
-    if feed.resource_type in _PUSHED:
+    if feed.resource_type in PUSHED:
         raise ConfigError(f"feed {feed.name!r} has resourceType={feed.resource_type}: it is pushed to, not fetched")
     mapper = registry.mapper(_FORMAT_OF_TYPE.get(feed.resource_type, feed.resource_type))
     rows = preset_rows(feed, lambda preset: _offered(mapper, preset))

@@ -127,6 +127,14 @@ class Environment(EnvSettingsSource):
         value, key, is_complex = super().get_field_value(field, field_name)
         return (None if self.field_is_complex(field) else value), key, is_complex
 
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        """Return what a variable for a list says: JSON, or texts with commas between them."""
+        try:
+            found = super().decode_complex_value(field_name, field or FieldInfo(), value)
+        except ValueError:
+            found = None
+        return found if isinstance(found, list | dict) else [part.strip() for part in str(value).split(",") if part.strip()]
+
 
 class ServiceSettings(BaseSettings):
     """All of `feedmill.toml`."""
