@@ -67,6 +67,7 @@ def build_app() -> App:
 
     from feedmill.commands import catalogue, check, connect, edit, guess, items, plan, plugins, preview, schema, sync
     from feedmill.commands.results import approve, diff, history, rejects, runs, undo
+    from feedmill.commands.service import serve
 
     app = App(
         name="feedmill",
@@ -86,6 +87,7 @@ def build_app() -> App:
     shop.command(catalogue.load)
     shop.command(catalogue.list_variants, name="list")
     app.command(shop)
+    app.command(serve.serve)
     return app
 
 

@@ -16,6 +16,7 @@ from feedmill.web.access import authenticate
 from feedmill.web.bodies import read_body
 from feedmill.web.endpoint import Call, Endpoint
 from feedmill.web.problems import Problem, explain
+from feedmill.web.watching import watch_calls
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service
@@ -31,7 +32,7 @@ def all_endpoints() -> Iterator[Endpoint]:
 
 def build_app(service: Service) -> web.Application:
     """Return the application of a service."""
-    app = web.Application(middlewares=[_answer_problems], client_max_size=service.settings.server.max_body_bytes)
+    app = web.Application(middlewares=[watch_calls(service), _answer_problems], client_max_size=service.settings.server.max_body_bytes)
     for endpoint in all_endpoints():
         for path in (endpoint.path, *endpoint.aliases):
             app.router.add_route(endpoint.method, path, _serve(service, endpoint))
