@@ -37,17 +37,25 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
-        make = {"registry": self.registry}
-        self._runs = Counter("feedmill_runs", "Runs that came to a status.", ("kind", "status"), **make)
-        self._records = Counter("feedmill_records", "Records of ended runs by what became of them.", ("outcome",), **make)
-        self._bytes = Counter("feedmill_fetched_bytes", "Bytes that ended runs have fetched.", **make)
-        self._run_seconds = Counter("feedmill_run_seconds", "Seconds that ended runs took.", **make)
+        self._runs = Counter("feedmill_runs", "Runs that came to a status.", ("kind", "status"), registry=self.registry)
+        self._records = Counter("feedmill_records", "Records of ended runs by what became of them.", ("outcome",), registry=self.registry)
+        self._bytes = Counter("feedmill_fetched_bytes", "Bytes that ended runs have fetched.", registry=self.registry)
+        self._run_seconds = Counter("feedmill_run_seconds", "Seconds that ended runs took.", registry=self.registry)
         self._stages = Counter(
-            "feedmill_stage_seconds", "Seconds of ended runs' stages, at work, without input, without room.", ("stage", "state"), **make
+            "feedmill_stage_seconds",
+            "Seconds of ended runs' stages, at work, without input, without room.",
+            ("stage", "state"),
+            registry=self.registry,
         )
-        self._requests = Counter("feedmill_http_requests", "Requests by route and status.", ("method", "route", "status"), **make)
+        self._requests = Counter(
+            "feedmill_http_requests", "Requests by route and status.", ("method", "route", "status"), registry=self.registry
+        )
         self._pushes = Histogram(
-            "feedmill_push_seconds", "Seconds from a push to its answer, by route.", ("route",), buckets=_PUSH_BUCKETS, **make
+            "feedmill_push_seconds",
+            "Seconds from a push to its answer, by route.",
+            ("route",),
+            buckets=_PUSH_BUCKETS,
+            registry=self.registry,
         )
         self._now = _Present()
         self.registry.register(self._now)
