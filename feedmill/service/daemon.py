@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from errno import EACCES, EADDRINUSE, EPERM
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import structlog
-from aiohttp import web
 
 from engine.errors import ConfigError, Retry
 from feedmill.assembly import as_sink_url
@@ -20,18 +18,17 @@ from feedmill.service.opening import LOOPS, Loop, open_service
 from feedmill.service.operations import tracing
 from feedmill.service.operations.claim import claim_database
 from feedmill.service.operations.notify import notify
-from feedmill.web.app import build_app
-from feedmill.web.first_token import first_token
+from feedmill.service.security.tokens import first_token
+from feedmill.web.transport.listening import listen
 from sinks.sqlite.database import locate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from ssl import SSLContext
-
     from feedmill.service.context import Service
     from feedmill.service.settings import ServiceSettings
+    from feedmill.web.transport.listening import Listening
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_STOP: Final = (signal.SIGTERM, signal.SIGINT)
+_RELOAD: Final = signal.SIGHUP
 _SHORTEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 
@@ -45,21 +42,18 @@ async def run_daemon(settings: ServiceSettings, say: Callable[[str], None]) -> i
     path = locate(as_sink_url(settings.database)).path
     if path is None:
         raise ConfigError("a service needs a database on disk: give its path, or a URL such as sqlite:///shop.db")
-    # From here on: whoever has read the address may stop the service, and one that has not begun yet ends as well.
-    with anyio.open_signal_receiver(*_SIGNALS) as signals:
-        return await _serve(settings, path, signals, say)
+    # Before anything is said: whoever has read the address may stop the service, and one that has not begun yet ends as well.
+    with anyio.open_signal_receiver(*_STOP, _RELOAD) as signals:
+        async with claim_database(path), open_service(settings) as service, AsyncExitStack() as serving:
+            listening = await serving.enter_async_context(listen(service))
+            await service.watch.metrics.begin(service)
+            say(f"Feedmill serves {path} at {listening.url}")
+            if (token := await first_token(service)) is not None:
+                say(f"Admin token, shown this once: {token}")
+            return await _run(service, listening, serving, signals)
 
 
-async def _serve(settings: ServiceSettings, path: Path, signals: AsyncIterator[signal.Signals], say: Callable[[str], None]) -> int:
-    async with claim_database(path), open_service(settings) as service, _listening(service) as (runner, address):
-        await service.watch.metrics.begin(service)
-        say(f"Feedmill serves {path} at {address}")
-        if (token := await first_token(service)) is not None:
-            say(f"Admin token, shown this once: {token}")
-        return await _run(service, runner, signals)
-
-
-async def _run(service: Service, runner: web.AppRunner, signals: AsyncIterator[signal.Signals]) -> int:
+async def _run(service: Service, listening: Listening, serving: AsyncExitStack, signals: AsyncIterator[signal.Signals]) -> int:
     log = structlog.get_logger("feedmill")
     loops: tuple[Loop, ...] = (*LOOPS, *((tracing.trace_runs,) if tracing.AVAILABLE else ()))
     try:
@@ -67,10 +61,10 @@ async def _run(service: Service, runner: web.AppRunner, signals: AsyncIterator[s
             for loop in loops:
                 group.start_soon(_keep_running, service, loop)
             await notify("READY=1", f"MAINPID={os.getpid()}")
-            await _stopped(service, signals)
+            await _until_stopped(service, listening, signals)
             await notify("STOPPING=1")
             # The loops go on meanwhile: a push that is under way is answered once it has been committed.
-            await runner.cleanup()
+            await serving.aclose()
             group.cancel_scope.cancel()
     except ExceptionGroup as failed:
         log.error("a part of the service failed, which is a bug: please report it", exc_info=failed)
@@ -79,12 +73,21 @@ async def _run(service: Service, runner: web.AppRunner, signals: AsyncIterator[s
     return Exit.COMPLETE
 
 
-async def _stopped(service: Service, signals: AsyncIterator[signal.Signals]) -> None:
+async def _until_stopped(service: Service, listening: Listening, signals: AsyncIterator[signal.Signals]) -> None:
     """Wait for the signal to stop. The next one then does what it does to any process: it ends it."""
-    number = await anext(signals)
-    structlog.get_logger("feedmill").info("the service stops", signal=signal.Signals(number).name)
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+    log = structlog.get_logger("feedmill")
+    async for number in signals:
+        if number != _RELOAD:
+            break
+        try:
+            await listening.reload()
+        except ConfigError as error:
+            log.error("the certificate cannot be read anew; the old one stays", error=str(error))
+        else:
+            log.info("the certificate was read anew")
+    log.info("the service stops", signal=signal.Signals(number).name)
+    for each in _STOP:
+        signal.signal(each, signal.SIG_DFL)
     service.stopping = True
     for bell in (service.bells.schedule, service.bells.jobs, service.bells.inbox, service.bells.outbox, service.bells.alerts):
         bell.ring()
@@ -92,9 +95,9 @@ async def _stopped(service: Service, signals: AsyncIterator[signal.Signals]) -> 
 
 async def _keep_running(service: Service, loop: Loop) -> None:
     """Run a loop, again after a pause when a passing cause ended it; any other error ends the service."""
-    name, pause = loop.__name__, _SHORTEST_PAUSE
-    service.watch.loops[name] = True
+    name, pause, alive = loop.__name__, _SHORTEST_PAUSE, service.watch.loops
     while True:
+        alive[name] = True
         began = anyio.current_time()
         try:
             await loop(service)
@@ -102,46 +105,8 @@ async def _keep_running(service: Service, loop: Loop) -> None:
             structlog.get_logger("feedmill").warning("a loop failed and is begun again", loop=name, seconds=pause, error=str(error))
         else:
             # One that has nothing to do by its settings returns.
-            del service.watch.loops[name]
+            del alive[name]
             return
-        pause = _SHORTEST_PAUSE if anyio.current_time() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
-        service.watch.loops[name] = False
+        alive[name] = False
         await anyio.sleep(pause)
-        service.watch.loops[name] = True
-
-
-@asynccontextmanager
-async def _listening(service: Service) -> AsyncIterator[tuple[web.AppRunner, str]]:
-    """Listen; yield what ends it, and the address. Raises `Retry` for a port that is taken, `ConfigError` for one that cannot be."""
-    server = service.settings.server
-    runner = web.AppRunner(build_app(service), handle_signals=False, access_log=None, shutdown_timeout=server.shutdown_seconds)
-    await runner.setup()
-    try:
-        encryption = _encryption(service.settings)
-        try:
-            await web.TCPSite(runner, server.host, server.port, ssl_context=encryption).start()
-        except OSError as error:
-            raise _explain(error, server.host, server.port) from None
-        host, port = runner.addresses[0][:2]
-        shown = f"[{host}]" if ":" in host else host
-        yield runner, f"{'https' if encryption else 'http'}://{shown}:{port}"
-    finally:
-        with anyio.CancelScope(shield=True):
-            await runner.cleanup()
-
-
-def _encryption(settings: ServiceSettings) -> SSLContext | None:
-    """Return how connections are encrypted, None where they are not."""
-    if settings.server.tls_certificate is None and settings.server.tls_key is None:
-        return None
-    raise ConfigError("server.tls_certificate: this build cannot encrypt; put a proxy before it")
-
-
-def _explain(error: OSError, host: str, port: int) -> ConfigError | Retry:
-    if error.errno == EADDRINUSE:
-        return Retry(f"port {port} of {host} is taken by another process: end that one, or give another port (--port, [server] port)")
-    if error.errno in (EACCES, EPERM):
-        return ConfigError(f"port {port} of {host} may not be used by this user: give one above 1023 (--port, [server] port)")
-    return ConfigError(
-        f"{host}, port {port}, is no address to listen on ({error.strerror or error}): give another one (--host, [server] host)"
-    )
+        pause = _SHORTEST_PAUSE if anyio.current_time() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)

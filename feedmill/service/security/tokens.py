@@ -1,4 +1,4 @@
-"""The first token of a service, without which nobody could make another."""
+"""The tokens of a service: the first one, without which nobody could make another."""
 
 from __future__ import annotations
 
