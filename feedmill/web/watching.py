@@ -20,7 +20,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 def watch_calls(service: Service) -> Middleware:
     """Return the middleware; the outermost one, for what the others answer counts too."""
-    metrics = service.watch.metrics
+    metrics, calls = service.watch.metrics, service.watch.calling
 
     @web.middleware
     async def watch(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
@@ -30,7 +30,7 @@ def watch_calls(service: Service) -> Middleware:
         route = "unmatched" if resource is None else resource.canonical
         began, status = perf_counter(), 500
         try:
-            with request_span(method, route) as describe:
+            with calls(), request_span(method, route) as describe:
                 response = await handler(request)
                 status = response.status
                 describe("http.response.status_code", status)

@@ -1,7 +1,9 @@
-"""What a service knows of itself: which of its loops run, and the figures of `/metrics`."""
+"""What a service knows of itself: which of its loops run, which calls are under way, and the figures of `/metrics`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,6 +26,25 @@ class Watch:
     def __init__(self) -> None:
         self.metrics = Metrics()
         self.loops: dict[str, bool] = {}
+        self._calls = 0
+        self._quiet = anyio.Event()
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Count a call as under way for as long as the block lasts."""
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if not self._calls:
+                self._quiet.set()
+
+    async def quiet(self) -> None:
+        """Wait for a moment in which no call is under way."""
+        while self._calls:
+            self._quiet = anyio.Event()
+            await self._quiet.wait()
 
 
 async def find_faults(service: Service) -> dict[str, str]:

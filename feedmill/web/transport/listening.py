@@ -46,14 +46,19 @@ async def listen(service: Service) -> AsyncIterator[Listening]:
     runner = web.AppRunner(build_app(service), handle_signals=False, access_log=None, shutdown_timeout=server.shutdown_seconds)
     await runner.setup()
     try:
+        site = web.TCPSite(runner, server.host, server.port)
         try:
-            await web.TCPSite(runner, server.host, server.port).start()
+            await site.start()
         except OSError as error:
             named = f"the server cannot listen on {server.host}:{server.port}"
             if error.errno == EADDRINUSE:
                 raise Retry(f"{named}: another process does; end that one, or give another port") from None
             raise ConfigError(f"{named}: {error.strerror or error}; give another host or port") from None
         yield Listening(server.host, runner.addresses[0][1])
+        await site.stop()
+        # What is cleaned up reads no more, so that a body which is still arriving would never be whole.
+        with anyio.move_on_after(server.shutdown_seconds):
+            await service.watch.quiet()
     finally:
         with anyio.CancelScope(shield=True):
             await runner.cleanup()
