@@ -36,7 +36,7 @@ class Metrics:
     """Count what a service does. Counters begin with the process; what waits is read when somebody asks."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=True)
+        self.registry = CollectorRegistry()
         self._runs = Counter("feedmill_runs", "Runs that came to a status.", ("kind", "status"), registry=self.registry)
         self._records = Counter("feedmill_records", "Records of ended runs by what became of them.", ("outcome",), registry=self.registry)
         self._bytes = Counter("feedmill_fetched_bytes", "Bytes that ended runs have fetched.", registry=self.registry)
@@ -59,7 +59,7 @@ class Metrics:
         )
         self._now = _Present()
         self.registry.register(self._now)
-        ProcessCollector(registry=self.registry)
+        self._process: ProcessCollector | None = None
         self._mark: int | None = None
         self._lock = anyio.Lock()
         self._page: tuple[float, bytes] | None = None
@@ -90,8 +90,14 @@ class Metrics:
         async with self._lock:
             if self._page is None or time.monotonic() - self._page[0] > KEPT_SECONDS:
                 await self._refresh(service)
-                self._page = (time.monotonic(), await to_thread.run_sync(generate_latest, self.registry))
+                self._page = (time.monotonic(), await to_thread.run_sync(self._render))
             return self._page[1]
+
+    def _render(self) -> bytes:
+        """Return the page. Blocks: what is said of the process is read from /proc, at its collector's birth too."""
+        if self._process is None:
+            self._process = ProcessCollector(registry=self.registry)
+        return generate_latest(self.registry)
 
     async def begin(self, service: Service) -> None:
         """Remember from where runs are counted; without it, from the first page on."""

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from anyio import TASK_STATUS_IGNORED
 
 from sinks.sqlite.service.watching import EndedRun, newest_event, read_ended
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
     from opentelemetry.trace import Span
 
     from feedmill.service.context import Service
@@ -69,10 +71,11 @@ def record_run(ended: EndedRun) -> None:
     span.end(end_time=max(ended.at, ended.started_at) * 1_000)
 
 
-async def trace_runs(service: Service) -> None:
+async def trace_runs(service: Service, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
     """Make a span of each run that ends from now on; a loop, see `feedmill.service.opening.LOOPS`."""
     async with service.store.reading() as reader:
         mark = await newest_event(reader)
+    task_status.started()
     while True:
         await anyio.sleep(_EVERY)
         async with service.store.reading() as reader:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 from aiohttp import web
+from anyio import to_thread
 
 from engine.errors import ConfigError, Retry
-from feedmill.web.app import build_app
+from feedmill.web.app import all_endpoints, build_app
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service
@@ -43,6 +44,7 @@ async def listen(service: Service) -> AsyncIterator[Listening]:
     server = service.settings.server
     if server.tls_certificate is not None or server.tls_key is not None:
         raise ConfigError("server.tls_certificate: this server does not encrypt; put a proxy before it")
+    await to_thread.run_sync(all_endpoints)
     runner = web.AppRunner(build_app(service), handle_signals=False, access_log=None, shutdown_timeout=server.shutdown_seconds)
     await runner.setup()
     try:
