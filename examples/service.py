@@ -42,7 +42,8 @@ async def open_service(directory: Path, port: int) -> AsyncIterator[tuple[Proces
     """Start `feedmill serve` on a new database; yield the process, its address and the admin token that it shows once."""
     config = directory / "feedmill.toml"
     await anyio.Path(config).write_text(CONFIGURATION)
-    command = [sys.executable, "-m", "feedmill", "serve", "--config", str(config), "--db", str(directory / "shop.db"), "--port", str(port)]
+    program = Path(sys.executable).with_name("feedmill")
+    command = [str(program), "serve", "--config", str(config), "--db", str(directory / "shop.db"), "--port", str(port)]
     log = await anyio.to_thread.run_sync(lambda: (directory / "service.log").open("wb"))
     with log:
         # In a session of its own Ctrl-C does not reach it: it is ended once, by us.
@@ -65,6 +66,7 @@ async def _read_lines(process: Process) -> tuple[str, str]:
         if "token" in text and text.endswith("\n"):
             first, second = text.splitlines()[:2]
             return first.rpartition(" ")[2], second.rpartition(" ")[2]
+    await process.wait()
     raise NotStartedError
 
 

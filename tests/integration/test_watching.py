@@ -26,14 +26,14 @@ all_endpoints()  # reads a folder, which the event loop must not
 STAGES = '{"map": {"busy": 2.5, "starved": 0.5, "blocked": 0.0}}'
 
 
-async def add_feed(running: Running, name: str, made: int = 1_000_000) -> int:
+async def add_feed(running: Running, name: str, kind: str = "ftpCsv", made: int = 1_000_000) -> int:
     """Make a feed behind the API's back and return its id."""
     async with running.service.store.writing() as writer:
         await writer.execute("INSERT INTO dropship_providers (name, created_at, updated_at) VALUES (?, ?, ?)", name, made, made)
         return await writer.number(
             "INSERT INTO inventory_feeds (name, dropship_provider_id, settings, hash, enabled, created_at, updated_at)"
-            " VALUES (?, (SELECT max(id) FROM dropship_providers), '{}', '', 1, ?, ?) RETURNING id",
-            *(name, made, made),
+            " VALUES (?, (SELECT max(id) FROM dropship_providers), json_object('resourceType', ?), '', 1, ?, ?) RETURNING id",
+            *(name, kind, made, made),
         )
 
 
@@ -62,6 +62,7 @@ async def test_figures_are_those_of_the_tables(tmp_path: Path) -> None:
     """Runs that ended count once, by outcome and stage; what waits is what waits; every request counts by its route."""
     async with run_service(tmp_path, loops=False) as running:
         feed = await add_feed(running, "acme")
+        await add_feed(running, "partner", "webhook")
         await end_run(running, feed, "error")
         await running.service.watch.metrics.begin(running.service)  # what was before a service counts for none
         await end_run(running, feed, "complete")
@@ -85,6 +86,7 @@ async def test_figures_are_those_of_the_tables(tmp_path: Path) -> None:
             'feedmill_records_total{outcome="created"}': 3,
             'feedmill_records_total{outcome="rejected"}': 1,
             "feedmill_fetched_bytes_total": 100,
+            "feedmill_feeds": 2,
             'feedmill_stage_seconds_total{stage="map",state="busy"}': 2.5,
             'feedmill_jobs{kind="run",state="waiting"}': 1,
             'feedmill_jobs{kind="tidy",state="running"}': 1,
@@ -95,6 +97,7 @@ async def test_figures_are_those_of_the_tables(tmp_path: Path) -> None:
         }
         assert {name: found.get(name) for name in expected} == expected
         assert 'feedmill_runs_total{kind="sync",status="error"}' not in found
+        assert [name for name in found if "partner" in name] == []
         assert found[f'feedmill_last_success_age_seconds{{feed="{feed}",name="acme"}}'] == found["feedmill_oldest_success_age_seconds"]
 
 

@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from sinks.sqlite import clock
-from sinks.sqlite.service.watching import Depths, EndedRun, newest_event, read_depths, read_ended, read_feeds, read_successes
+from sinks.sqlite.service.watching import Depths, EndedRun, KnownFeed, newest_event, read_depths, read_ended, read_feeds, read_successes
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -122,7 +122,7 @@ class _Present(Collector):
 
     def __init__(self) -> None:
         self.depths = Depths()
-        self.feeds: dict[int, tuple[str, int]] = {}
+        self.feeds: dict[int, KnownFeed] = {}
         self.successes: dict[int, int] = {}
 
     def describe(self) -> Iterable[Metric]:
@@ -142,14 +142,15 @@ class _Present(Collector):
         yield from self._ages()
 
     def _ages(self) -> Iterator[Metric]:
-        """Yield how long ago each feed succeeded, counted from its creation where it never has."""
+        """Yield how long ago each feed that is fetched succeeded, counted from its creation where it never has."""
         now = clock.now()
-        ages = {number: max(now - self.successes.get(number, made), 0) / 1e6 for number, (_, made) in self.feeds.items()}
+        fetched = {number: feed for number, feed in self.feeds.items() if feed.is_fetched}
+        ages = {number: max(now - self.successes.get(number, feed.created_at), 0) / 1e6 for number, feed in fetched.items()}
         oldest = GaugeMetricFamily("feedmill_oldest_success_age_seconds", "Age of the last success of the feed that waits longest.")
         oldest.add_metric((), max(ages.values(), default=0.0))
         yield oldest
         if len(ages) <= MOST_FEEDS:
             each = GaugeMetricFamily("feedmill_last_success_age_seconds", "Age of a feed's last success.", labels=("feed", "name"))
             for number, age in ages.items():
-                each.add_metric((str(number), self.feeds[number][0]), age)
+                each.add_metric((str(number), fetched[number].name), age)
             yield each

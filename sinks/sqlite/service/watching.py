@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sinks.sqlite.fence import Writer
 
 OUTCOMES: Final = ("created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed", "limited")
+_PUSHED: Final = ("webhook", "upload", "manual")
 _SUCCEEDED: Final = ("complete", "skipped")
 _ENDED: Final = (
     "SELECT e.id, e.run_id, e.feed_id, f.name, e.kind, e.status, e.at, r.started_at, r.bytes, r.seconds, r.stages, r.read,"
@@ -60,6 +61,15 @@ class Depths:
     queues: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownFeed:
+    """A feed: when it was made, and whether it is fetched; nobody knows when one that is pushed to should have heard something."""
+
+    name: str
+    created_at: int
+    is_fetched: bool
+
+
 async def read_revision(reader: Writer) -> str:
     """Return the revision of the schema."""
     rows = await reader.query("SELECT version_num FROM main.alembic_version")
@@ -102,10 +112,13 @@ async def read_depths(reader: Writer) -> Depths:
     return Depths(jobs, {(queue, name): count for queue, name, _, count in rows if queue != "job"})
 
 
-async def read_feeds(reader: Writer) -> dict[int, tuple[str, int]]:
-    """Return the name of every feed that is enabled, and when it was made."""
-    rows = await reader.query("SELECT id, name, created_at FROM main.inventory_feeds WHERE enabled")
-    return {int(str(number)): (str(name), int(str(made))) for number, name, made in rows}
+async def read_feeds(reader: Writer) -> dict[int, KnownFeed]:
+    """Return every feed that is enabled, by its id."""
+    settings = "SELECT id, name, created_at, coalesce(json_extract(settings, '$.resourceType'), '') FROM main.inventory_feeds WHERE enabled"
+    return {
+        int(str(number)): KnownFeed(str(name), int(str(made)), str(kind) not in _PUSHED)
+        for number, name, made, kind in await reader.query(settings)
+    }
 
 
 async def read_successes(reader: Writer) -> dict[int, int]:
