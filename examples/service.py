@@ -82,7 +82,11 @@ async def set_up(client: ClientSession, url: str, suppliers: Sequence[Supplier])
 
     for supplier in suppliers:
         provider = await create("dropship-providers", {"name": supplier.name})
-        await create("inventory-feeds", {"name": supplier.name, "dropshipProviderId": provider, **SCHEDULE, **supplier.feed})
+        feed = await create("inventory-feeds", {"name": supplier.name, "dropshipProviderId": provider, **SCHEDULE, **supplier.feed})
+        # The schedule would get to it within half a minute; 409 says that it has already.
+        async with client.post(f"{url}/api/inventory-feeds/{feed}/fetch.json") as response:
+            if response.status not in (202, 409):
+                raise RuntimeError(f"{supplier.name} cannot be fetched: {await response.text()}")
     provider = await create("dropship-providers", {"name": PUSHED})
     return await create("inventory-feeds", {"name": PUSHED, "dropshipProviderId": provider, "resourceType": "webhook"})
 

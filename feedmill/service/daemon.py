@@ -36,7 +36,7 @@ _LONGEST_PAUSE: Final = 60.0
 async def run_daemon(settings: ServiceSettings, say: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code; a second signal ends the process at once.
 
-    `say` is given what an operator has to know, a line at a time: the address, and once the first token. Raises `ConfigError` for
+    `say` is given what an operator has to know: a line with the address, and the very first time one with a token. Raises `ConfigError` for
     settings that cannot work, `UnderWay` when the database has a service already, `Retry` when the port is taken.
     """
     path = locate(as_sink_url(settings.database)).path
@@ -47,9 +47,8 @@ async def run_daemon(settings: ServiceSettings, say: Callable[[str], None]) -> i
         async with claim_database(path), open_service(settings) as service, AsyncExitStack() as serving:
             listening = await serving.enter_async_context(listen(service))
             await service.watch.metrics.begin(service)
-            say(f"Feedmill serves {path} at {listening.url}")
-            if (token := await first_token(service)) is not None:
-                say(f"Admin token, shown this once: {token}")
+            token = await first_token(service)
+            say(f"Feedmill serves {path} at {listening.url}" + (f"\nAdmin token, shown this once: {token}" if token else ""))
             return await _run(service, listening, serving, signals)
 
 
