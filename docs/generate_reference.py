@@ -152,14 +152,10 @@ def _section(name: str, section: type[BaseModel]) -> Iterator[str]:
 def _keys(fields: Iterable[tuple[str, FieldInfo]]) -> str:
     rows = []
     for name, field in fields:
-        schema = TypeAdapter(Annotated[field.annotation, field]).json_schema() if field.metadata else _plain_schema(field)
+        annotation: Any = Annotated[field.annotation, field] if field.metadata else field.annotation
         default = _default({"default": _plain(field.default)}, required=field.is_required())
-        rows.append((f"`{name}`", _type(schema), default, field.description or ""))
+        rows.append((f"`{name}`", _type(TypeAdapter(annotation).json_schema()), default, field.description or ""))
     return _table(("key", "values", "default", "meaning"), rows)
-
-
-def _plain_schema(field: FieldInfo) -> dict[str, Any]:
-    return TypeAdapter(field.annotation).json_schema()
 
 
 def _plain(value: object) -> object:

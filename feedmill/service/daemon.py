@@ -75,9 +75,7 @@ async def _run(service: Service, listening: Listening, serving: AsyncExitStack, 
 async def _until_stopped(service: Service, listening: Listening, signals: AsyncIterator[signal.Signals]) -> None:
     """Wait for the signal to stop. The next one then does what it does to any process: it ends it."""
     log = structlog.get_logger("feedmill")
-    async for number in signals:
-        if number != _RELOAD:
-            break
+    while (number := await anext(signals)) == _RELOAD:
         try:
             await listening.reload()
         except ConfigError as error:

@@ -25,81 +25,81 @@ class Section(BaseModel):
 class Server(Section):
     """`[server]`: where it listens, and what it takes."""
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` is every one of IPv4.")
-    port: Port = Field(8080, description="Port to listen on; 0 takes a free one.")
-    tls_certificate: Path | None = Field(None, description="PEM file with the certificate and those between it and the authority.")
-    tls_key: Path | None = Field(None, description="PEM file with the key of the certificate.")
-    trusted_proxies: tuple[str, ...] = Field((), description="Addresses or networks whose `Forwarded` headers are believed.")
-    max_body_bytes: Count = Field(1024 * 1024, description="Largest body of a call.")
-    max_upload_bytes: Count = Field(256 * 1024 * 1024, description="Largest file that is uploaded.")
-    max_json_depth: Count = Field(32, description="How deep the JSON of a body may be nested.")
-    header_seconds: Some = Field(10.0, description="How long a client may take to send the head of a request.")
-    body_seconds: Some = Field(30.0, description="How long a client may take to send a body.")
-    shutdown_seconds: Seconds = Field(30.0, description="How long requests and runs may take to end when the service is stopped.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` is every one of IPv4.")
+    port: Port = Field(default=8080, description="Port to listen on; 0 takes a free one.")
+    tls_certificate: Path | None = Field(default=None, description="PEM file with the certificate and those between it and the authority.")
+    tls_key: Path | None = Field(default=None, description="PEM file with the key of the certificate.")
+    trusted_proxies: tuple[str, ...] = Field(default=(), description="Addresses or networks whose `Forwarded` headers are believed.")
+    max_body_bytes: Count = Field(default=1024 * 1024, description="Largest body of a call.")
+    max_upload_bytes: Count = Field(default=256 * 1024 * 1024, description="Largest file that is uploaded.")
+    max_json_depth: Count = Field(default=32, description="How deep the JSON of a body may be nested.")
+    header_seconds: Some = Field(default=10.0, description="How long a client may take to send the head of a request.")
+    body_seconds: Some = Field(default=30.0, description="How long a client may take to send a body.")
+    shutdown_seconds: Seconds = Field(default=30.0, description="How long requests and runs may take to end when the service is stopped.")
 
 
 class Workers(Section):
     """`[workers]`: processes that runs execute in, and how often a run may take its worker with it."""
 
-    count: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Worker processes: so many runs at a time.")
-    max_epochs: Count = Field(3, description="How often a run is begun; one whose worker died so often ends as `error`.")
+    count: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="Worker processes: so many runs at a time.")
+    max_epochs: Count = Field(default=3, description="How often a run is begun; one whose worker died so often ends as `error`.")
 
 
 class Scheduler(Section):
     """`[scheduler]`: when feeds are fetched."""
 
-    enabled: bool = Field(True, description="Whether feeds are fetched on schedule.")
-    jitter: Seconds = Field(60.0, description="Seconds over which hourly and daily feeds are spread.")
-    supplier_interval: Seconds = Field(0.0, description="Least seconds between two fetches from one provider.")
-    pause_after: Count = Field(10, description="Failures in a row after which a feed is paused.")
+    enabled: bool = Field(default=True, description="Whether feeds are fetched on schedule.")
+    jitter: Seconds = Field(default=60.0, description="Seconds over which hourly and daily feeds are spread.")
+    supplier_interval: Seconds = Field(default=0.0, description="Least seconds between two fetches from one provider.")
+    pause_after: Count = Field(default=10, description="Failures in a row after which a feed is paused.")
 
 
 class Push(Section):
     """`[push]`: how single items are gathered into one commit, and how much may wait in the inbox."""
 
-    gather_ms: Annotated[float, Field(ge=0, le=100)] = Field(2.0, description="Milliseconds for which items are gathered into one commit.")
-    max_group: Count = Field(256, description="Most items of one commit.")
-    max_waiting: Count = Field(5_000, description="Most items that wait for their commit; beyond it 503.")
-    max_inbox_batches: Count = Field(10_000, description="Most batches that wait to be applied; beyond it 503.")
-    max_inbox_bytes: Count = Field(256 * 1024 * 1024, description="Most bytes that wait to be applied; beyond it 503.")
-    keep_batches_days: Annotated[int, Field(ge=1)] = Field(7, description="Days for which the results of batches are kept.")
+    gather_ms: Annotated[float, Field(ge=0, le=100)] = Field(default=2.0, description="Milliseconds for which items are gathered.")
+    max_group: Count = Field(default=256, description="Most items of one commit.")
+    max_waiting: Count = Field(default=5_000, description="Most items that wait for their commit; beyond it 503.")
+    max_inbox_batches: Count = Field(default=10_000, description="Most batches that wait to be applied; beyond it 503.")
+    max_inbox_bytes: Count = Field(default=256 * 1024 * 1024, description="Most bytes that wait to be applied; beyond it 503.")
+    keep_batches_days: Annotated[int, Field(ge=1)] = Field(default=7, description="Days for which the results of batches are kept.")
 
 
 class Limits(Section):
     """`[limits]`: how many requests of one token are answered; all by default."""
 
-    reads_per_second: Some | None = Field(None, description="GETs a second of one token; unset: no limit.")
-    writes_per_second: Some | None = Field(None, description="Other requests a second of one token; unset: no limit.")
-    burst: Count = Field(10, description="How many requests may come at once.")
+    reads_per_second: Some | None = Field(default=None, description="GETs a second of one token; unset: no limit.")
+    writes_per_second: Some | None = Field(default=None, description="Other requests a second of one token; unset: no limit.")
+    burst: Count = Field(default=10, description="How many requests may come at once.")
 
 
 class Outgoing(Section):
     """`[egress]`: what feeds, webhooks and alerts may connect to. Private addresses only where the operator says so."""
 
-    allow_private: bool = Field(False, description="Whether private, loopback and link-local addresses and local files are allowed.")
-    schemes: tuple[str, ...] | None = Field(None, description="Schemes that are allowed; unset: all that a connector speaks.")
-    ports: tuple[int, ...] | None = Field(None, description="Ports that are allowed; unset: all.")
+    allow_private: bool = Field(default=False, description="Whether private and loopback addresses and local files are allowed.")
+    schemes: tuple[str, ...] | None = Field(default=None, description="Schemes that are allowed; unset: all that a connector speaks.")
+    ports: tuple[int, ...] | None = Field(default=None, description="Ports that are allowed; unset: all.")
 
 
 class Webhooks(Section):
     """`[webhooks]`: how patiently payloads are delivered."""
 
-    timeout: Some = Field(10.0, description="Seconds that a receiver may take to answer.")
-    attempts: Count = Field(12, description="Attempts, after which a payload is given up.")
-    first_wait: Seconds = Field(5.0, description="Seconds before the second attempt; each further wait is twice as long.")
-    max_wait: Seconds = Field(3600.0, description="Longest wait between two attempts, in seconds.")
-    pause_after: Count = Field(50, description="Failures in a row after which a webhook is paused.")
-    keep_days: Annotated[int, Field(ge=1)] = Field(7, description="Days for which delivered payloads are kept.")
+    timeout: Some = Field(default=10.0, description="Seconds that a receiver may take to answer.")
+    attempts: Count = Field(default=12, description="Attempts, after which a payload is given up.")
+    first_wait: Seconds = Field(default=5.0, description="Seconds before the second attempt; each further wait is twice as long.")
+    max_wait: Seconds = Field(default=3600.0, description="Longest wait between two attempts, in seconds.")
+    pause_after: Count = Field(default=50, description="Failures in a row after which a webhook is paused.")
+    keep_days: Annotated[int, Field(ge=1)] = Field(default=7, description="Days for which delivered payloads are kept.")
 
 
 class Smtp(Section):
     """`[alerts.smtp]`: the mail server that alerts go through."""
 
     host: str = Field(min_length=1, description="The mail server.")
-    port: Port = Field(587, description="Its port.")
-    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is encrypted.")
-    username: str | None = Field(None, description="User name, where the server wants a login.")
-    password: SecretStr | None = Field(None, description="Password; better `FEEDMILL_ALERTS__SMTP__PASSWORD` or `${NAME}`.")
+    port: Port = Field(default=587, description="Its port.")
+    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="How the connection is encrypted.")
+    username: str | None = Field(default=None, description="User name, where the server wants a login.")
+    password: SecretStr | None = Field(default=None, description="Password; better `FEEDMILL_ALERTS__SMTP__PASSWORD` or `${NAME}`.")
     sender: str = Field(min_length=1, description="Address that alerts come from.")
     recipients: tuple[str, ...] = Field(min_length=1, description="Addresses that alerts go to.")
 
@@ -107,15 +107,15 @@ class Smtp(Section):
 class Alerts(Section):
     """`[alerts]`: where a person is told of what needs one."""
 
-    webhook: SecretStr | None = Field(None, description="URL to which alerts are posted as JSON.")
-    smtp: Smtp | None = Field(None, description="The mail server, see `[alerts.smtp]`; unset: no mail.")
+    webhook: SecretStr | None = Field(default=None, description="URL to which alerts are posted as JSON.")
+    smtp: Smtp | None = Field(default=None, description="The mail server, see `[alerts.smtp]`; unset: no mail.")
 
 
 class Log(Section):
     """`[log]`: how much is logged."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level; the variable `FEEDMILL_LOG` counts first."
+        default="info", description="Least level; the variable `FEEDMILL_LOG` counts first."
     )
 
 
@@ -141,9 +141,9 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    database: str = Field("sqlite:///feedmill.db", min_length=1, description="The database: `sqlite:///shop.db`, or a path.")
+    database: str = Field(default="sqlite:///feedmill.db", min_length=1, description="The database: `sqlite:///shop.db`, or a path.")
     key_file: Path | None = Field(
-        None, description="File with the keys that seal secrets at rest; unset: beside the database. `FEEDMILL_KEYS` counts first."
+        default=None, description="File with the keys that seal secrets at rest; unset: beside the database. `FEEDMILL_KEYS` counts first."
     )
     server: Server = Server()
     workers: Workers = Workers()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 
     from feedmill.service.context import Service
 
-try:
-    from opentelemetry import trace
-except ImportError:
-    AVAILABLE = False
-else:
-    AVAILABLE = True
+
+def _is_installed() -> bool:
+    try:
+        return find_spec("opentelemetry.trace") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+AVAILABLE: Final = _is_installed()
 
 _NAME: Final = "feedmill"
 _EVERY: Final = 10.0
@@ -41,6 +45,8 @@ def request_span(method: str, route: str) -> Iterator[Describe]:
     if not AVAILABLE:
         yield _nothing
         return
+    from opentelemetry import trace
+
     attributes = {"http.request.method": method, "http.route": route}
     with trace.get_tracer(_NAME).start_as_current_span(f"{method} {route}", kind=trace.SpanKind.SERVER, attributes=attributes) as span:
         yield span.set_attribute
@@ -54,6 +60,8 @@ def record_run(ended: EndedRun) -> None:
     """Make the span of a run that has ended: runs work in other processes, and their rows say when they began and ended."""
     if not AVAILABLE:
         return
+    from opentelemetry import trace
+
     span: Span = trace.get_tracer(_NAME).start_span(f"run {ended.name}", start_time=ended.started_at * 1_000)
     span.set_attributes(
         {
