@@ -119,9 +119,9 @@ def start_afresh(directory: Path) -> None:
 
 
 async def run(directory: Path, port: int) -> int:
-    """Run everything until SIGINT or SIGTERM; return the exit code of the service."""
+    """Run everything until a signal ends it; return the exit code of the service."""
     await anyio.to_thread.run_sync(start_afresh, directory)
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
         async with open_suppliers() as suppliers:
             try:
                 async with open_service(directory, port) as (process, url, token):

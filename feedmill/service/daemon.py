@@ -75,7 +75,8 @@ async def _run(service: Service, listening: Listening, serving: AsyncExitStack, 
 async def _until_stopped(service: Service, listening: Listening, signals: AsyncIterator[signal.Signals]) -> None:
     """Wait for the signal to stop. The next one then does what it does to any process: it ends it."""
     log = structlog.get_logger("feedmill")
-    while (number := await anext(signals)) == _RELOAD:
+    # On a terminal it says that the terminal is gone: nobody would know of a service that went on.
+    while (number := await anext(signals)) == _RELOAD and not os.isatty(2):
         try:
             await listening.reload()
         except ConfigError as error:
