@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -33,9 +34,18 @@ class Server(Section):
     max_body_bytes: Count = Field(default=1024 * 1024, description="Largest body of a call.")
     max_upload_bytes: Count = Field(default=256 * 1024 * 1024, description="Largest file that is uploaded.")
     max_json_depth: Count = Field(default=32, description="How deep the JSON of a body may be nested.")
+    max_head_bytes: Annotated[int, Field(ge=1024)] = Field(default=64 * 1024, description="Largest head of a request.")
+    max_connections: Count = Field(default=512, description="How many connections may be open.")
     header_seconds: Some = Field(default=10.0, description="How long a client may take to send the head of a request.")
     body_seconds: Some = Field(default=30.0, description="How long a client may take to send a body.")
     shutdown_seconds: Seconds = Field(default=30.0, description="How long requests and runs may take to end when the service is stopped.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            ip_network(text)
+        return texts
 
 
 class Workers(Section):
@@ -71,6 +81,8 @@ class Limits(Section):
     reads_per_second: Some | None = Field(default=None, description="GETs a second of one token; unset: no limit.")
     writes_per_second: Some | None = Field(default=None, description="Other requests a second of one token; unset: no limit.")
     burst: Count = Field(default=10, description="How many requests may come at once.")
+    failures_per_second: Some | None = Field(default=1.0, description="How often one address may show a token or hash that is none.")
+    failures_burst: Count = Field(default=30, description="How many such failures may come at once.")
 
 
 class Outgoing(Section):
@@ -117,6 +129,7 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level; the variable `FEEDMILL_LOG` counts first."
     )
+    access: bool = Field(default=False, description="Whether every call is logged; those that failed always are.")
 
 
 class Environment(EnvSettingsSource):
