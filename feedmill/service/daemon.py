@@ -92,14 +92,14 @@ async def _until_stopped(service: Service, listening: Listening, signals: AsyncI
 
 
 async def _keep_running(service: Service, loop: Loop) -> None:
-    """Run a loop, again after a pause when a passing cause ended it; any other error ends the service."""
+    """Run a loop, again after a pause when what ended it passes or an operator can cure it; any other error ends the service."""
     name, pause, alive = loop.__name__, _SHORTEST_PAUSE, service.watch.loops
     while True:
         alive[name] = True
         began = anyio.current_time()
         try:
             await loop(service)
-        except (Retry, OSError) as error:
+        except (Retry, ConfigError, OSError) as error:
             structlog.get_logger("feedmill").warning("a loop failed and is begun again", loop=name, seconds=pause, error=str(error))
         else:
             # One that has nothing to do by its settings returns.

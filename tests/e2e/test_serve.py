@@ -37,12 +37,14 @@ listening.build_app = build_slow
 
 FAULTY = f"""
 import feedmill.service.daemon as daemon
-from engine.errors import Retry
+from engine.errors import ConfigError, Retry
 tried = []
 async def faulty(service):
     tried.append(1)
     if len(tried) == 1:
         raise Retry("the database is busy")
+    if len(tried) == 2:
+        raise ConfigError("the disk is full; make room")
     raise ValueError("a bug")
 daemon.LOOPS = (faulty,)
 daemon._SHORTEST_PAUSE = 0.01
@@ -157,11 +159,12 @@ async def accepts(host: str, port: int) -> bool:
 
 
 async def test_a_loop_with_a_bug_ends_the_service_and_a_passing_error_does_not(tmp_path: Path) -> None:
-    """What passes is tried again and said; a bug is logged whole, and the exit code tells it from everything else."""
+    """What passes, or can be cured, is tried again and said; a bug is logged whole, and the exit code tells it from everything else."""
     async with serve(tmp_path, "--port", "0", program=FAULTY) as served:
         assert await served.wait() == 70
     log = await anyio.Path(served.log).read_text()
     assert '"error": "the database is busy", "event": "a loop failed and is begun again"' in log
+    assert '"error": "the disk is full; make room", "event": "a loop failed and is begun again"' in log
     assert "ValueError: a bug" in log
     assert "report it" in log
 
