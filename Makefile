@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test mutants check bench fuzz docs test-lowest lock clean
+.PHONY: help run demo test mutants check bench fuzz docs test-lowest lock clean
 
 PYTHONS := $(or $(PYTHON),python3 python3.11 python3.12 python3.13)
 LOCK_FLAGS ?=
@@ -22,7 +22,10 @@ export NO_MKDOCS_2_WARNING := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/.stamp-dev ## a supplier on loopback, synced three times into SQLite
+run: .venv/.stamp-dev ## the service on SQLite, with three suppliers on loopback and a feed that is pushed to; Ctrl-C ends it
+	@exec .venv/bin/python -m examples.service
+
+demo: .venv/.stamp-dev ## a supplier on loopback, synced three times into SQLite
 	.venv/bin/python -m examples.first_sync
 
 test: .venv/.stamp-dev .servers/.stamp ## the whole suite; warnings are errors, what was skipped is listed

@@ -14,7 +14,10 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from connectors.web import errors as http_errors
 from engine import errors
@@ -26,7 +29,9 @@ from engine.settings.transport import Pagination, Parameter, Transport
 from engine.source import Source
 from feedmill.cli import build_app
 from feedmill.exits import exit_of_error
+from feedmill.feedfile.declared import DeclaredFeed
 from feedmill.feedfile.schema import feed_file_schema
+from feedmill.service.settings import ServiceSettings
 from feedmill.web.app import all_endpoints
 from feedmill.web.openapi.document import build_document
 from feedmill.web.openapi.markdown import render_markdown, render_problems, render_queries, render_statuses
@@ -125,6 +130,54 @@ def _feed_file() -> str:
         found = schema["properties"][name]
         rows.append((f"`{name}`", "yes" if name in schema["required"] else "", found["description"]))
     return _table(("key", "required", "meaning"), rows)
+
+
+def _configuration() -> str:
+    """Return the keys of feedmill.toml, a table each."""
+    top = [(name, field) for name, field in ServiceSettings.model_fields.items() if _table_of(field) is None]
+    parts = [_keys(top)]
+    for name, field in ServiceSettings.model_fields.items():
+        if (section := _table_of(field)) is not None:
+            parts += _section(name, section)
+    return "\n\n".join(parts)
+
+
+def _section(name: str, section: type[BaseModel]) -> Iterator[str]:
+    said = " ".join((inspect.getdoc(section) or "").split()).partition(": ")[2]
+    fields = section.model_fields.items()
+    plain = [(key, field) for key, field in fields if _table_of(field) is None]
+    yield f"### {name}\n\n`[{name}]`: {said}\n\n{_keys(plain)}"
+    for key, field in fields:
+        if (inner := _table_of(field)) is not None:
+            yield from _section(f"{name}.{key}", inner)
+
+
+def _keys(fields: Iterable[tuple[str, FieldInfo]]) -> str:
+    rows = []
+    for name, field in fields:
+        annotation: Any = Annotated[field.annotation, field] if field.metadata else field.annotation
+        default = _default({"default": _plain(field.default)}, required=field.is_required())
+        rows.append((f"`{name}`", _type(TypeAdapter(annotation).json_schema()), default, field.description or ""))
+    return _table(("key", "values", "default", "meaning"), rows)
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _table_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a key that is a table."""
+    kinds = (field.annotation, *getattr(field.annotation, "__args__", ()))
+    return next((each for each in kinds if isinstance(each, type) and issubclass(each, BaseModel)), None)
+
+
+def _declared_feeds() -> str:
+    rows = [(f"`{name}`", "yes" if name == "name" else "", _declared_note(name)) for name in ("name", "source", "provider")]
+    return _table(("key", "required", "meaning"), rows)
+
+
+def _declared_note(name: str) -> str:
+    return "The feed's name, by which it is known." if name == "name" else DeclaredFeed.model_fields[name].description or ""
 
 
 def _guard_limits() -> str:
@@ -306,6 +359,8 @@ def _checks(checks: Iterable[Callable[..., object]]) -> str:
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "feed-attributes": _feed_attributes,
     "feed-file": _feed_file,
+    "configuration": _configuration,
+    "declared-feeds": _declared_feeds,
     "guard-limits": _guard_limits,
     "transport": lambda: _parts_of_the_source(Transport, "transport"),
     "pagination": lambda: _parts_of_the_source(Pagination, "pagination"),

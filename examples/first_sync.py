@@ -1,6 +1,6 @@
 """Feedmill as a library: import a supplier's catalogue three times and see that only what changed is written.
 
-Run it with `make run`, or `python -m examples.first_sync [DIRECTORY]`; the database lands in DIRECTORY (default: `run`).
+Run it with `make demo`, or `python -m examples.first_sync [DIRECTORY]`; the database lands in DIRECTORY (default: `run`).
 """
 
 from __future__ import annotations

@@ -67,6 +67,8 @@ def build_app() -> App:
 
     from feedmill.commands import catalogue, check, connect, edit, guess, items, plan, plugins, preview, schema, sync
     from feedmill.commands.results import approve, diff, history, rejects, runs, undo
+    from feedmill.commands.service import feeds as declared
+    from feedmill.commands.service import serve
 
     app = App(
         name="feedmill",
@@ -86,6 +88,12 @@ def build_app() -> App:
     shop.command(catalogue.load)
     shop.command(catalogue.list_variants, name="list")
     app.command(shop)
+    app.command(serve.serve)
+    kept = App(name="feeds", help="List the feeds of a database, and make them as files declare them.")
+    kept.command(declared.list_feeds, name="list")
+    kept.command(declared.diff_feeds, name="diff")
+    kept.command(declared.apply_feeds, name="apply")
+    app.command(kept)
     return app
 
 

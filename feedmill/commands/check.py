@@ -1,4 +1,4 @@
-"""`feedmill check`: whether feed files can work."""
+"""`feedmill check`: whether feed files, and the configuration of a service, can work."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from feedmill.feedfile.model import Fault
+    from collections.abc import Mapping
+
+    from feedmill.feedfile.text import Fault
+    from plugins.manager import Registry
 
 
-def check(*files: Annotated[str, Parameter(help="Feed files, feed.toml.")]) -> int:
-    """Say of each feed file `ok`, or everything that is wrong with it. Fetches nothing.
+def check(*files: Annotated[str, Parameter(help="Feed files, feed.toml, and feedmill.toml.")]) -> int:
+    """Say of each file `ok`, or everything that is wrong with it. Fetches nothing.
+
+    A file without `name` and `source` at its top is the configuration of a service: it is checked with the feeds declared in it.
 
     Exit codes: 0 all can work, 78 at least one cannot.
     """
     from engine.errors import ConfigError
     from feedmill.exits import Exit, UsageError
     from feedmill.feedfile.check import check_feed_file
-    from feedmill.feedfile.model import Fault, read_text
+    from feedmill.feedfile.text import Fault, parse_toml, read_text
+    from feedmill.service.config.loading import is_service_file
     from plugins.manager import load_registry
 
     if not files:
@@ -29,7 +35,9 @@ def check(*files: Annotated[str, Parameter(help="Feed files, feed.toml.")]) -> i
     code = Exit.COMPLETE
     for file in files:
         try:
-            faults = check_feed_file(registry, read_text(file), os.environ)
+            data = read_text(file)
+            checked = _check_service if is_service_file(parse_toml(data).found) else check_feed_file
+            faults = checked(registry, data, os.environ)
         except ConfigError as error:
             faults = (Fault(str(error)),)
         if not all(fault.warning for fault in faults):
@@ -38,6 +46,12 @@ def check(*files: Annotated[str, Parameter(help="Feed files, feed.toml.")]) -> i
             sys.stdout.write(f"{file}: ok\n")
         sys.stdout.write("".join(f"{_line(file, fault)}\n" for fault in faults))
     return code
+
+
+def _check_service(registry: Registry, data: bytes, environment: Mapping[str, str]) -> tuple[Fault, ...]:
+    from feedmill.service.config.checking import check_service_file
+
+    return check_service_file(registry, data, environment)
 
 
 def _line(file: str, fault: Fault) -> str:

@@ -25,36 +25,40 @@ _NOTES_OF: Final = {
 
 def feed_file_schema() -> dict[str, Any]:
     """Return the schema (JSON Schema 2020-12). It takes what TOML can say: no null, and lists as lists."""
-    made = FeedFile.model_json_schema(by_alias=True)
+    made = describe_feed(FeedFile)
+    made.update(title="feed.toml", description="One inventory feed of Feedmill.", required=["name", "source"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **as_toml(made)}
+
+
+def describe_feed(model: type[FeedFile]) -> dict[str, Any]:
+    """Return the schema of a feed in a file as its model has it, with the words of the reference."""
+    made = model.model_json_schema(by_alias=True)
     notes = tomllib.loads(files("engine.settings").joinpath("notes.toml").read_text("utf-8"))
-    _describe(made, {name: note for theme in notes["feed"].values() for name, note in theme.items()})
+    _describe(made, {name: note for theme in notes["feed"].values() for name, note in theme.items() if name != "name"})
     for name, definition in made["$defs"].items():
         _describe(definition, {key: note for part in reversed(_NOTES_OF[name]) for key, note in notes[part].items()})
     properties = made["properties"]
     del properties["resourceLocation"]
     # White space around it is taken off, and nothing is no name.
-    properties["name"]["pattern"] = r"\S"
+    properties["name"].update(pattern=r"\S", description="The feed's name; every item belongs to it.")
     made["properties"] = {name: properties[name] for name in (*_FIRST, *(name for name in properties if name not in _FIRST))}
-    made.update(title="feed.toml", description="One inventory feed of Feedmill.", required=["name", "source"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_as_toml(made)}
+    return made
 
 
 def _describe(definition: dict[str, Any], notes: dict[str, str]) -> None:
     for name, schema in definition["properties"].items():
         schema.pop("title", None)
-        if name in notes and not (definition.get("title") == "FeedFile" and name == "name"):
+        if name in notes:
             schema["description"] = _LINK.sub(r"\1", notes[name]).replace("`", "")
-    if definition.get("title") == "FeedFile":
-        definition["properties"]["name"]["description"] = "The feed's name; every item belongs to it."
 
 
-def _as_toml(schema: Any) -> Any:
-    """Take out what TOML has no word for, and say of decimals as text what they look like."""
+def as_toml(schema: Any) -> Any:
+    """Return a schema without what TOML has no word for, which says of decimals as text what they look like."""
     if isinstance(schema, list):
-        return [_as_toml(each) for each in schema]
+        return [as_toml(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: _as_toml(value) for key, value in schema.items() if not (key == "default" and value is None)}
+    made = {key: as_toml(value) for key, value in schema.items() if not (key == "default" and value is None)}
     if "anyOf" in made:
         kinds = [kind for kind in made["anyOf"] if kind != {"type": "null"}]
         if [kind.get("type") for kind in kinds] == ["number", "string"]:

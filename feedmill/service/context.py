@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from feedmill.service.operations.watch import Watch
+
 if TYPE_CHECKING:
     from engine.source import Egress
     from feedmill.service.keys import KeyRing
@@ -54,6 +56,7 @@ class Service:
     registry: Registry
     egress: Egress
     bells: Bells = field(default_factory=Bells)
+    watch: Watch = field(default_factory=Watch)
     stopping: bool = False
 
     @property

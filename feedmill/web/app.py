@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,7 @@ from feedmill.web.access import authenticate
 from feedmill.web.bodies import read_body
 from feedmill.web.endpoint import Call, Endpoint
 from feedmill.web.problems import Problem, explain
+from feedmill.web.watching import watch_calls
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service
@@ -23,15 +25,16 @@ if TYPE_CHECKING:
 _WRITING: Final = ("POST", "PUT", "DELETE")
 
 
-def all_endpoints() -> Iterator[Endpoint]:
-    """Yield the endpoints of every module of `feedmill.web.resources`, in the order of the modules' names."""
-    for found in sorted(iter_modules(resources.__path__), key=lambda each: each.name):
-        yield from import_module(f"{resources.__name__}.{found.name}").ENDPOINTS
+@cache
+def all_endpoints() -> tuple[Endpoint, ...]:
+    """Return the endpoints of every module of `feedmill.web.resources`, in the order of the modules' names. Blocks the first time."""
+    names = sorted(found.name for found in iter_modules(resources.__path__))
+    return tuple(endpoint for name in names for endpoint in import_module(f"{resources.__name__}.{name}").ENDPOINTS)
 
 
 def build_app(service: Service) -> web.Application:
     """Return the application of a service."""
-    app = web.Application(middlewares=[_answer_problems], client_max_size=service.settings.server.max_body_bytes)
+    app = web.Application(middlewares=[watch_calls(service), _answer_problems], client_max_size=service.settings.server.max_body_bytes)
     for endpoint in all_endpoints():
         for path in (endpoint.path, *endpoint.aliases):
             app.router.add_route(endpoint.method, path, _serve(service, endpoint))

@@ -53,14 +53,17 @@ def shown_by(expected: str, output: str) -> bool:
     return re.fullmatch(r".*?".join(rf"\s*{part}\s*" for part in parts), " ".join(output.split()), re.DOTALL) is not None
 
 
-def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["first-supplier", "first-service"])
+def test_a_tutorial_does_what_it_says(name: str, tmp_path: Path) -> None:
     """Every command of the tutorial, typed in order, prints what the page shows."""
+    page = (DOCS / f"tutorials/{name}.md").read_text("utf-8")
     port = free_port()
-    page = (DOCS / "tutorials/first-supplier.md").read_text("utf-8").replace("8000", str(port))
+    page = page.replace("8000", str(port)).replace("8080", str(free_port()))
     typed = steps(page)
-    listening = f"until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done"
     script = ["set -m", "trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for command, _ in typed:
+        ready = "grep -q token service.txt" if "feedmill serve" in command else f"(exec 3<>/dev/tcp/127.0.0.1/{port})"
+        listening = f"until {ready} 2>/dev/null; do sleep 0.05; done"
         script += [command, *([listening] if command.endswith("&") else []), f"echo '{MARK}'"]
     done = run(["bash", "-c", "\n".join(["exec 2>&1", *script])], tmp_path)
     outputs = done.stdout.split(f"{MARK}\n")

@@ -1,0 +1,1 @@
+"""Feeds that are declared in TOML: read, compared with the database, applied."""

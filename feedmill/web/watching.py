@@ -1,0 +1,44 @@
+"""Watch every call: count it and time it by the template of its route, and open its span."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from feedmill.service.operations.tracing import request_span
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
+
+    from feedmill.service.context import Service
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def watch_calls(service: Service) -> Middleware:
+    """Return the middleware; the outermost one, for what the others answer counts too."""
+    metrics, calls = service.watch.metrics, service.watch.calling
+
+    @web.middleware
+    async def watch(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+        # What a client makes up is no label: there would be a series for each.
+        method = request.method if request.method in _METHODS else "other"
+        resource = request.match_info.route.resource
+        route = "unmatched" if resource is None else resource.canonical
+        began, status = perf_counter(), 500
+        try:
+            with calls(), request_span(method, route) as describe:
+                response = await handler(request)
+                status = response.status
+                describe("http.response.status_code", status)
+                return response
+        except web.HTTPException as answered:
+            status = answered.status
+            raise
+        finally:
+            metrics.count_request(method, route, status, perf_counter() - began)
+
+    return watch
