@@ -79,7 +79,9 @@ async def _running(jobs: Jobs, handle: Handle, *, slots: int = 1, kinds: tuple[s
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    while not holds():
+    while True:
+        if holds():
+            return
         await anyio.sleep(0.005)
 
 
@@ -91,14 +93,27 @@ async def _until_empty(jobs: Jobs) -> None:
         await anyio.sleep(0.005)
 
 
+async def _until_taken(jobs: Jobs, job: NewJob) -> None:
+    while True:
+        if (await jobs.enqueue([job]))[0] is not None:
+            return
+        await anyio.sleep(0.005)
+
+
+async def _until_none_runs(jobs: Jobs) -> None:
+    while True:
+        if not (await jobs.stats()).running:
+            return
+        await anyio.sleep(0.005)
+
+
 async def keeps_jobs_over_reopening(case: JobsCase) -> None:
     """What `enqueue` returned the id of is there for the next process, with its payload and key, and is done once."""
     async with case.open("one") as jobs:
         ids = await jobs.enqueue([NewJob("run", {"feed": 7, "deep": {"list": [1, "é", None]}}, "k")])
     seen = _Seen()
-    async with case.open("two") as jobs:
-        async with _running(jobs, seen.do):
-            await _until_empty(jobs)
+    async with case.open("two") as jobs, _running(jobs, seen.do):
+        await _until_empty(jobs)
     expected = ClaimedJob(ids[0] or 0, "run", {"feed": 7, "deep": {"list": [1, "é", None]}}, "k", 1)
     require(seen.done == [expected], f"expected {expected}, got {seen.done}")
 
@@ -115,8 +130,7 @@ async def has_one_job_of_a_key(case: JobsCase) -> None:
             require(list(await jobs.enqueue([NewJob("run", key="k")])) == [None], "a key whose job runs took another")
             seen.go.set()
             await _until(lambda: len(seen.done) == 1)
-            while (await jobs.enqueue([NewJob("run", key="k")]))[0] is None:
-                await anyio.sleep(0.005)
+            await _until_taken(jobs, NewJob("run", key="k"))
             await _until(lambda: len(seen.done) == 2)
 
 
@@ -252,8 +266,7 @@ async def requeues_what_a_dead_owner_had(case: JobsCase) -> None:
                 running = (await new.stats()).running
                 again.go.set()
                 await _until(lambda: len(again.done) == 1)
-                while (await new.stats()).running:
-                    await anyio.sleep(0.005)
+                await _until_none_runs(new)
     require(dict(running) == {"run": 1}, f"the end of the dead owner's attempt took the job away: {running}")
     require([job.attempt for job in again.done] == [2], f"expected the second attempt, got {again.done}")
 
