@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure_logging() -> None:
-    """Set structlog up. `FEEDMILL_LOG` sets the level; on a terminal it is `warning`, since results are printed there anyway."""
+def configure_logging(chosen: str | None = None) -> None:
+    """Set structlog up. `FEEDMILL_LOG` or what is chosen sets the level; on a terminal it is `warning`: results are printed there."""
     terminal = sys.stderr.isatty()
-    level = _LEVELS.get(os.environ.get("FEEDMILL_LOG", "").lower(), logging.WARNING if terminal else logging.INFO)
+    named = chosen or os.environ.get("FEEDMILL_LOG", "").lower()
+    level = _LEVELS.get(named, logging.WARNING if terminal else logging.INFO)
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[

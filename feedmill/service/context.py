@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
+    from engine.scheduling.jobs import Jobs
     from engine.source import Egress
     from feedmill.service.keys import KeyRing
     from feedmill.service.settings import ServiceSettings
+    from feedmill.service.workers.pool import Workers
     from plugins.manager import Registry
     from sinks.sqlite.service.store import Store
 
@@ -52,6 +54,8 @@ class Service:
     keys: KeyRing
     registry: Registry
     egress: Egress
+    workers: Workers
+    jobs: Jobs
     bells: Bells = field(default_factory=Bells)
     stopping: bool = False
 

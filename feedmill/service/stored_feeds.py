@@ -38,8 +38,8 @@ class StoredFeed:
         """Return where it is fetched from, with credentials; empty for one that is pushed to."""
         return str(self.secrets.get("resourceLocation") or self.definition.attributes.get("resourceLocation") or "")
 
-    def build(self) -> Feed:
-        """Return the feed that a run needs. Raises `ConfigError` when it cannot work."""
+    def build(self, changes: Mapping[str, object] | None = None) -> Feed:
+        """Return the feed that a run needs, with `changes` (API names) that are only tried. Raises `ConfigError` when it cannot work."""
         stored = FeedDefinition(
             self.definition.name,
             {name: value for name, value in self.definition.attributes.items() if name not in SEALED},
@@ -47,7 +47,8 @@ class StoredFeed:
         )
         secrets = {name: value for name, value in self.secrets.items() if name not in ("hash", "transport")}
         inner = cast("Mapping[str, JsonValue]", self.secrets.get("transport") or {})
-        return build_feed(stored.name, {**secrets, **{f"transport.{name}": value for name, value in inner.items()}}, stored=stored)
+        sealed = {**secrets, **{f"transport.{name}": value for name, value in inner.items()}}
+        return build_feed(stored.name, {**sealed, **(changes or {})}, stored=stored)
 
 
 def split_secrets(feed: Feed) -> dict[str, JsonValue]:

@@ -104,10 +104,13 @@ class SqliteJobs:
         return JobStats(waiting, running, 0.0 if oldest is None else (now - int(str(oldest))) / SECOND)
 
     async def requeue(self, owner: str | None = None) -> int:
-        async with self._store.writing() as writer:
-            count = await (writer.execute(_REQUEUE, self._owner) if owner is None else writer.execute(_REQUEUE_OF, owner))
+        count = await self._patiently(lambda: self._requeue(owner))
         self._bell.ring()
         return count
+
+    async def _requeue(self, owner: str | None) -> int:
+        async with self._store.writing() as writer:
+            return await (writer.execute(_REQUEUE, self._owner) if owner is None else writer.execute(_REQUEUE_OF, owner))
 
     async def reconcile(self, unfinished: Sequence[NewJob]) -> int:
         return sum(number is not None for number in await self.enqueue(unfinished)) if unfinished else 0
