@@ -136,8 +136,9 @@ class SqliteSession:
         """
         if self._decided:
             return
-        why = "" if failure is None else f": {failure}"
-        problem = Problem("abandoned", f"the run was left before it was finished; nothing staged was kept{why}")
+        problem = Problem("abandoned", "the run was left before it was finished; nothing staged was kept")
+        if failure is not None:
+            problem = Problem("failed", str(failure))
         with suppress(Superseded):
             await self.finish(RunRecord(self._fence.name, self.run, RunStatus.ERROR, problems=(problem,)))
 

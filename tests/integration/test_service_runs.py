@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -65,11 +64,25 @@ class Shop:
         return {str(key): quantity for key, quantity in rows}
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """Run the one service of this module on one loop."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Running, Supplier]]:
+    """Run a service with one worker, and a supplier."""
+    async with supplying() as supplier, run_service(tmp_path_factory.mktemp("service")) as api:
+        yield api, supplier
+
+
 @pytest.fixture
-async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
-    """Run a service with one worker, and a supplier of one feed."""
-    async with supplying() as supplier, run_service(tmp_path) as api:
-        yield Shop(api, supplier, await store_feed(api.service, "shop", supplier.url))
+async def shop(world: tuple[Running, Supplier], request: pytest.FixtureRequest) -> Shop:
+    """Make a feed for one test."""
+    api, supplier = world
+    supplier.offer(a=1, b=2, c=3)
+    return Shop(api, supplier, await store_feed(api.service, request.node.name, supplier.url, **getattr(request, "param", {})))
 
 
 async def test_a_run_is_asked_for_and_done_in_a_worker(shop: Shop) -> None:
@@ -87,11 +100,10 @@ async def test_a_run_is_asked_for_and_done_in_a_worker(shop: Shop) -> None:
     assert status == 200
     (reject,) = csv.DictReader(io.StringIO(body.decode()))
     assert (reject["line"], reject["column"], reject["value"], reject["raw"]) == ("4", "qty", "many", "c,many")
-    _, listed = await shop.api.call("GET", "/api/data-imports.json?where[status]=complete&attributes[]=read&attributes[]=id")
+    _, listed = await shop.api.call("GET", f"/api/data-imports.json?where[inventoryFeedId]={shop.feed}&attributes[]=read&attributes[]=id")
     assert listed == [{"id": run["id"], "read": 23}]
     async with shop.api.service.store.reading() as reader:
-        assert await reader.number("SELECT count(*) FROM main.jobs") == 0
-        settings = await reader.query("SELECT updated_at = created_at FROM main.inventory_feeds")
+        settings = await reader.query("SELECT updated_at = created_at FROM main.inventory_feeds WHERE id = ?", shop.feed)
     assert settings == [(1,)]
 
 
@@ -126,7 +138,8 @@ async def test_a_run_is_foreseen_and_its_source_looked_at(shop: Shop) -> None:
     """A dry run answers its figures and leaves nothing; a preview answers records, under settings that are only tried."""
     plan = await shop.fetch("?dryRun=true", status=200)
     assert (plan["run"], plan["status"], plan["created"]) == (None, "complete", 3)
-    assert (await shop.stock(), await shop.api.call("GET", "/api/data-imports.json")) == ({}, (200, []))
+    listed = await shop.api.call("GET", f"/api/data-imports.json?where[inventoryFeedId]={shop.feed}")
+    assert (await shop.stock(), listed) == ({}, (200, []))
     path = f"/api/inventory-feeds/{shop.feed}/preview.json"
     status, seen = await shop.api.call("POST", path)
     assert status == 200, seen
@@ -149,51 +162,51 @@ async def test_what_cannot_be_fetched_is_refused(shop: Shop) -> None:
         assert "pushed to" in refused["detail"]
     await Shop(shop.api, shop.supplier, 999).fetch(status=404)
     for change, why in (
-        ("UPDATE main.dropship_providers SET status = 'away'", "away"),
-        ("UPDATE main.inventory_feeds SET enabled = 0", "not enabled"),
+        ("UPDATE main.dropship_providers SET status = 'away' WHERE id = (SELECT dropship_provider_id FROM main.inventory_feeds", "away"),
+        ("UPDATE main.inventory_feeds SET enabled = 0 WHERE id = (SELECT id FROM main.inventory_feeds", "not enabled"),
     ):
         async with shop.api.service.store.writing() as writer:
-            await writer.execute(change)
+            await writer.execute(f"{change} WHERE id = ?)", shop.feed)
         assert why in (await shop.fetch(status=409))["detail"]
 
 
 async def test_a_feed_that_cannot_work_ends_its_run(shop: Shop) -> None:
     """A run whose settings cannot work ends as an error that says so, and does not come back."""
     async with shop.api.service.store.writing() as writer:
-        await writer.execute("UPDATE main.inventory_feeds SET settings = json_set(settings, '$.resourceType', 'carrier-pigeon')")
+        broken = "UPDATE main.inventory_feeds SET settings = json_set(settings, '$.resourceType', 'carrier-pigeon') WHERE id = ?"
+        await writer.execute(broken, shop.feed)
     run = await shop.fetched("error")
     assert [message["code"] for message in run["messages"]] == ["failed"]
     assert "carrier-pigeon" in run["messages"][0]["message"]
 
 
-async def test_a_held_run_is_decided_and_undone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shop", [{"reviewChanges": True}], indirect=True, ids=["reviewed"])
+async def test_a_held_run_is_decided_and_undone(shop: Shop) -> None:
     """A held run shows what it would do, is rejected or approved with a word on it, and is undone once it is complete."""
-    async with supplying() as supplier, run_service(tmp_path) as api:
-        shop = Shop(api, supplier, await store_feed(api.service, "shop", supplier.url, reviewChanges=True))
-        held = await shop.fetched("held")
-        assert len(held["guard"]) == 1
-        _, diff = await api.call("GET", f"/api/data-imports/{held['id']}/diff.json")
-        assert (diff["held"], diff["counts"]["created"]) == (True, 3)
-        assert (await shop.post(held["id"], "reject", {"comment": "too early"}))["status"] == "cancelled"
-        assert (await api.call("GET", f"/api/data-imports/{held['id']}/diff.json"))[0] == 409
-        held = await shop.fetched("held")
-        await shop.post(held["id"], "cancel")
-        assert (await shop.run(held["id"]))["status"] == "cancelled"
-        held = await shop.fetched("held")
-        await shop.post(held["id"], "undo", status=409)
-        done = await shop.post(held["id"], "approve", {"comment": "looks right"})
-        assert (done["status"], done["created"]) == ("complete", 3)
-        assert "looks right" in done["messages"][0]["message"]
-        await shop.post(held["id"], "approve", status=409)
-        status, body = await api.call("GET", f"/api/data-imports/{held['id']}/changes.csv")
-        assert status == 200
-        rows = list(csv.DictReader(io.StringIO(body.decode())))
-        assert {row["after"] for row in rows if row["field"] == "inventoryQuantity"} == {"1", "2", "3"}
-        foreseen = await shop.post(held["id"], "undo", {"dryRun": True})
-        assert (foreseen["removed"], foreseen["conflicts"], await shop.stock()) == (3, [], {"a": 1, "b": 2, "c": 3})
-        undone = await shop.post(held["id"], "undo")
-        assert (undone["kind"], undone["undoes"], undone["status"], undone["removed"]) == ("undo", held["id"], "complete", 3)
-        assert await shop.stock() == {}
-        await shop.post(held["id"], "undo", status=409)
-        status, refused = await api.call("POST", f"/api/data-imports/{held['id']}/approve.json", {"coment": "x"})
-        assert (status, refused["errors"][0]["field"]) == (422, "coment")
+    held = await shop.fetched("held")
+    assert len(held["guard"]) == 1
+    _, diff = await shop.api.call("GET", f"/api/data-imports/{held['id']}/diff.json")
+    assert (diff["held"], diff["counts"]["created"]) == (True, 3)
+    assert (await shop.post(held["id"], "reject", {"comment": "too early"}))["status"] == "cancelled"
+    assert (await shop.api.call("GET", f"/api/data-imports/{held['id']}/diff.json"))[0] == 409
+    held = await shop.fetched("held")
+    await shop.post(held["id"], "cancel")
+    assert (await shop.run(held["id"]))["status"] == "cancelled"
+    held = await shop.fetched("held")
+    await shop.post(held["id"], "undo", status=409)
+    done = await shop.post(held["id"], "approve", {"comment": "looks right"})
+    assert (done["status"], done["created"]) == ("complete", 3)
+    assert "looks right" in done["messages"][0]["message"]
+    await shop.post(held["id"], "approve", status=409)
+    status, body = await shop.api.call("GET", f"/api/data-imports/{held['id']}/changes.csv")
+    assert status == 200
+    rows = list(csv.DictReader(io.StringIO(body.decode())))
+    assert {row["after"] for row in rows if row["field"] == "inventoryQuantity"} == {"1", "2", "3"}
+    foreseen = await shop.post(held["id"], "undo", {"dryRun": True})
+    assert (foreseen["removed"], foreseen["conflicts"], await shop.stock()) == (3, [], {"a": 1, "b": 2, "c": 3})
+    undone = await shop.post(held["id"], "undo")
+    assert (undone["kind"], undone["undoes"], undone["status"], undone["removed"]) == ("undo", held["id"], "complete", 3)
+    assert await shop.stock() == {}
+    await shop.post(held["id"], "undo", status=409)
+    status, refused = await shop.api.call("POST", f"/api/data-imports/{held['id']}/approve.json", {"coment": "x"})
+    assert (status, refused["errors"][0]["field"]) == (422, "coment")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 
 from engine.feed import build_feed
 from feedmill.service.context import Service
@@ -53,7 +53,8 @@ class Supplier:
         if gate is not None:
             self.reached.set()
             await gate.wait()
-        await response.write(body[10:])
+        with suppress(ClientConnectionResetError):  # Of a worker that is not there any more.
+            await response.write(body[10:])
         return response
 
 

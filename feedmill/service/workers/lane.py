@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COMMAND: Final = (sys.executable, "-m", "feedmill.service.workers.process")
 
-RETRY_SECONDS: Final = 0.5
+RETRY_SECONDS: Final = 0.2
 """After how long what a dead worker was asked to do is asked of another one."""
 
 

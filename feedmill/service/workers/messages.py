@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -30,17 +30,9 @@ if TYPE_CHECKING:
 GONE: Final = (BrokenResourceError, ClosedResourceError, EndOfStream)
 """What a stream raises whose other end is not there any more."""
 
-_PLAIN: Final[tuple[type[FeedmillError], ...]] = (RejectRecord, RefuseRun, Superseded, InternalError)
-_WAITING: Final[tuple[type[Retry], ...]] = (Retry, Stalled, LimitReached)
-_CONFIGURED: Final[tuple[type[ConfigError], ...]] = (ConfigError, NotFound, Conflict)
-
-_MAKERS: Final[Mapping[str, Callable[[dict[str, Any]], FeedmillError]]] = {
-    **{kind.__name__: lambda told, kind=kind: kind(told["message"]) for kind in _PLAIN},
-    **{kind.__name__: lambda told, kind=kind: kind(told["message"], retry_after=told["retryAfter"]) for kind in _WAITING},
-    **{kind.__name__: lambda told, kind=kind: kind(told["message"], problems=tuple(told["problems"])) for kind in _CONFIGURED},
-    "UnderWay": lambda told: UnderWay(told["message"], run=told["run"]),
-    "InvalidItem": lambda told: InvalidItem(told["message"], told["faults"]),
-}
+_PLAIN: Final[Mapping[str, type[FeedmillError]]] = {kind.__name__: kind for kind in (RejectRecord, RefuseRun, Superseded, InternalError)}
+_WAITING: Final[Mapping[str, type[Retry]]] = {kind.__name__: kind for kind in (Retry, Stalled, LimitReached)}
+_CONFIGURED: Final[Mapping[str, type[ConfigError]]] = {kind.__name__: kind for kind in (ConfigError, NotFound, Conflict)}
 
 
 class WorkerDied(Retry):
@@ -61,10 +53,18 @@ def tell_error(error: FeedmillError) -> dict[str, object]:
     return told
 
 
-def make_error(told: dict[str, Any]) -> FeedmillError:
+def make_error(told: Mapping[str, Any]) -> FeedmillError:
     """Return an error that was sent; one of a kind that is not known here is our fault."""
-    make = _MAKERS.get(told["kind"])
-    return InternalError(f"{told['kind']}: {told['message']}") if make is None else make(told)
+    kind, message = told["kind"], told["message"]
+    if kind == "UnderWay":
+        return UnderWay(message, run=told["run"])
+    if kind == "InvalidItem":
+        return InvalidItem(message, told["faults"])
+    if kind in _WAITING:
+        return _WAITING[kind](message, retry_after=told["retryAfter"])
+    if kind in _CONFIGURED:
+        return _CONFIGURED[kind](message, problems=tuple(told["problems"]))
+    return _PLAIN[kind](message) if kind in _PLAIN else InternalError(f"{kind}: {message}")
 
 
 def _head(error: FeedmillError) -> str:

@@ -78,8 +78,8 @@ async def undo(call: Call) -> web.Response:
     wish = call.body(UndoWish)
     if wish.dry_run:
         await read_run(call.service, call.id)
-        text = await call.service.workers.call("undo", {"run": call.id, "dryRun": True})
-        return web.Response(text=text, content_type="application/json")
+        foreseen = await call.service.workers.call("undo", {"run": call.id, "dryRun": True})
+        return web.Response(text=foreseen, content_type="application/json")
     await _require(call, "complete")
     text = await call.service.workers.call_within(ANSWER_SECONDS, "undo", {"run": call.id})
     _ring(call)
