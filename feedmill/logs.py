@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-def configure_logging(chosen: str | None = None) -> None:
-    """Set structlog up. `FEEDMILL_LOG` or what is chosen sets the level; on a terminal it is `warning`: results are printed there."""
+def configure_logging(usual: str | None = None) -> None:
+    """Set structlog up. `FEEDMILL_LOG` sets the level, else it is the `usual` one.
+
+    Unset, that is `info`, on a terminal `warning`, since results are printed there anyway.
+    """
     terminal = sys.stderr.isatty()
-    named = chosen or os.environ.get("FEEDMILL_LOG", "").lower()
-    level = _LEVELS.get(named, logging.WARNING if terminal else logging.INFO)
+    usual = usual or ("warning" if terminal else "info")
+    level = _LEVELS.get(os.environ.get("FEEDMILL_LOG", "").lower(), _LEVELS[usual])
     renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if terminal else [structlog.processors.format_exc_info]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -147,6 +147,9 @@ async def test_a_run_is_foreseen_and_its_source_looked_at(shop: Shop) -> None:
     status, seen = await shop.api.call("POST", path, {"limit": 1, "settings": {"allocationBuffer": 1, "skuPrefix": "X", "prefixSku": True}})
     assert status == 200, seen
     assert [record["item"]["vendorSku"] for record in seen["records"]] == ["Xa"]
+    status, seen = await shop.api.call("POST", path, {"settings": {"fields": [{"name": "qty", "purpose": "name"}]}})
+    assert (status, [record["item"]["name"] for record in seen["records"]]) == (200, ["1", "2", "3"])
+    assert (await shop.api.call("POST", path, {"settings": {"fields": [1]}}))[0] == 422
     for body, field in (({"limit": 0}, "limit"), ({"settings": {"skuPrefx": 1}}, "skuPrefx")):
         status, refused = await shop.api.call("POST", path, body)
         assert (status, refused["errors"][0]["field"]) == (422, field)

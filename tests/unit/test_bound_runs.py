@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from engine.batch import Reject
 from engine.contracts import FeedDefinition
 from engine.errors import RefuseRun, Superseded, UnderWay
 from engine.run import Problem, RunRecord, RunStatus
-from plugins.conformance.sink import FEED, batch, import_items, settle
+from plugins.conformance.sink import FEED, batch, import_items, plan_record, settle
+from sinks.sqlite import clock
 from sinks.sqlite.control import Control
+from sinks.sqlite.decisions import approve
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.service.runs import end_undecided, enqueue_run, list_unfinished, read_asked_run
 from sinks.sqlite.service.store import Store, open_store
@@ -170,3 +173,19 @@ async def test_a_run_that_was_asked_for_leaves_the_definition(store: Store) -> N
         await session.stage(batch(BOTH, ("a", "new", 1)))
         await settle(session, 1)
     assert await Control(store.database).definition(FEED.name) == FEED
+
+
+async def test_a_definition_that_was_changed_while_a_run_was_held_stays(store: Store) -> None:
+    """Approving a run applies it as it was read; what somebody set of the feed since is the later write."""
+    asked = FeedDefinition(FEED.name, {**FEED.attributes, "skuPrefix": "asked"})
+    async with SqliteSink(store.database).session(asked) as session:
+        await session.stage(batch(BOTH, ("a", "held", 1)))
+        await session.hold(replace(plan_record(session, await session.summary(), 1), status=RunStatus.HELD))
+        run = session.run
+    async with store.writing() as writer:
+        changed = "UPDATE main.inventory_feeds SET settings = json_set(settings, '$.skuPrefix', 'later'), updated_at = ?"
+        await writer.execute(changed, clock.now())
+    assert (await approve(store.database, run)).counts.created == 1
+    definition = await Control(store.database).definition(FEED.name)
+    assert definition is not None
+    assert definition.attributes["skuPrefix"] == "later"

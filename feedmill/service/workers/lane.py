@@ -23,6 +23,9 @@ _COMMAND: Final = (sys.executable, "-m", "feedmill.service.workers.process")
 RETRY_SECONDS: Final = 0.2
 """After how long what a dead worker was asked to do is asked of another one."""
 
+FULL_SECONDS: Final = 5.0
+"""After how long a worker is started again that there was no room for."""
+
 
 @dataclass(slots=True)
 class _Pending:
@@ -150,9 +153,15 @@ class Lane:
 
 
 async def open_lane(settings: Mapping[str, object], grace: float) -> Lane:
-    """Start a process and tell it where to work; nothing of that stands on its command line. Its log goes to our standard error."""
-    # A session of its own: Ctrl-C is for the server, which then tells its workers.
-    process = await anyio.open_process(_COMMAND, stderr=None, start_new_session=True)
+    """Start a process and tell it where to work; nothing of that stands on its command line. Its log goes to our standard error.
+
+    Raises `WorkerDied` when the machine has no room for one.
+    """
+    try:
+        # A session of its own: Ctrl-C is for the server, which then tells its workers.
+        process = await anyio.open_process(_COMMAND, stderr=None, start_new_session=True)
+    except OSError as error:
+        raise WorkerDied(f"no worker could be started: {error.strerror}", retry_after=FULL_SECONDS) from None
     lane = Lane(process, grace)
     await lane.configure(settings)
     return lane

@@ -10,7 +10,7 @@ import anyio
 import structlog
 from anyio import CancelScope, create_task_group
 
-from engine.errors import FeedmillError
+from engine.errors import FeedmillError, InternalError
 from feedmill.service.workers.lane import Lane, open_lane
 
 if TYPE_CHECKING:
@@ -27,11 +27,10 @@ LARGEST_RSS: Final = 400_000_000
 class Workers:
     """Processes that do a service's work, started when they are needed. `settings` is what each is told first."""
 
-    def __init__(self, settings: Mapping[str, object], grace: float, listening: TaskGroup, working: TaskGroup) -> None:
+    def __init__(self, settings: Mapping[str, object], grace: float, group: TaskGroup) -> None:
         self._settings = dict(settings)
         self._grace = grace
-        self._listening = listening
-        self._working = working
+        self._group = group
         self._lanes: set[Lane] = set()
         self._free: list[Lane] = []
         self._desk: Lane | None = None
@@ -72,7 +71,7 @@ class Workers:
             finally:
                 done.set()
 
-        self._working.start_soon(work)
+        self._group.start_soon(work)
         with anyio.move_on_after(seconds):
             await done.wait()
         told.left = not done.is_set()
@@ -110,7 +109,7 @@ class Workers:
         if not lane.alive:
             return
         if _is_worn(lane):
-            self._working.start_soon(lane.close)
+            self._group.start_soon(lane.close)
         else:
             self._free.append(lane)
 
@@ -119,8 +118,9 @@ class Workers:
         with CancelScope(shield=True):
             lane = await open_lane(self._settings, self._grace)
             self._lanes.add(lane)
-            self._listening.start_soon(self._listen, lane)
-        return lane
+            self._group.start_soon(self._listen, lane)
+            return lane
+        raise InternalError("a shield has swallowed an error")
 
     async def _listen(self, lane: Lane) -> None:
         await lane.listen()
@@ -143,19 +143,19 @@ def _is_worn(lane: Lane) -> bool:
 async def open_workers(settings: Mapping[str, object], grace: float) -> AsyncIterator[Workers]:
     """Give the workers of a service; none is started yet. At the end all of them end, after what is decided is done."""
     try:
-        async with create_task_group() as listening:
+        async with create_task_group() as group:
+            workers = Workers(settings, grace, group)
+            group.start_soon(workers.tidy)
             try:
-                async with create_task_group() as working:
-                    workers = Workers(settings, grace, listening, working)
-                    working.start_soon(workers.tidy)
-                    yield workers
-                    working.cancel_scope.cancel()
+                yield workers
             finally:
+                # Calls that go on are broken off, in order; who listens to a worker goes on until that has ended.
+                group.cancel_scope.cancel()
                 with CancelScope(shield=True):
                     await workers.close()
-    except BaseExceptionGroup as group:
+    except BaseExceptionGroup as failed:
         # What went wrong inside is what the caller has to see, not that there were tasks beside it.
-        raise next(_leaves(group)) from None
+        raise next(_leaves(failed)) from None
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -34,6 +34,9 @@ async def run_jobs(service: Service) -> None:
 async def _do(service: Service, job: ClaimedJob) -> None:
     """Have one run done. Raises `Retry` when the worker died or the feed is in work elsewhere: it comes back."""
     run = int(str(job.payload["run"]))
+    if service.stopping:
+        # Nothing is begun any more: the job waits again, uncounted, when this loop is cancelled.
+        await anyio.sleep_forever()
     if not await _admit(service, run):
         return
     try:
@@ -76,7 +79,7 @@ async def _reconcile(service: Service) -> None:
                 structlog.get_logger("feedmill").info("runs without a job", found=found)
             for feed, name in left:
                 await _end_left(service, feed, name)
-        except FeedmillError as error:
+        except (FeedmillError, OSError) as error:
             structlog.get_logger("feedmill").warning("runs could not be reconciled", error=str(error))
         await anyio.sleep(RECONCILE_SECONDS)
 

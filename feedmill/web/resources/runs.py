@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from engine.errors import Conflict, NotFound
 from engine.settings.resource import Resource
@@ -46,6 +46,14 @@ class PreviewWish(Resource):
 
     limit: Annotated[int, Field(ge=1, le=200)] = 20
     settings: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("settings")
+    @classmethod
+    def _check_rows(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        rows = settings.get("fields", [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("fields is no array of objects")
+        return settings
 
 
 async def fetch(call: Call) -> web.Response:

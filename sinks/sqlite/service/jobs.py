@@ -130,16 +130,18 @@ class SqliteJobs:
             ((due,),) = await reader.query(_NEXT, kinds)
         if due is None or int(str(due)) > now:
             return None, POLL_SECONDS if due is None else min((int(str(due)) - now) / SECOND, POLL_SECONDS)
+        return await self._take(kinds, now), 0.0
+
+    async def _take(self, kinds: str, now: int) -> ClaimedJob | None:
+        rows: list[tuple[object, ...]] = []
         # Shielded: a job that was claimed and whose claimer is gone would wait for the end of this process.
         with CancelScope(shield=True):
             async with self._store.writing() as writer:
                 rows = await writer.query(_CLAIM, self._owner, now, now, kinds)
         if not rows:
-            return None, 0.0
+            return None
         number, kind, payload, key, attempt = rows[0]
-        return ClaimedJob(
-            int(str(number)), str(kind), orjson.loads(str(payload)), None if key is None else str(key), int(str(attempt))
-        ), 0.0
+        return ClaimedJob(int(str(number)), str(kind), orjson.loads(str(payload)), None if key is None else str(key), int(str(attempt)))
 
     async def _do(self, job: ClaimedJob, handle: Handle, free: anyio.Semaphore) -> None:
         name = job.key or f"#{job.id}"
