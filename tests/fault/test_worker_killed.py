@@ -15,7 +15,7 @@ import anyio
 import pytest
 from anyio import open_process, to_thread
 
-from feedmill.service.settings import Server, Workers
+from feedmill.service.settings import Workers
 from tests.servers.feedmill_service import Running, run_service
 from tests.servers.supplier import Supplier, store_feed, supplying
 
@@ -76,6 +76,14 @@ async def until_no_job_is_left(api: Running) -> None:
             await anyio.sleep(0.01)
 
 
+def is_there(pid: int) -> bool:
+    """Return whether a process is there."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
 def ask(database: Path, sql: str) -> list[tuple[Any, ...]]:
     """Return rows."""
     with closing(sqlite3.connect(database)) as connection:
@@ -92,6 +100,7 @@ async def test_workers_that_end_leave_their_run_to_others_until_it_is_poison(tmp
     """After `kill -9` and after SIGTERM, which does not count, another worker begins the same run anew, and nothing is there twice.
 
     A run whose workers died as often as the settings allow ends as an error, its job is gone, an event tells it, the feed is free.
+    The service that ends in order tells its worker: the run waits, its attempt uncounted, and no process is left.
     """
     async with run_service(tmp_path, workers=Workers(max_epochs=2)) as api:
         feed = await store_feed(api.service, "shop", supplier.url)
@@ -120,8 +129,14 @@ async def test_workers_that_end_leave_their_run_to_others_until_it_is_poison(tmp
         supplier.open_gate()
         assert (await ended(api, await fetch(api, feed)))["updated"] == 1
         await until_no_job_is_left(api)
-    assert await to_thread.run_sync(ask, tmp_path / "shop.db", "SELECT count(*) FROM jobs") == [(0,)]
-    assert supplier.asked == 6
+        supplier.close_gate()
+        last = await fetch(api, feed)
+        with anyio.fail_after(60):
+            await supplier.reached.wait()
+        (worker,) = api.service.workers.pids
+    assert (supplier.asked, is_there(worker)) == (7, False)
+    rows = "SELECT r.id, r.status, j.attempts, j.owner FROM data_imports AS r JOIN jobs AS j ON j.dedupe_key = 'run:' || r.id"
+    assert await to_thread.run_sync(ask, tmp_path / "shop.db", rows) == [(last, "pending", 0, None)]
 
 
 SERVE = """
@@ -145,14 +160,6 @@ anyio.run(main)
 """
 
 
-def is_there(pid: int) -> bool:
-    """Return whether a process is there."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
-
-
 async def test_a_server_that_dies_ends_its_workers(tmp_path: Path, supplier: Supplier) -> None:
     """The workers of a killed server end by themselves and leave the run waiting; the next server has it done under its number."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -171,15 +178,3 @@ async def test_a_server_that_dies_ends_its_workers(tmp_path: Path, supplier: Sup
         assert (await ended(api, 1))["created"] == 3
         await until_no_job_is_left(api)
     assert await to_thread.run_sync(ask, tmp_path / "shop.db", EFFECTS) == [(3, 1, 0, 0, None)]
-
-
-async def test_a_service_that_closes_puts_its_runs_back(tmp_path: Path, supplier: Supplier) -> None:
-    """A service that ends in order tells its workers: the run waits, its attempt uncounted, and no process is left."""
-    async with run_service(tmp_path, server=Server(shutdown_seconds=10)) as api:
-        await fetch(api, await store_feed(api.service, "shop", supplier.url))
-        with anyio.fail_after(60):
-            await supplier.reached.wait()
-        (worker,) = api.service.workers.pids
-    assert not is_there(worker)
-    rows = "SELECT r.status, j.attempts, j.owner FROM data_imports AS r JOIN jobs AS j ON j.dedupe_key = 'run:' || r.id"
-    assert await to_thread.run_sync(ask, tmp_path / "shop.db", rows) == [("pending", 0, None)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -121,7 +122,7 @@ class Lane:
         return text
 
     async def _break_off(self, number: int, pending: _Pending) -> None:
-        with move_on_after(self._grace, shield=True) as waiting:
+        with move_on_after(self._grace, shield=True) as waiting, suppress(WorkerDied):
             await self._send({"cancel": number})
             await pending.answered.wait()
         if waiting.cancelled_caught:

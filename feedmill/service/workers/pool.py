@@ -53,9 +53,13 @@ class Workers:
     async def call(self, op: str, arguments: Mapping[str, object]) -> str:
         """Do something short at the desk and return the JSON text that it answers; see `Lane.call`."""
         async with self._opening:
-            if self._desk is None or not self._desk.alive or (_is_worn(self._desk) and not self._desk.busy):
-                self._desk = await self._open()
-        return await self._desk.call(op, arguments)
+            desk = self._desk
+            if desk is not None and _is_worn(desk) and not desk.busy:
+                self._group.start_soon(desk.close)
+                desk = None
+            if desk is None or not desk.alive:
+                desk = self._desk = await self._open()
+        return await desk.call(op, arguments)
 
     async def call_within(self, seconds: float, op: str, arguments: Mapping[str, object]) -> str | None:
         """Do something at the desk and return its answer, None when it takes longer: it goes on then, and its error is logged."""
