@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+import anyio
 import structlog
 from anyio import to_thread
 
-from engine.errors import FeedmillError, Retry, Superseded
+from engine.errors import FeedmillError, Retry, Superseded, UnderWay
 from engine.flow.pipeline import run_feed
 from engine.flow.preview import preview_source
 from engine.run import Problem
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from sinks.sqlite.database import Database
 
 Arguments: TypeAlias = Mapping[str, Any]
+T = TypeVar("T")
+
+TIDYING_SECONDS: Final = 5.0
+PAUSE_SECONDS: Final = 0.05
+"""How long, and how often, whoever decides tries to get a feed on which no run is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +131,33 @@ async def preview(place: Workplace, arguments: Arguments) -> str:
 
 async def approve(place: Workplace, arguments: Arguments) -> str:
     """Apply a held run and answer its record."""
-    return dump(shape_run(await decisions.approve(place.database, int(arguments["run"]), comment=arguments.get("comment"))))
+    number, comment = int(arguments["run"]), arguments.get("comment")
+    return dump(shape_run(await _once_free(lambda: decisions.approve(place.database, number, comment=comment))))
 
 
 async def reject(place: Workplace, arguments: Arguments) -> str:
     """End a held run and answer its record."""
-    return dump(shape_run(await decisions.reject(place.database, int(arguments["run"]), comment=arguments.get("comment"))))
+    number, comment = int(arguments["run"]), arguments.get("comment")
+    return dump(shape_run(await _once_free(lambda: decisions.reject(place.database, number, comment=comment))))
 
 
 async def undo_run(place: Workplace, arguments: Arguments) -> str:
     """Undo a run, or with `dryRun` say what that would come to, and answer the record of it with its conflicts."""
     number = int(arguments["run"])
-    outcome = await (plan_undo if arguments.get("dryRun") else undo)(place.database, number)
-    return dump(shape_undo(outcome, number))
+    do = plan_undo if arguments.get("dryRun") else undo
+    return dump(shape_undo(await _once_free(lambda: do(place.database, number)), number))
+
+
+async def _once_free(decide: Callable[[], Awaitable[T]]) -> T:
+    """Decide, as soon as whoever holds the feed without a run under way lets go of it: a run that has just ended tidies up."""
+    until = anyio.current_time() + TIDYING_SECONDS
+    while True:
+        try:
+            return await decide()
+        except UnderWay as error:
+            if error.run or anyio.current_time() > until:
+                raise
+        await anyio.sleep(PAUSE_SECONDS)
 
 
 async def diff(place: Workplace, arguments: Arguments) -> str:
