@@ -14,6 +14,8 @@ from feedmill.service.context import Service
 from feedmill.service.workers import pool
 from plugins.conformance.sink import batch, settle
 from sinks.sqlite import session as session_module
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.service.runs import enqueue_run
 from sinks.sqlite.sink import SqliteSink
 from tests.servers.feedmill_service import run_service
@@ -44,6 +46,30 @@ async def test_workers_are_there_as_long_as_they_are_needed(tmp_path: Path, monk
                 if not workers.pids:
                     break
                 await anyio.sleep(0.02)
+
+
+async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
+    """A run whose process died, and which nobody asked the service for, ends as abandoned; one whose process lives is left alone."""
+    async with run_service(tmp_path, loops=False) as api:
+        dead, alive = [await store_feed(api.service, name, "http://127.0.0.1:9/never") for name in ("dead", "alive")]
+        async with api.service.store.writing() as writer:
+            started = "INSERT INTO main.data_imports (feed_id, status, epoch, started_at) VALUES (?, 'started', 1, 1), (?, 'started', 1, 1)"
+            await writer.execute(started, dead, alive)
+        database = api.service.store.database
+    async with (
+        database.connect() as connection,
+        hold_feed(database, Writer(connection, None, ""), alive, "alive"),
+        run_service(tmp_path) as api,
+    ):
+        with anyio.fail_after(30):
+            while True:
+                _, runs = await api.call("GET", "/api/data-imports.json")
+                if runs[0]["status"] != "started":
+                    break
+                await anyio.sleep(0.02)
+        assert [(run["inventoryFeedId"], run["status"]) for run in runs] == [(dead, "error"), (alive, "started")]
+        assert runs[0]["messages"][0]["code"] == "abandoned"
+        assert not api.service.workers.pids
 
 
 async def _decide_and_die(service: Service, monkeypatch: pytest.MonkeyPatch) -> int:
