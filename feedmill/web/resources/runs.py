@@ -34,6 +34,13 @@ _FEED: Final = (
 )
 
 _OBJECT: Final[Schema] = {"type": "object"}
+_PLAN: Final[Schema] = {
+    "type": "object",
+    "title": "RunPlan",
+    "description": "What a run would come to: its record, of no run.",
+    "properties": {"run": {"type": "null"}, "feed": {"type": "string"}, "status": {"type": "string"}, "read": {"type": "integer"}},
+    "required": ["run", "feed", "status", "read"],
+}
 _PREVIEW: Final[Schema] = {
     "type": "object",
     "properties": {"dialect": _OBJECT, "records": {"type": "array", "items": _OBJECT}, "problems": {"type": "array", "items": _OBJECT}},
@@ -158,7 +165,7 @@ ENDPOINTS: Final = (
         summary="Fetch a feed now.",
         tag="data-imports",
         scope="admin",
-        answer=SCHEMA,
+        answer={"anyOf": [SCHEMA, _PLAN]},
         status=202,
         statuses={
             200: "What a run would come to (dryRun).",
