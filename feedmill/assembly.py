@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,6 +14,7 @@ from anyio import to_thread
 from engine.contracts import Connector, MapperSpec, Sink, SinkSpec
 from engine.errors import ConfigError
 from engine.feed import Feed, FieldRow, build_feed
+from engine.flow.pipeline import STALL_PATIENCE, Job
 from engine.flow.transform import Recipe, preset_rows
 from engine.mapping.fields import MappingRow
 from engine.settings.transport import locate
@@ -22,6 +23,8 @@ from plugins.manager import Registry, load_registry
 
 if TYPE_CHECKING:
     from engine.contracts import FeedDefinition
+    from engine.events import RunEvent
+    from engine.flow.tally import Progress
     from feedmill.feedfile.model import FeedFile
 
 _TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
@@ -143,6 +146,39 @@ def make_connector(registry: Registry, feed: Feed, source: Source) -> Connector:
     """Return the connector of a source. An HTTP address that answers in pages or in JSON is a REST API."""
     rest = source.scheme in _WEB and (feed.resource_type == "json" or feed.pagination is not None or feed.transport.auth == "oauth2")
     return registry.connector(f"rest+{source.scheme}" if rest else source.scheme)
+
+
+async def make_job(
+    registry: Registry,
+    feed: Feed,
+    source: Source,
+    sink: Sink,
+    *,
+    dry_run: bool = False,
+    refetch: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    notify: Callable[[RunEvent], None] | None = None,
+) -> Job:
+    """Return a run of a feed as the engine does it. Raises `ConfigError` as `make_recipe` does."""
+    return Job(
+        recipe=make_recipe(registry, feed),
+        source=source,
+        # In a thread: the first feed of a protocol imports the client library of it.
+        connector=await to_thread.run_sync(make_connector, registry, feed, source),
+        sink=sink,
+        dry_run=dry_run,
+        refetch=refetch,
+        stall_patience=max(STALL_PATIENCE, _longest_wait(source)),
+        on_progress=on_progress,
+        notify=notify,
+    )
+
+
+def _longest_wait(source: Source) -> float:
+    """Return the seconds for which a source may rightly keep silent, by its feed's own settings."""
+    patience, rate = source.patience, source.request.requests_per_second
+    paused = source.persistence.wait_max + source.courtesy.jitter + (1 / rate if rate is not None else 0.0)
+    return 2 * (patience.connect + patience.idle) + paused
 
 
 def _generation(registry: Registry) -> str:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from anyio import to_thread
 
 from engine.errors import ConfigError, FeedmillError
-from engine.flow.pipeline import STALL_PATIENCE, Job, run_feed
+from engine.flow.pipeline import run_feed
 from engine.flow.preview import Preview, preview_source
 from engine.source import Egress, Patience
-from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_recipe, open_sink, traceless
+from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_job, make_recipe, open_sink, traceless
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from engine.events import RunEvent
     from engine.flow.tally import Progress
     from engine.run import RunRecord
-    from engine.source import Source
     from feedmill.feedfile.model import FeedFile
     from mappers.guessing.guess import Guess
     from plugins.manager import Registry
@@ -76,26 +75,8 @@ async def sync(
         built = request.build_feed(await sink.feed(request.feed))
         located = request.locate(built)
         return await run_feed(
-            Job(
-                recipe=make_recipe(registry, built),
-                source=located,
-                # In a thread: the first feed of a protocol imports the client library of it.
-                connector=await to_thread.run_sync(make_connector, registry, built, located),
-                sink=sink,
-                dry_run=dry_run,
-                refetch=refetch,
-                stall_patience=max(STALL_PATIENCE, _longest_wait(located)),
-                on_progress=on_progress,
-                notify=notify,
-            )
+            await make_job(registry, built, located, sink, dry_run=dry_run, refetch=refetch, on_progress=on_progress, notify=notify)
         )
-
-
-def _longest_wait(source: Source) -> float:
-    """Return the seconds for which a source may rightly keep silent, by its feed's own settings."""
-    patience, rate = source.patience, source.request.requests_per_second
-    paused = source.persistence.wait_max + source.courtesy.jitter + (1 / rate if rate is not None else 0.0)
-    return 2 * (patience.connect + patience.idle) + paused
 
 
 async def preview(

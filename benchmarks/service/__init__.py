@@ -1,1 +1,1 @@
-"""What a service costs: its schedule, and doing nothing."""
+"""The service measured: pushes over many connections, reads beside a load, the schedule, and doing nothing."""

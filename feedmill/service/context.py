@@ -10,9 +10,11 @@ import anyio
 from feedmill.service.operations.watch import Watch
 
 if TYPE_CHECKING:
+    from engine.scheduling.jobs import Jobs
     from engine.source import Egress
     from feedmill.service.keys import KeyRing
     from feedmill.service.settings import ServiceSettings
+    from feedmill.service.workers.pool import Workers
     from plugins.manager import Registry
     from sinks.sqlite.service.store import Store
 
@@ -55,6 +57,8 @@ class Service:
     keys: KeyRing
     registry: Registry
     egress: Egress
+    workers: Workers
+    jobs: Jobs
     bells: Bells = field(default_factory=Bells)
     watch: Watch = field(default_factory=Watch)
     stopping: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,10 +15,13 @@ from engine.source import Egress
 from feedmill.assembly import as_sink_url, load_plugins
 from feedmill.service.alerts import run_alerts
 from feedmill.service.connecting import run_connecting
-from feedmill.service.context import Service
+from feedmill.service.context import Bells, Service
 from feedmill.service.keys import key_file, load_keys
 from feedmill.service.outbox.loop import run_outbox
 from feedmill.service.scheduler import run_scheduler
+from feedmill.service.workers.pool import open_workers
+from feedmill.service.workers.running import run_jobs
+from sinks.sqlite.service.jobs import SqliteJobs
 from sinks.sqlite.service.store import open_store
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
 Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 
-LOOPS: Final[tuple[Loop, ...]] = (run_outbox, run_connecting, run_scheduler, run_alerts)
+LOOPS: Final[tuple[Loop, ...]] = (run_outbox, run_connecting, run_scheduler, run_alerts, run_jobs)
 """What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
 
 
@@ -36,7 +40,13 @@ async def open_service(settings: ServiceSettings) -> AsyncIterator[Service]:
     async with open_store(url) as store:
         path = settings.key_file or key_file(_path(store.database.path))
         keys = await to_thread.run_sync(load_keys, path)
-        yield Service(settings.model_copy(update={"database": url}), store, keys, await load_plugins(), _egress(settings.egress))
+        bells = Bells()
+        jobs = SqliteJobs(store, secrets.token_hex(8), bells.jobs)
+        # What a worker is told holds no secret: it reads the keys for itself.
+        told = {"database": url, "keys": str(path), "egress": settings.egress.model_dump(mode="json"), "level": settings.log.level}
+        async with open_workers(told, settings.server.shutdown_seconds) as workers:
+            chosen = settings.model_copy(update={"database": url})
+            yield Service(chosen, store, keys, await load_plugins(), _egress(settings.egress), workers, jobs, bells)
 
 
 def _path(path: Path | None) -> Path:

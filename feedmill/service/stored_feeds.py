@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -38,8 +38,11 @@ class StoredFeed:
         """Return where it is fetched from, with credentials; empty for one that is pushed to."""
         return str(self.secrets.get("resourceLocation") or self.definition.attributes.get("resourceLocation") or "")
 
-    def build(self) -> Feed:
-        """Return the feed that a run needs. Raises `ConfigError` when it cannot work."""
+    def build(self, changes: Mapping[str, object] | None = None) -> Feed:
+        """Return the feed that a run needs, with `changes` (API names, `fields` among them) that are only tried.
+
+        Raises `ConfigError` when it cannot work.
+        """
         stored = FeedDefinition(
             self.definition.name,
             {name: value for name, value in self.definition.attributes.items() if name not in SEALED},
@@ -47,7 +50,10 @@ class StoredFeed:
         )
         secrets = {name: value for name, value in self.secrets.items() if name not in ("hash", "transport")}
         inner = cast("Mapping[str, JsonValue]", self.secrets.get("transport") or {})
-        return build_feed(stored.name, {**secrets, **{f"transport.{name}": value for name, value in inner.items()}}, stored=stored)
+        sealed = {**secrets, **{f"transport.{name}": value for name, value in inner.items()}}
+        tried = dict(changes or {})
+        rows = cast("Sequence[Mapping[str, object]]", tried.pop("fields", ()))
+        return build_feed(stored.name, {**sealed, **tried}, rows, stored=stored)
 
 
 def split_secrets(feed: Feed) -> dict[str, JsonValue]:

@@ -25,6 +25,8 @@ async def read_body(service: Service, request: web.Request, endpoint: Endpoint) 
     """
     if endpoint.body is None or endpoint.upload:
         return None
+    if endpoint.optional and not request.can_read_body:
+        return validate(endpoint.body, {}) if isinstance(endpoint.body, type) else {}
     if request.content_type not in (endpoint.takes, "application/octet-stream"):
         raise Problem(415, "media-type", f"the body is {request.content_type}, send {endpoint.takes}")
     try:

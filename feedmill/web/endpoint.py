@@ -46,7 +46,7 @@ class Endpoint:
 
     `statuses` are those that it may answer beside `status` and what the kernel itself answers (401, 403, 400, 413, 415, 422, 429
     and 503 where they apply, 404 where the path has a parameter). `lists` makes it take the queries of a list; `many` says that
-    the answer is an array of `answer`.
+    the answer is an array of `answer`. An `optional` body may be left out, and is then the model's defaults.
     """
 
     method: Method
@@ -66,6 +66,7 @@ class Endpoint:
     media: str = "application/json"
     takes: str = "application/json"
     upload: bool = False
+    optional: bool = False
     aliases: tuple[str, ...] = ()
 
 

@@ -38,7 +38,10 @@ class FieldFault:
 
 
 class Problem(Exception):
-    """End a call with a problem document. `name` is stable, for programs; `detail` is for people and holds no secret."""
+    """End a call with a problem document. `name` is stable, for programs; `detail` is for people and holds no secret.
+
+    `members` are further ones of the document, as the `run` that is under way.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Problem(Exception):
         faults: Sequence[FieldFault] = (),
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -57,6 +61,7 @@ class Problem(Exception):
         self.faults = tuple(faults)
         self.retry_after = retry_after
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
 
     def document(self) -> dict[str, object]:
         """Return the document."""
@@ -65,6 +70,7 @@ class Problem(Exception):
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
+            **self.members,
         }
         if self.faults:
             shown["errors"] = [{"field": fault.field, "message": fault.message} for fault in self.faults]
@@ -103,7 +109,8 @@ def explain(error: FeedmillError) -> Problem | None:
     for kind, known in _KINDS:
         if isinstance(error, kind):
             wait = error.retry_after if isinstance(error, Retry) and error.retry_after is not None else known.retry_after
-            return Problem(known.status, known.name, _first_line(error), faults=_faults(error), retry_after=wait)
+            members = {"run": error.run} if isinstance(error, UnderWay) else None
+            return Problem(known.status, known.name, _first_line(error), faults=_faults(error), retry_after=wait, members=members)
     return None
 
 

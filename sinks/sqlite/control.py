@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 from anyio import CancelScope
-from sqlalchemy import ColumnElement, Connection, NullPool, Select, Update, case, event, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, NullPool, Select, Update, case, delete, event, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -25,7 +25,7 @@ from sinks.sqlite.definitions import find_or_create, read_definition, write_defi
 from sinks.sqlite.failures import explain
 from sinks.sqlite.fence import Fence, Writer, superseded
 from sinks.sqlite.landing.applying import Plan
-from sinks.sqlite.tables import CHANGES, FEEDS, RUNS
+from sinks.sqlite.tables import CHANGES, FEEDS, REJECTS, RUNS
 
 FIRST_EPOCH: Final = 1
 
@@ -72,25 +72,29 @@ class Control:
         async with self._transaction() as connection:
             return await find_or_create(connection, feed, now=clock.now())
 
-    async def begin(self, feed: FeedDefinition, number: int) -> Beginning:
+    async def begin(self, feed: FeedDefinition, number: int, *, run: int | None = None) -> Beginning:
         """Begin a run of the feed of that id, which the caller holds: whatever is still called started is dead.
 
         Dead runs that were not decided end as failed; they lose their fence in the same transaction. Those that were decided are
-        finished before (`sinks.sqlite.decisions`).
+        finished before (`sinks.sqlite.decisions`). With `run` it is that one which begins, for the first time or once more: a row
+        that is pending, or that a dead process had begun. Raises `Superseded` when it has ended.
         """
         now = clock.now()
         async with self._transaction() as connection:
-            await _fail_dead(connection, number, now=now)
+            await _fail_dead(connection, number, now=now, but=run)
             source = feed.attributes.get("resourceLocation")
             mark = (await connection.execute(select(func.coalesce(func.max(CHANGES.c.id), 0)))).scalar_one()
-            values = {"status": RunStatus.STARTED.value, "epoch": FIRST_EPOCH, "started_at": now, "source": source and str(source)}
-            made = await connection.execute(insert(RUNS).values(feed_id=number, change_mark=mark, **values))
-            run = _first(made.inserted_primary_key)
+            values = {"status": RunStatus.STARTED.value, "started_at": now, "source": source and str(source), "change_mark": mark}
+            if run is None:
+                made = await connection.execute(insert(RUNS).values(feed_id=number, epoch=FIRST_EPOCH, **values))
+                run, epoch = _first(made.inserted_primary_key), FIRST_EPOCH
+            else:
+                epoch = await _begin_again(connection, Fence(run, 0, number, feed.name), values)
             left = select(FEEDS.c.loading_run_id, FEEDS.c.checkpoint).where(FEEDS.c.id == number)
             dead, checkpoint = (await connection.execute(left)).one()
             asked = (await connection.execute(_last_asked(number, before=run))).scalar_one()
             read = (await connection.execute(text(LAST_DIALECT), {"feed": number})).scalar_one_or_none()
-        fence = Fence(run, FIRST_EPOCH, number, feed.name)
+        fence = Fence(run, epoch, number, feed.name)
         moment = None if asked is None else clock.moment(asked)
         return Beginning(fence, number, dead, _load_checkpoint(checkpoint), moment, load_dialect(read), mark)
 
@@ -152,10 +156,23 @@ class Control:
         async with self._writing(fence, _ending(record)):
             pass
 
+    async def put_back(self, fence: Fence) -> None:
+        """Let a run that was asked for and is not decided wait again, as if nobody had begun it. Raises `Superseded` as `fail` does."""
+        stops = func.coalesce(func.json_extract(RUNS.c.requested, "$.stops"), 0) + 1
+        values = {"status": RunStatus.PENDING.value, "requested": func.json_set(RUNS.c.requested, "$.stops", stops)}
+        async with self._writing(fence, values):
+            pass
+
+    async def fail_dead(self, feed: int) -> None:
+        """End the runs of a feed, which the caller holds, that were begun and not decided: whoever began them is dead."""
+        async with self._transaction() as connection:
+            await _fail_dead(connection, feed, now=clock.now())
+
     async def finish(self, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None, feed: FeedDefinition) -> None:
         """Complete a run with the definition it was applied under, all in one transaction: what dies has nothing left to do after it.
 
-        A definition that somebody changed after the run had begun is newer, and stays.
+        A definition that somebody changed after the run had begun is newer, and stays; so does that of a feed whose run was asked
+        of the service, which read it from the store and has nothing to add to it.
 
         Raises `Superseded` when the run no longer holds the fence.
         """
@@ -164,7 +181,7 @@ class Control:
             await self._prove(connection, fence, first)
             for other in others:
                 await connection.execute(other)
-            if not await _was_changed_since(connection, fence):
+            if not await _keeps_definition(connection, fence):
                 await write_definition(connection, feed, now=clock.now())
 
     @staticmethod
@@ -210,10 +227,22 @@ class Control:
         return error if cause is None else explain(cause, self._database.name)
 
 
-async def _was_changed_since(connection: AsyncConnection, fence: Fence) -> bool:
-    begun = select(RUNS.c.started_at).where(RUNS.c.id == fence.run).scalar_subquery()
-    changed = select(FEEDS.c.id).where((FEEDS.c.id == fence.feed) & (FEEDS.c.updated_at > begun))
-    return (await connection.execute(changed)).one_or_none() is not None
+async def _keeps_definition(connection: AsyncConnection, fence: Fence) -> bool:
+    joined = select(RUNS.c.id).join(FEEDS, FEEDS.c.id == RUNS.c.feed_id).where(RUNS.c.id == fence.run)
+    kept = joined.where(RUNS.c.requested.is_not(None) | (FEEDS.c.updated_at > RUNS.c.started_at))
+    return (await connection.execute(kept)).one_or_none() is not None
+
+
+async def _begin_again(connection: AsyncConnection, fence: Fence, values: Mapping[str, Any]) -> int:
+    """Begin the run of a fence and return its epoch; what its dead epochs told of records is told again."""
+    waits = RUNS.c.status.in_((RunStatus.PENDING.value, RunStatus.STARTED.value)) & RUNS.c.decided_at.is_(None)
+    mine = (RUNS.c.id == fence.run) & (RUNS.c.feed_id == fence.feed) & waits
+    begun = await connection.execute(update(RUNS).where(mine).values(epoch=RUNS.c.epoch + 1, **values).returning(RUNS.c.epoch))
+    epoch = begun.scalar_one_or_none()
+    if epoch is None:
+        raise superseded(fence, fence.run)
+    await connection.execute(delete(REJECTS).where(REJECTS.c.run_id == fence.run))
+    return int(epoch)
 
 
 async def execute(writer: Writer, *statements: Update) -> None:
@@ -273,9 +302,11 @@ def _load_checkpoint(stored: str | None) -> Checkpoint | None:
     return None if stored is None else Checkpoint(**orjson.loads(stored))
 
 
-async def _fail_dead(connection: AsyncConnection, feed: int, *, now: int) -> None:
+async def _fail_dead(connection: AsyncConnection, feed: int, *, now: int, but: int | None = None) -> None:
     problem = Problem("abandoned", "the run died before it was decided; nothing of it was applied")
-    dead = (RUNS.c.feed_id == feed) & (RUNS.c.status == RunStatus.STARTED.value)
+    dead = (RUNS.c.feed_id == feed) & (RUNS.c.status == RunStatus.STARTED.value) & RUNS.c.decided_at.is_(None)
+    if but is not None:
+        dead &= RUNS.c.id != but
     values = {"status": RunStatus.ERROR.value, "finished_at": now, "problems": dump_problems((problem,))}
     await connection.execute(update(RUNS).where(dead).values(epoch=RUNS.c.epoch + 1, **values))
 

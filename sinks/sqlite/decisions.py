@@ -14,7 +14,7 @@ import aiosqlite
 import orjson
 from anyio import CancelScope
 
-from engine.errors import ConfigError
+from engine.errors import Conflict
 from engine.flow.checkpoint import left_by
 from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
 from sinks.sqlite.catalogue.connecting import connect_run
@@ -111,7 +111,7 @@ def _completed(stored: RunRecord, plan: Plan, counts: Counts, why: Problem) -> R
 async def approve(database: Database, run: int, *, comment: str | None = None) -> RunRecord:
     """Apply a held run and return its record. What it left becomes what the next run is judged against.
 
-    Raises `ConfigError` when there is no such run or it is not held, `UnderWay` when another session works on its feed.
+    Raises `NotFound` when there is no such run, `Conflict` when it is not held, `UnderWay` when another session works on its feed.
     """
     async with deciding(database, run) as (connection, control):
         reader = Writer(connection, None, database.name)
@@ -167,4 +167,4 @@ async def _require_held(reader: Writer, run: int) -> None:
     newer = next((str(problem["message"]) for problem in told if problem["code"] == "superseded"), None)
     held = await reader.query("SELECT max(id) FROM main.data_imports WHERE feed_id = ? AND status = 'held'", int(str(feed)))
     now = f"; run {held[0][0]} of the feed is held now" if held[0][0] is not None else ""
-    raise ConfigError(f"run {run} is not held, it is {status}{'' if newer is None else f' ({newer})'}{now}")
+    raise Conflict(f"run {run} is not held, it is {status}{'' if newer is None else f' ({newer})'}{now}")

@@ -13,7 +13,7 @@ import orjson
 from anyio import to_thread
 
 from engine.batch import JsonValue, Reject
-from engine.errors import ConfigError
+from engine.errors import ConfigError, NotFound
 from engine.figures import Figures
 from engine.quantity import available_quantity, effective_policy
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
@@ -115,7 +115,7 @@ class Queries:
             "SELECT f.name FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id WHERE r.id = ?", run
         )
         if not rows:
-            raise ConfigError(f"there is no run {run} in {self._reader.name}; `feedmill runs` lists them")
+            raise NotFound(f"there is no run {run} in {self._reader.name}; `feedmill runs` lists them")
         return str(rows[0][0])
 
     async def rejects(self, run: int) -> AsyncIterator[Reject]:

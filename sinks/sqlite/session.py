@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
-from anyio import CancelScope
+from anyio import CancelScope, get_cancelled_exc_class
 
 from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import Checkpoint, FeedDefinition, StageSummary
-from engine.errors import InternalError, Superseded
+from engine.errors import FeedmillError, InternalError, Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
 from sinks.sqlite import clock
 from sinks.sqlite.catalogue.connecting import with_ambiguities
@@ -21,7 +21,7 @@ from sinks.sqlite.decisions import carry_out, finish_decided
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Plan
-from sinks.sqlite.landing.housekeeping import clear_dead_stages, delete_load
+from sinks.sqlite.landing.housekeeping import clear_dead_stages, clear_stage, delete_load
 from sinks.sqlite.landing.limit import RunLimit, is_limited
 from sinks.sqlite.landing.repeats import Landing, heed_repeats
 from sinks.sqlite.landing.staged import StagedRun
@@ -129,7 +129,7 @@ class SqliteSession:
         self.finished = True
         return record
 
-    async def abandon(self) -> None:
+    async def abandon(self, failure: FeedmillError | None = None) -> None:
         """End a run that was left without `finish`: it failed and its stage goes, unless it was decided.
 
         One that was decided is left to the next session of the feed. A superseded one has nothing left to end.
@@ -137,8 +137,21 @@ class SqliteSession:
         if self._decided:
             return
         problem = Problem("abandoned", "the run was left before it was finished; nothing staged was kept")
+        if failure is not None:
+            problem = Problem("failed", str(failure))
         with suppress(Superseded):
             await self.finish(RunRecord(self._fence.name, self.run, RunStatus.ERROR, problems=(problem,)))
+
+    async def put_back(self) -> None:
+        """Let a run that was asked for wait again, because its worker stops; one that was decided is left as `abandon` leaves it.
+
+        What it staged goes when it begins again: whoever is told to stop has seconds.
+        """
+        if self._decided:
+            return
+        with suppress(Superseded):
+            await self._control.put_back(self._fence)
+        self.finished = True
 
 
 class DrySession:
@@ -183,29 +196,42 @@ class DrySession:
 
 
 @asynccontextmanager
-async def open_session(database: Database, control: Control, feed: FeedDefinition) -> AsyncIterator[SqliteSession]:
+async def open_session(
+    database: Database, control: Control, feed: FeedDefinition, *, run: int | None = None
+) -> AsyncIterator[SqliteSession]:
     """Begin a run of a feed; leaving without `finish` marks it as failed and drops what it staged, also when cancelled.
 
-    What a dead run had decided is done first. Raises `UnderWay` when another session works on the feed.
+    What a dead run had decided is done first. A `run` that was asked for is begun as that one, and waits again when it is cancelled.
+    Raises `UnderWay` when another session works on the feed, `Superseded` when the run that was asked for has ended.
     """
     number = await control.find_feed(feed)
     async with database.connect() as connection, hold_feed(database, Writer(connection, None, database.name), number, feed.name):
         await finish_decided(connection, control, database.name, number)
         last_item = await Writer(connection, None, database.name).number(LAST_ITEM)
-        beginning = await control.begin(feed, number)
+        beginning = await control.begin(feed, number, run=run)
         writer = Writer(connection, beginning.fence, database.name)
         stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above, last_item)
         session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, feed), feed)
+        failure: FeedmillError | None = None
+        stopped = False
         try:
+            if run is not None:
+                await clear_stage(writer, stage)
             if await _begin_empty(writer, beginning) and _loads_straight(feed) and not await is_limited(writer):
                 load = StraightLoad(writer, beginning.fence, feed)
                 if await load.hide():
                     session = SqliteSession(control, writer, beginning, load, feed)
             yield session
+        except FeedmillError as error:
+            failure = error
+            raise
+        except get_cancelled_exc_class():
+            stopped = run is not None
+            raise
         finally:
             with CancelScope(shield=True):
                 if not session.finished:
-                    await session.abandon()
+                    await (session.put_back() if stopped else session.abandon(failure))
                 # A held run that gave way to this one has left its stage.
                 await clear_dead_stages(Writer(connection, None, database.name, locking=True), feed=number, run=session.run)
 

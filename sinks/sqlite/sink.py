@@ -15,10 +15,14 @@ from sinks.sqlite.session import open_dry_session, open_session
 
 
 class SqliteSink:
-    """Items, feeds and runs in one SQLite database, see `engine.contracts.Sink`."""
+    """Items, feeds and runs in one SQLite database, see `engine.contracts.Sink`.
 
-    def __init__(self, database: Database) -> None:
+    One that is bound to a `run`, which was asked for and waits, begins that one and no other.
+    """
+
+    def __init__(self, database: Database, *, run: int | None = None) -> None:
         self._database = database
+        self._run = run
         self._control = Control(database)
 
     async def feed(self, name: str) -> FeedDefinition | None:
@@ -28,12 +32,12 @@ class SqliteSink:
     def session(self, feed: FeedDefinition, *, dry_run: bool = False) -> AbstractAsyncContextManager[SinkSession]:
         if dry_run:
             return open_dry_session(self._database, feed)
-        return open_session(self._database, self._control, feed)
+        return open_session(self._database, self._control, feed, run=self._run)
 
 
 @asynccontextmanager
-async def open_sqlite(url: str) -> AsyncIterator[SqliteSink]:
-    """Open a database by its URL, creating and migrating it; see `locate` for the URLs.
+async def open_sqlite(url: str, *, run: int | None = None) -> AsyncIterator[SqliteSink]:
+    """Open a database by its URL, creating and migrating it; see `locate` for the URLs, and `SqliteSink` for `run`.
 
     Raises `ConfigError` when the directory is missing, the file is no database, or its schema is newer than this program.
     """
@@ -43,4 +47,4 @@ async def open_sqlite(url: str) -> AsyncIterator[SqliteSink]:
             # A database in memory lives as long as one connection to it.
             await stack.enter_async_context(database.connect())
         await to_thread.run_sync(migrate, database)
-        yield SqliteSink(database)
+        yield SqliteSink(database, run=run)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.batch import Value
-from engine.errors import ConfigError
+from engine.errors import Conflict
 from engine.run import RunStatus
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.effects import CHANGES, FIELDS, SHOWN, WHOLE_ROW, Effect, read_effects, read_rows, values_after
@@ -61,7 +61,7 @@ async def read_diff(reader: Writer, run: int) -> RunDiff:
 async def read_changes(reader: Writer, run: int) -> AsyncIterator[ItemChange]:
     """Yield every item that a complete run changed, or a held one would. Memory does not grow with their number.
 
-    Raises `ConfigError` when there is no such run, or nothing is known of what it did.
+    Raises `NotFound` when there is no such run, `Conflict` when nothing is known of what it did.
     """
     await Queries(reader).feed_of(run)
     asked = "SELECT feed_id, status, decided_at, change_mark FROM main.data_imports WHERE id = ?"
@@ -71,9 +71,9 @@ async def read_changes(reader: Writer, run: int) -> AsyncIterator[ItemChange]:
             yield change
         return
     if status != RunStatus.COMPLETE.value:
-        raise ConfigError(f"run {run} is {status}: it has changed nothing that could be shown")
+        raise Conflict(f"run {run} is {status}: it has changed nothing that could be shown")
     if decided is None or mark is None:
-        raise ConfigError(f"what run {run} changed is not known any more: the change log of its time is pruned, or never was")
+        raise Conflict(f"what run {run} changed is not known any more: the change log of its time is pruned, or never was")
     async for change in _created(reader, int(str(feed)), run, int(str(mark))):
         yield change
     async for change in _changed(reader, int(str(feed)), run):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from anyio import CancelScope
 
-from engine.errors import ConfigError
+from engine import errors
 from engine.run import Counts, RunRecord, RunStatus
 from sinks.sqlite.database import Database
 from sinks.sqlite.decisions import deciding
@@ -39,8 +39,8 @@ async def undo(database: Database, run: int) -> UndoOutcome:
     """Restore what a complete run changed, fields that were written since left alone, and return the record of doing so.
 
     What the run created is deleted and what it deleted comes back under its id. Where nobody wrote to an item since, all its columns
-    are what they were before the run. Raises `ConfigError` when there is no such run, it is not complete, it is undone already, or
-    its changes are not in the log; `UnderWay` when another session works on its feed.
+    are what they were before the run. Raises `NotFound` when there is no such run, `Conflict` when it is not complete, is undone
+    already, or its changes are not in the log; `UnderWay` when another session works on its feed.
     """
     async with deciding(database, run) as (connection, control):
         reader = Writer(connection, None, database.name)
@@ -71,21 +71,21 @@ async def plan_undo(database: Database, run: int) -> UndoOutcome:
 
 
 async def _require_undoable(reader: Writer, run: int) -> int:
-    """Return the feed of a run that can be undone. Raises `ConfigError` for any other, with the reason."""
+    """Return the feed of a run that can be undone. Raises `Conflict` for any other, with the reason."""
     await Queries(reader).feed_of(run)
     asked = "SELECT feed_id, status, decided_at, change_mark FROM main.data_imports WHERE id = ?"
     ((feed, status, decided, mark),) = await reader.query(asked, run)
     if status != RunStatus.COMPLETE.value:
-        raise ConfigError(f"run {run} cannot be undone: it is {status}, and only a complete run has changed anything")
+        raise errors.Conflict(f"run {run} cannot be undone: it is {status}, and only a complete run has changed anything")
     if decided is None:
-        raise ConfigError(f"run {run} cannot be undone: it was before changes were logged")
+        raise errors.Conflict(f"run {run} cannot be undone: it was before changes were logged")
     if (by := await _undone_by(reader, run)) is not None:
         newest = by
         while (again := await _undone_by(reader, newest)) is not None:
             newest = again
-        raise ConfigError(f"run {run} was undone by run {by} already: undo run {newest} to turn that round")
+        raise errors.Conflict(f"run {run} was undone by run {by} already: undo run {newest} to turn that round")
     if mark is None:
-        raise ConfigError(f"run {run} cannot be undone: the change log of its time is pruned, see the feed's historyDays")
+        raise errors.Conflict(f"run {run} cannot be undone: the change log of its time is pruned, see the feed's historyDays")
     return int(str(feed))
 
 

@@ -2,15 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import orjson
 
 from engine.errors import NotFound, UnderWay
+from engine.run import Problem
+from engine.scheduling.jobs import NewJob
 from sinks.sqlite import clock
+from sinks.sqlite.control import dump_problems
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.service.jobs import insert_job
 
 JOB_KIND: Final = "run"
+
+_UNDECIDED: Final = "status IN ('pending', 'started') AND decided_at IS NULL"
+
+_UNFINISHED: Final = (
+    "SELECT id, feed_id FROM main.data_imports AS r WHERE (status = 'pending' OR (status = 'started' AND (requested IS NOT NULL OR"
+    " decided_at IS NOT NULL))) AND NOT EXISTS (SELECT 1 FROM main.jobs AS j WHERE j.dedupe_key = 'run:' || r.id) ORDER BY id"
+)
+"""What is asked for, and what is decided, which any process may finish. A run of the command line that is not is its own business."""
+
+_LEFT: Final = (
+    "SELECT DISTINCT f.id, f.name FROM main.data_imports AS r JOIN main.inventory_feeds AS f ON f.id = r.feed_id"
+    " WHERE r.status = 'started' AND r.requested IS NULL AND r.decided_at IS NULL"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRun:
+    """A run as whoever works on it finds it. `deaths` counts the workers that began it and did not come to its end."""
+
+    number: int
+    feed: int
+    feed_name: str
+    status: str
+    decided: bool
+    refetch: bool
+    deaths: int
+
+
+def job_of(run: int, feed: int) -> NewJob:
+    """Return the job that reminds a worker of a run."""
+    return NewJob(JOB_KIND, {"run": run, "feed": feed}, key=f"run:{run}")
 
 
 async def enqueue_run(writer: Writer, feed: int, *, trigger: Literal["schedule", "call"], refetch: bool = False) -> int:
@@ -33,8 +69,39 @@ async def enqueue_run(writer: Writer, feed: int, *, trigger: Literal["schedule",
         *(feed, now, now, requested),
     )
     number = int(str(made[0][0]))
-    await writer.execute(
-        "INSERT OR IGNORE INTO main.jobs (kind, dedupe_key, payload, available_at, created_at) VALUES (?, ?, ?, ?, ?)",
-        *(JOB_KIND, f"feed:{feed}", orjson.dumps({"feed": feed, "run": number}).decode(), now, now),
-    )
+    await insert_job(writer, job_of(number, feed))
     return number
+
+
+async def read_asked_run(reader: Writer, run: int) -> AskedRun | None:
+    """Return a run, None when there is none."""
+    rows = await reader.query(
+        "SELECT r.feed_id, f.name, r.status, r.decided_at IS NOT NULL, coalesce(json_extract(r.requested, '$.refetch'), 0),"
+        " r.epoch - coalesce(json_extract(r.requested, '$.stops'), 0)"
+        " FROM main.data_imports AS r JOIN main.inventory_feeds AS f ON f.id = r.feed_id WHERE r.id = ?",
+        run,
+    )
+    if not rows:
+        return None
+    feed, name, status, decided, refetch, deaths = rows[0]
+    return AskedRun(run, int(str(feed)), str(name), str(status), bool(decided), bool(refetch), int(str(deaths)))
+
+
+async def list_unfinished(reader: Writer) -> list[NewJob]:
+    """Return the jobs of runs that are to be done and that no job speaks of."""
+    return [job_of(int(str(run)), int(str(feed))) for run, feed in await reader.query(_UNFINISHED)]
+
+
+async def list_left_feeds(reader: Writer) -> list[tuple[int, str]]:
+    """Return the feeds, by id and name, that have a run which nobody asked the service for and whose process may have died."""
+    return [(int(str(feed)), str(name)) for feed, name in await reader.query(_LEFT)]
+
+
+async def end_undecided(writer: Writer, run: int, status: Literal["error", "cancelled"], problem: Problem) -> bool:
+    """End a run that is pending, or has begun and is not decided, and return whether it was; whoever works on it writes no more."""
+    ended = await writer.execute(
+        f"UPDATE main.data_imports SET epoch = epoch + (status = 'started'), status = ?, finished_at = ?, problems = ?"
+        f" WHERE id = ? AND {_UNDECIDED}",
+        *(status, clock.now(), dump_problems((problem,)), run),
+    )
+    return bool(ended)

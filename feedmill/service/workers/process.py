@@ -1,0 +1,138 @@
+"""A worker process: what it is asked for comes as JSON lines on standard input, answers go out on what was standard output.
+
+The end of standard input means that the server is gone, and SIGTERM that the machine is going: both cancel what is being done. A
+run that is decided is finished nevertheless, one that is not waits for another worker.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import orjson
+import structlog
+from anyio import CancelScope, get_cancelled_exc_class, to_thread
+
+from engine.errors import ConfigError, FeedmillError
+from engine.source import Egress
+from feedmill.assembly import load_plugins
+from feedmill.logs import configure_logging
+from feedmill.process import tune_process
+from feedmill.service.keys import load_keys
+from feedmill.service.workers.calls import CALLS, Workplace
+from feedmill.service.workers.messages import as_line, tell_error
+from sinks.sqlite.database import locate
+
+_RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+
+
+@dataclass(slots=True)
+class Desk:
+    """Calls that are being done, by number, and where their answers go."""
+
+    place: Workplace
+    out: int
+    scopes: dict[int, CancelScope] = field(default_factory=dict)
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    async def do(self, number: int, op: str, arguments: dict[str, Any]) -> None:
+        """Do one call and answer it, whatever becomes of it."""
+        answer: dict[str, object] = {"stopped": True}
+        try:
+            with CancelScope() as scope:
+                self.scopes[number] = scope
+                answer = await self._call(op, arguments)
+        except get_cancelled_exc_class():
+            await self._answer(number, {"stopped": True})
+            raise
+        finally:
+            self.scopes.pop(number, None)
+        await self._answer(number, answer)
+
+    async def _call(self, op: str, arguments: dict[str, Any]) -> dict[str, object]:
+        try:
+            return {"text": await CALLS[op](self.place, arguments)}
+        except FeedmillError as error:
+            return {"error": tell_error(error)}
+
+    async def _answer(self, number: int, answer: dict[str, object]) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
+        line = as_line({"id": number, "rss": peak, **answer})
+        with CancelScope(shield=True):
+            async with self.lock:
+                await to_thread.run_sync(_write, self.out, line)
+
+
+def _write(out: int, line: bytes) -> None:
+    try:
+        while line:
+            line = line[os.write(out, line) :]
+    except BrokenPipeError:
+        # The server is gone, which the end of standard input says too.
+        return
+
+
+async def _work(out: int) -> None:
+    lines = _read()
+    told = await anext(lines, None)
+    if told is None:
+        return
+    desk = Desk(await _open_workplace(told), out)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_stop_on_signal, group.cancel_scope)
+        async for message in lines:
+            if "cancel" in message:
+                if scope := desk.scopes.get(message["cancel"]):
+                    scope.cancel()
+            else:
+                group.start_soon(desk.do, message["id"], message["op"], message["arguments"])
+        group.cancel_scope.cancel()
+
+
+async def _open_workplace(told: dict[str, Any]) -> Workplace:
+    configure_logging(told["level"])
+    database = locate(told["database"])
+    keys = await to_thread.run_sync(load_keys, Path(told["keys"]))
+    egress = told["egress"]
+    ports, schemes = (None if egress[name] is None else frozenset(egress[name]) for name in ("ports", "schemes"))
+    return Workplace(database, keys, await load_plugins(), Egress(egress["allow_private"], ports, schemes))
+
+
+async def _read() -> AsyncIterator[dict[str, Any]]:
+    # Abandoned when the process is to stop: nobody can take back a read that waits.
+    while line := await to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True):
+        if line.endswith(b"\n"):
+            yield orjson.loads(line)
+
+
+async def _stop_on_signal(scope: CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return
+
+
+def main() -> None:
+    """Work until there is nobody to work for, then end the process, threads that hang included."""
+    # Answers alone go to the server: what a library prints is for the log.
+    out = os.dup(1)
+    os.dup2(2, 1)
+    tune_process()
+    code = 0
+    try:
+        anyio.run(_work, out)
+    except ConfigError as error:
+        structlog.get_logger("feedmill").error("a worker cannot work", error=str(error))
+        code = 78
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

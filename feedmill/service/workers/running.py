@@ -1,0 +1,93 @@
+"""The loop that has runs done: jobs from the store to workers, and back in order whatever died meanwhile."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import structlog
+
+from engine.errors import FeedmillError, Retry, UnderWay
+from engine.run import Problem
+from feedmill.service.workers.messages import WorkerDied
+from sinks.sqlite.locks import hold_feed
+from sinks.sqlite.service.runs import JOB_KIND, end_undecided, list_left_feeds, list_unfinished, read_asked_run
+
+if TYPE_CHECKING:
+    from engine.scheduling.jobs import ClaimedJob
+    from feedmill.service.context import Service
+
+RECONCILE_SECONDS: Final = 60.0
+LONGEST_WAIT: Final = 300.0
+"""Seconds after which, at the latest, another worker tries to finish what is decided, however many it has killed."""
+
+
+async def run_jobs(service: Service) -> None:
+    """Have every run done that is asked for, `workers.count` at once, until cancelled."""
+    await service.jobs.requeue()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_reconcile, service)
+        await service.jobs.run((JOB_KIND,), partial(_do, service), slots=service.settings.workers.count)
+
+
+async def _do(service: Service, job: ClaimedJob) -> None:
+    """Have one run done. Raises `Retry` when the worker died or the feed is in work elsewhere: it comes back."""
+    run = int(str(job.payload["run"]))
+    if service.stopping:
+        # Nothing is begun any more: the job waits again, uncounted, when this loop is cancelled.
+        await anyio.sleep_forever()
+    if not await _admit(service, run):
+        return
+    try:
+        async with service.workers.lane() as lane:
+            await lane.call("run", {"run": run})
+    except WorkerDied as error:
+        wait = error.retry_after or 0.0
+        raise Retry(str(error), retry_after=min(wait * 2 ** min(job.attempt - 1, 16), LONGEST_WAIT)) from None
+    finally:
+        for bell in (service.bells.schedule, service.bells.outbox, service.bells.alerts):
+            bell.ring()
+
+
+async def _admit(service: Service, run: int) -> bool:
+    """Return whether a run is to be done; one that took so many workers with it ends instead.
+
+    One that is decided is tried for ever: it can only be completed.
+    """
+    most = service.settings.workers.max_epochs
+    async with service.store.writing() as writer:
+        asked = await read_asked_run(writer, run)
+        if asked is None or asked.status not in ("pending", "started"):
+            return False
+        if asked.decided or asked.deaths < most:
+            return True
+        told = f"the run ended its worker {asked.deaths} times, and is not tried again; nothing was applied. See the log for how they ended"
+        await end_undecided(writer, run, "error", Problem("poison", told))
+    structlog.get_logger("feedmill").error("run ends its workers", run=run, feed=asked.feed_name, deaths=asked.deaths)
+    service.bells.alerts.ring()
+    return False
+
+
+async def _reconcile(service: Service) -> None:
+    """Bring back, once a minute, the jobs of runs that no job speaks of, and end what the command line left unfinished."""
+    while True:
+        try:
+            async with service.store.reading() as reader:
+                unfinished, left = await list_unfinished(reader), await list_left_feeds(reader)
+            if found := await service.jobs.reconcile(unfinished):
+                structlog.get_logger("feedmill").info("runs without a job", found=found)
+            for feed, name in left:
+                await _end_left(service, feed, name)
+        except (FeedmillError, OSError) as error:
+            structlog.get_logger("feedmill").warning("runs could not be reconciled", error=str(error))
+        await anyio.sleep(RECONCILE_SECONDS)
+
+
+async def _end_left(service: Service, feed: int, name: str) -> None:
+    """End the runs of a feed whose process is dead, which shows in nobody's holding the feed."""
+    try:
+        async with service.store.reading() as reader, hold_feed(service.store.database, reader, feed, name):
+            await service.store.control.fail_dead(feed)
+    except UnderWay:
+        return

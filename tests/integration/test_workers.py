@@ -1,0 +1,94 @@
+"""The processes of a service: started when they are needed, replaced when they are worn, ended when nobody needs them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import anyio
+import pytest
+
+from engine.errors import NotFound
+from feedmill.service.context import Service
+from feedmill.service.workers import pool
+from plugins.conformance.sink import batch, settle
+from sinks.sqlite import session as session_module
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.locks import hold_feed
+from sinks.sqlite.service.runs import enqueue_run
+from sinks.sqlite.sink import SqliteSink
+from tests.servers.feedmill_service import run_service
+from tests.servers.supplier import store_feed
+
+
+async def test_workers_are_there_as_long_as_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None at first; a worn one gives way to another; one that nobody used for a while ends. An error stays what it is.
+
+    A run that somebody decided and did not apply is finished from what is stored, though the feed cannot be fetched.
+    """
+    monkeypatch.setattr(pool, "CALLS_EACH", 1)
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.2)
+    async with run_service(tmp_path, loops=False) as api:
+        workers = api.service.workers
+        run = await _decide_and_die(api.service, monkeypatch)
+        assert not workers.pids
+        async with workers.lane() as lane:
+            assert await lane.call("run", {"run": run}) == "{}"
+            first = lane.pid
+        _, done = await api.call("GET", f"/api/data-imports/{run}.json")
+        assert (done["status"], done["created"], done["messages"][0]["code"]) == ("complete", 2, "resumed")
+        with pytest.raises(NotFound, match="no run 9"):
+            await workers.call_within(60, "diff", {"run": 9})
+        assert workers.pids - {first}
+        with anyio.fail_after(60):
+            while True:
+                if not workers.pids:
+                    break
+                await anyio.sleep(0.02)
+
+
+async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
+    """A run whose process died, and which nobody asked the service for, ends as abandoned; one whose process lives is left alone."""
+    async with run_service(tmp_path, loops=False) as api:
+        dead, alive = [await store_feed(api.service, name, "http://127.0.0.1:9/never") for name in ("dead", "alive")]
+        async with api.service.store.writing() as writer:
+            started = "INSERT INTO main.data_imports (feed_id, status, epoch, started_at) VALUES (?, 'started', 1, 1), (?, 'started', 1, 1)"
+            await writer.execute(started, dead, alive)
+        database = api.service.store.database
+    async with (
+        database.connect() as connection,
+        hold_feed(database, Writer(connection, None, ""), alive, "alive"),
+        run_service(tmp_path) as api,
+    ):
+        with anyio.fail_after(30):
+            while True:
+                _, runs = await api.call("GET", "/api/data-imports.json")
+                if runs[0]["status"] != "started":
+                    break
+                await anyio.sleep(0.02)
+        assert [(run["inventoryFeedId"], run["status"]) for run in runs] == [(dead, "error"), (alive, "started")]
+        assert runs[0]["messages"][0]["code"] == "abandoned"
+        assert not api.service.workers.pids
+
+
+async def _decide_and_die(service: Service, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Ask for a run and decide it, but apply nothing, as if the process had died then; return its number."""
+
+    async def die(*_: object) -> NoReturn:
+        raise ConnectionAbortedError
+
+    feed = await store_feed(service, "shop", "http://127.0.0.1:9/never")
+    async with service.store.writing() as writer:
+        run = await enqueue_run(writer, feed, trigger="call")
+    stored = await service.store.control.definition("shop")
+    assert stored is not None
+    with monkeypatch.context() as patch, suppress(ConnectionAbortedError):
+        patch.setattr(session_module, "carry_out", die)
+        async with SqliteSink(service.store.database, run=run).session(stored) as session:
+            await session.stage(batch(("name",), ("a", "x"), ("b", "y")))
+            await settle(session, 2)
+    async with service.store.writing() as writer:
+        assert await writer.number("SELECT decided_at IS NOT NULL AND status = 'started' FROM main.data_imports") == 1
+        await writer.execute("UPDATE main.inventory_feeds SET settings = json_set(settings, '$.resourceType', 'carrier-pigeon')")
+    return run
