@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from feedmill.service.security.gate import Gate
+
 if TYPE_CHECKING:
     from engine.source import Egress
     from feedmill.service.keys import KeyRing
@@ -53,6 +55,7 @@ class Service:
     registry: Registry
     egress: Egress
     bells: Bells = field(default_factory=Bells)
+    gate: Gate = field(default_factory=Gate)
     stopping: bool = False
 
     @property

@@ -79,5 +79,8 @@ def create_key_file(path: Path) -> None:
 
 
 def digest(secret: str) -> bytes:
-    """Return by what a secret of 256 random bits is known again; so long a one needs neither salt nor stretching."""
-    return hashlib.sha256(secret.encode()).digest()
+    """Return by what a secret of 256 random bits is known again; so long a one needs neither salt nor stretching.
+
+    Takes whatever a header may hold, also bytes that are no UTF-8, which arrive as lone surrogates.
+    """
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -14,6 +14,7 @@ from engine.source import Egress
 from feedmill.assembly import as_sink_url, load_plugins
 from feedmill.service.context import Service
 from feedmill.service.keys import key_file, load_keys
+from feedmill.service.security.gate import make_gate, run_token_uses
 from sinks.sqlite.service.store import open_store
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 
-LOOPS: Final[tuple[Loop, ...]] = ()
+LOOPS: Final[tuple[Loop, ...]] = (run_token_uses,)
 """What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
 
 
@@ -32,7 +33,8 @@ async def open_service(settings: ServiceSettings) -> AsyncIterator[Service]:
     async with open_store(url) as store:
         path = settings.key_file or key_file(_path(store.database.path))
         keys = await to_thread.run_sync(load_keys, path)
-        yield Service(settings.model_copy(update={"database": url}), store, keys, await load_plugins(), _egress(settings.egress))
+        chosen, plugins = settings.model_copy(update={"database": url}), await load_plugins()
+        yield Service(chosen, store, keys, plugins, _egress(settings.egress), gate=make_gate(settings.limits))
 
 
 def _path(path: Path | None) -> Path:

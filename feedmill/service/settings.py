@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 PREFIX: Final = "FEEDMILL_"
@@ -32,9 +33,18 @@ class Server(Section):
     max_body_bytes: Count = 1024 * 1024
     max_upload_bytes: Count = 256 * 1024 * 1024
     max_json_depth: Count = 32
+    max_head_bytes: Annotated[int, Field(ge=1024)] = 64 * 1024
+    max_connections: Count = 512
     header_seconds: Annotated[float, Field(gt=0)] = 10.0
     body_seconds: Annotated[float, Field(gt=0)] = 30.0
     shutdown_seconds: Seconds = 30.0
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        for text in texts:
+            ip_network(text)
+        return texts
 
 
 class Workers(Section):
@@ -65,11 +75,16 @@ class Push(Section):
 
 
 class Limits(Section):
-    """`[limits]`: requests a second of one token, and how many may come at once; none by default."""
+    """`[limits]`: requests a second of one token, and how many may come at once; none by default.
+
+    `failures_per_second` is how often one address may show a token or hash that is none, after the first `failures_burst`.
+    """
 
     reads_per_second: Rate | None = None
     writes_per_second: Rate | None = None
     burst: Count = 10
+    failures_per_second: Rate | None = 1.0
+    failures_burst: Count = 30
 
 
 class Outgoing(Section):
@@ -111,9 +126,10 @@ class Alerts(Section):
 
 
 class Log(Section):
-    """`[log]`: how much is logged."""
+    """`[log]`: how much is logged; calls that failed always, every call with `access`."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    access: bool = False
 
 
 class ServiceSettings(BaseSettings):

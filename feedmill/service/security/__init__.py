@@ -1,0 +1,1 @@
+"""Who may do what, how often, and what of it nobody may read: tokens, buckets, masks, keys that change."""
