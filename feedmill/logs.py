@@ -11,6 +11,7 @@ import structlog
 
 from engine.events import RunStarted
 from engine.run import RunStatus
+from feedmill.service.security.masking import mask_secrets
 
 if TYPE_CHECKING:
     from engine.errors import FeedmillError
@@ -23,12 +24,19 @@ def configure_logging() -> None:
     """Set structlog up. `FEEDMILL_LOG` sets the level; on a terminal it is `warning`, since results are printed there anyway."""
     terminal = sys.stderr.isatty()
     level = _LEVELS.get(os.environ.get("FEEDMILL_LOG", "").lower(), logging.WARNING if terminal else logging.INFO)
-    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # A traceback becomes text first, so that it is masked as well.
+            structlog.processors.format_exc_info,
+            mask_secrets,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

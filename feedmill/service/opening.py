@@ -15,14 +15,17 @@ from feedmill.assembly import as_sink_url, load_plugins
 from feedmill.service.context import Service
 from feedmill.service.keys import key_file, load_keys
 from feedmill.service.security.gate import make_gate, run_token_uses
-from sinks.sqlite.service.store import open_store
+from feedmill.service.security.rotation import watch_keys
+from sinks.sqlite.service.sealed import read_sealed
+from sinks.sqlite.service.store import Store, open_store
 
 if TYPE_CHECKING:
+    from feedmill.service.keys import KeyRing
     from feedmill.service.settings import Outgoing, ServiceSettings
 
 Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 
-LOOPS: Final[tuple[Loop, ...]] = (run_token_uses,)
+LOOPS: Final[tuple[Loop, ...]] = (run_token_uses, watch_keys)
 """What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
 
 
@@ -32,9 +35,22 @@ async def open_service(settings: ServiceSettings) -> AsyncIterator[Service]:
     url = as_sink_url(settings.database)
     async with open_store(url) as store:
         path = settings.key_file or key_file(_path(store.database.path))
-        keys = await to_thread.run_sync(load_keys, path)
+        keys = await _fitting_keys(store, path)
         chosen, plugins = settings.model_copy(update={"database": url}), await load_plugins()
         yield Service(chosen, store, keys, plugins, _egress(settings.egress), gate=make_gate(settings.limits))
+
+
+async def _fitting_keys(store: Store, path: Path) -> KeyRing:
+    """Return the keys, proven on what is sealed: better now than when the first feed is fetched."""
+    async with store.reading() as reader:
+        sealed = await read_sealed(reader, limit=1)
+    keys = await to_thread.run_sync(lambda: load_keys(path, create=not sealed))
+    for where, secret in sealed:
+        try:
+            keys.open(secret)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    return keys
 
 
 def _path(path: Path | None) -> Path:

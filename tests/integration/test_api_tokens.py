@@ -81,12 +81,14 @@ async def test_another_process_revokes(tmp_path: Path) -> None:
 
 
 async def test_the_first_token(tmp_path: Path) -> None:
-    """A database without a token is given one of scope admin, one time only."""
+    """A database without a token is given one of scope admin, one time only: not even a database whose tokens were all revoked."""
     async with run_service(tmp_path, loops=False) as running:
         assert await first_token(running.service) is None
         async with running.service.store.writing() as writer:
             await revoke_token(writer, 1, even_last=True)
-        running.service.gate.forget()
+        assert await first_token(running.service) is None
+        async with running.service.store.writing() as writer:
+            await writer.execute("DELETE FROM main.api_tokens")
         token = await first_token(running.service)
         assert token is not None
         assert (await running.call("GET", TOKENS, token=token))[0] == 200

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from feedmill.service.keys import digest
+from sinks.sqlite.clock import rfc3339
 from sinks.sqlite.service.tokens import ADMIN, Token, count_tokens, insert_token
 
 if TYPE_CHECKING:
@@ -35,8 +36,22 @@ async def create_token(writer: Writer, name: str, scopes: Sequence[str]) -> tupl
 
 
 async def first_token(service: Service) -> str | None:
-    """Make a token of scope `admin` where the database has none that is not revoked, and return it; None where it has."""
+    """Make a token of scope `admin` where the database has none, not even a revoked one, and return it; None where it has."""
     async with service.store.writing() as writer:
         if await count_tokens(writer):
             return None
         return (await create_token(writer, "first start", [ADMIN]))[0]
+
+
+def shape_token(token: Token) -> dict[str, object]:
+    """Return a token as the API and the command line show it."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "scopes": list(token.scopes),
+        "hint": token.hint,
+        "lastUsedAt": rfc3339(token.last_used_at),
+        "revokedAt": rfc3339(token.revoked_at),
+        "createdAt": rfc3339(token.created_at),
+        "updatedAt": rfc3339(token.updated_at),
+    }

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from engine.settings.resource import Resource
-from feedmill.service.security.tokens import SCOPE, create_token
+from feedmill.service.security.tokens import SCOPE, create_token, shape_token
 from feedmill.web.endpoint import Call, Endpoint, answer, changes
 from feedmill.web.queries import answer_list
-from sinks.sqlite.clock import rfc3339
-from sinks.sqlite.service.tokens import LISTED, Token, read_token, revoke_token, update_token
+from sinks.sqlite.service.tokens import LISTED, read_token, revoke_token, update_token
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -67,14 +66,14 @@ async def _list(call: Call) -> web.StreamResponse:
 
 async def _get(call: Call) -> web.StreamResponse:
     async with call.service.store.reading() as reader:
-        return answer(_shown(await read_token(reader, call.id)))
+        return answer(shape_token(await read_token(reader, call.id)))
 
 
 async def _create(call: Call) -> web.StreamResponse:
     wanted = call.body(NewToken)
     async with call.service.store.writing() as writer:
         text, token = await create_token(writer, wanted.name, wanted.scopes)
-    return answer({**_shown(token), "token": text})
+    return answer({**shape_token(token), "token": text})
 
 
 async def _change(call: Call) -> web.StreamResponse:
@@ -83,27 +82,14 @@ async def _change(call: Call) -> web.StreamResponse:
         name, scopes = wanted.name if "name" in sent else None, wanted.scopes if "scopes" in sent else None
         token = await update_token(writer, call.id, name=name, scopes=scopes)
     call.service.gate.forget()
-    return answer(_shown(token))
+    return answer(shape_token(token))
 
 
 async def _revoke(call: Call) -> web.StreamResponse:
     async with call.service.store.writing() as writer:
         token = await revoke_token(writer, call.id)
     call.service.gate.forget()
-    return answer(_shown(token))
-
-
-def _shown(token: Token) -> dict[str, object]:
-    return {
-        "id": token.id,
-        "name": token.name,
-        "scopes": list(token.scopes),
-        "hint": token.hint,
-        "lastUsedAt": rfc3339(token.last_used_at),
-        "revokedAt": rfc3339(token.revoked_at),
-        "createdAt": rfc3339(token.created_at),
-        "updatedAt": rfc3339(token.updated_at),
-    }
+    return answer(shape_token(token))
 
 
 _LAST: Final = {409: "It is the last token of scope admin, or was revoked."}

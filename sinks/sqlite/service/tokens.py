@@ -130,8 +130,8 @@ async def find_feed_by_hash(reader: Writer, digest: bytes) -> int | None:
 
 
 async def count_tokens(reader: Writer) -> int:
-    """Return how many tokens are not revoked."""
-    return await reader.number("SELECT count(*) FROM main.api_tokens WHERE revoked_at IS NULL")
+    """Return how many tokens there are, revoked ones too."""
+    return await reader.number("SELECT count(*) FROM main.api_tokens")
 
 
 async def note_uses(writer: Writer, uses: Mapping[int, int]) -> None:
