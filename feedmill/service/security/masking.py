@@ -21,11 +21,12 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     # Tokens of ours, and what else is 256 bits in URL-safe base64: inbound hashes and keys.
     (re.compile(r"\bfm_[A-Za-z0-9_-]{16,}"), f"fm_{MASK}"),
     (re.compile(r"(?<![A-Za-z0-9_/+-])[A-Za-z0-9_-]{43}(?:=|(?![A-Za-z0-9_/+=-]))"), MASK),
-    (re.compile(r"(?i)\b(bearer|basic|feedhash)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
+    # Headers by their names; what follows a scheme by itself only if no plain word could look so.
     (
-        re.compile(r"(?i)\b(authorization|(?:feedmill|jetti)-webhook-hash)(['\"]?\s*[:=]\s*['\"]?)(?!bearer |basic )[^\s'\",;]+"),
-        rf"\1\2{MASK}",
+        re.compile(r"(?i)\b(authorization|(?:feedmill|jetti)-webhook-hash)(['\"]?\s*[:=]\s*['\"]?)((?:bearer|basic)\s+)?[^\s'\",;]+"),
+        rf"\1\2\3{MASK}",
     ),
+    (re.compile(r"\b((?i:bearer|basic))\s+(?=[a-z._~+/-]*[A-Z0-9=])[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {MASK}"),
     # Userinfo of URLs: the password, or the whole of it where there is none, for then it may be a token.
     (re.compile(r"(?<=://)([^\s/?#:@]*):[^\s/?#@]*@"), rf"\1:{MASK}@"),
     (re.compile(r"(?<=://)[^\s/?#:@]+@"), f"{MASK}@"),
