@@ -60,7 +60,7 @@ async def _rotate(store: Store, file: Path, settle: float) -> int:
         async with store.writing() as writer:
             count = await renew_sealed(writer, KeyRing([new, *old]).renew)
         await to_thread.run_sync(replace_key_file, file, [new])
-        if not await _left(store, KeyRing([new])):
+        if not await left_behind(store, KeyRing([new])):
             return count
         # A process that slept through all of it has sealed with an old key in between.
         await to_thread.run_sync(replace_key_file, file, [new, *old])
@@ -68,7 +68,7 @@ async def _rotate(store: Store, file: Path, settle: float) -> int:
     raise Retry(f"another process still seals with an old key, so that {file} keeps them all: restart the service and rotate again")
 
 
-async def _left(store: Store, keys: KeyRing) -> bool:
+async def left_behind(store: Store, keys: KeyRing) -> bool:
     """Return whether something is sealed with another key."""
     async with store.reading() as reader:
         sealed = await read_sealed(reader)

@@ -7,6 +7,7 @@ nobody's business there; it is here, or a few hundred of them would keep everybo
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -106,8 +107,10 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what the library could not read, or what nobody foresaw, with a problem document, and log what is our fault."""
         log = structlog.get_logger("feedmill")
+        if isinstance(exc, ConnectionError):
+            raise ConnectionError("the client is gone") from exc
         if status >= 500:
-            log.error("a call failed", path=request.path, method=request.method, exc_info=exc)
+            log.error("a call failed", path=request.path, method=request.method, exception=_told(exc))
         else:
             # Not what was sent: a head that cannot be read may hold a token all the same.
             log.info("a request could not be read", client=request.remote, error=type(exc).__name__)
@@ -119,7 +122,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        structlog.get_logger("feedmill").error("a connection failed", exc_info=kw.get("exc_info", True))
+        structlog.get_logger("feedmill").error("a connection failed", exception=_told(kw.get("exc_info")))
 
     def _watch_head(self, data: bytes) -> None:
         # The end of a head may be split over two reads, so the last three bytes of the one before count.
@@ -173,6 +176,11 @@ class Connection(web.RequestHandler):
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.write(head.encode() + body)
         self.force_close()
+
+
+def _told(error: object) -> str:
+    """Return a traceback as text, here and not in the log: renderers for people read sources, which the loop must not wait for."""
+    return "".join(traceback.format_exception(error)).strip() if isinstance(error, BaseException) else "unknown"
 
 
 def _too_large() -> Problem:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
 
     from feedmill.service.context import Service
+
+_CLIENT_GONE: Final = 499
+"""What is logged where the client did not wait for the end; it is never sent."""
 
 
 def exchanging(service: Service) -> Middleware:
@@ -33,6 +37,9 @@ def exchanging(service: Service) -> Middleware:
                 # Whatever else the client is about to send is of no use any more.
                 response.force_close()
             return response
+        except (ConnectionError, asyncio.CancelledError):
+            status = _CLIENT_GONE
+            raise
         finally:
             if isinstance(connection, Connection):
                 connection.answered(request.content)
