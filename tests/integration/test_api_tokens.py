@@ -56,7 +56,8 @@ async def test_tokens_live_from_being_made_to_being_revoked(tmp_path: Path) -> N
 
 async def test_scopes_that_are_none(tmp_path: Path) -> None:
     """A scope that is none, or of a feed that is not there, makes no token, and the answer names the attribute."""
-    wrong = ([], ["root"], ["feed:07:push"], ["feed:99:push"], ["feed:1:pull"], "admin", ["admin\n"], [1], ["read"] * 101)
+    feeds = (["feed:07:push"], ["feed:99:push"], ["feed:1:pull"])
+    wrong: tuple[object, ...] = ([], ["root"], *feeds, "admin", ["admin\n"], [1], ["read"] * 101)
     async with run_service(tmp_path, loops=False) as running:
         for scopes in wrong:
             status, problem = await running.call("POST", TOKENS, {"name": "x", "scopes": scopes})
