@@ -12,6 +12,7 @@ import structlog
 from engine.events import RunStarted
 from engine.run import RunStatus
 from feedmill.service.security.masking import mask_secrets
+from feedmill.web.transport.exchange import name_request
 
 if TYPE_CHECKING:
     from engine.errors import FeedmillError
@@ -32,6 +33,7 @@ def configure_logging() -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            name_request,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             # A traceback becomes text first, so that it is masked as well.

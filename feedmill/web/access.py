@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from aiohttp import hdrs
+
 from feedmill.service.keys import digest
 from feedmill.service.security.gate import Caller
 from feedmill.web.problems import Problem
@@ -39,7 +41,7 @@ async def authenticate(service: Service, request: web.Request, endpoint: Endpoin
     """
     if endpoint.scope == "public":
         return None
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise _unauthenticated("send Authorization: Bearer TOKEN")
     caller = await _recognise(service, request, service.gate.tokens, digest(token.strip()))

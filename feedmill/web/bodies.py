@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from aiohttp import hdrs
 from pydantic import BaseModel, ValidationError
 
 from feedmill.web.json_text import parse_json
@@ -86,30 +87,30 @@ async def _read(request: web.Request, server: Server) -> bytes:
 
 async def _admit(request: web.Request) -> None:
     """Have a client that waits for it send its body: only now is it known that the call would be taken."""
-    if request.headers.get("Expect") and not request.content.is_eof():
+    if request.headers.get(hdrs.EXPECT) and not request.content.is_eof():
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # The library counts what was written to know whether an answer has begun.
         request.writer.output_size = 0
 
 
 def _check_expectation(request: web.Request) -> None:
-    expected = request.headers.get("Expect")
+    expected = request.headers.get(hdrs.EXPECT)
     if expected is not None and expected.lower() != "100-continue":
         raise Problem(417, "expectation", "the only expectation that this server knows is 100-continue")
 
 
 def _check_kind(request: web.Request, endpoint: Endpoint) -> None:
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    headers = request.headers
+    if (coding := headers.get(hdrs.CONTENT_ENCODING)) is not None and coding.lower() != "identity":
         raise Problem(415, "content-encoding", "send the body without a Content-Encoding", headers={"Accept-Encoding": "identity"})
+    named = headers.get(hdrs.CONTENT_TYPE)
+    if named in (None, endpoint.takes):
+        return
     if request.content_type not in (endpoint.takes, _UNNAMED):
         raise Problem(415, "media-type", f"the body is {request.content_type:.80}, send {endpoint.takes}")
-    charset = _charset(request)
+    charset = request.charset or "utf-8"
     if endpoint.takes == "application/json" and charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "media-type", f"the body is said to be {charset:.40}; send JSON in UTF-8")
-
-
-def _charset(request: web.Request) -> str:
-    return request.charset or "utf-8" if "charset" in request.headers.get("Content-Type", "").lower() else "utf-8"
 
 
 def _check_length(request: web.Request, most: int) -> None:
