@@ -243,8 +243,12 @@ async def test_what_every_answer_carries(tmp_path: Path) -> None:
                 assert response.headers["X-Request-Id"] == "abc-1"
         async with running.client.get(f"{running.url}{TOKENS}", headers={**shown, "X-Request-Id": "a b\t"}) as response:
             assert len(response.headers["X-Request-Id"]) == 16
-    async with secured(tmp_path) as running, running.client.get(f"{running.url}{TOKENS}", headers=shown) as response:
-        assert response.headers["X-Request-Id"] != "abc-1"
+    for trusted in ((), ("10.0.0.0/8",)):
+        async with (
+            secured(tmp_path, server=Server(port=0, trusted_proxies=trusted)) as running,
+            running.client.get(f"{running.url}{TOKENS}", headers=shown) as response,
+        ):
+            assert response.headers["X-Request-Id"] != "abc-1"
 
 
 async def test_tls(tmp_path: Path) -> None:
