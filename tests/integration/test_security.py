@@ -6,6 +6,7 @@ import io
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,7 @@ import trustme
 from aiohttp import web
 from anyio.streams.tls import TLSAttribute
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, Retry
 from feedmill.logs import configure_logging
 from feedmill.service.settings import Limits, Server
 from feedmill.web import app
@@ -279,6 +280,11 @@ async def test_tls(tmp_path: Path) -> None:
         assert shown[0] != shown[1]
         assert own.context is not None
         assert own.context.minimum_version == ssl.TLSVersion.TLSv1_2
+        taken = running.service.settings.server.model_copy(update={"port": own.port})
+        again = replace(running.service, settings=running.service.settings.model_copy(update={"server": taken}))
+        with pytest.raises(Retry, match=r"cannot listen on 127\.0\.0\.1"):
+            async with listen(again):
+                pass
         await anyio.to_thread.run_sync(key.write_text, "no key")
         with pytest.raises(ConfigError, match=r"TLS cannot be served with .*tls\.pem"):
             await own.reload()

@@ -8,13 +8,14 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from errno import EADDRINUSE
 from typing import TYPE_CHECKING
 
 import anyio
 from aiohttp import web
 from anyio import to_thread
 
-from engine.errors import ConfigError
+from engine.errors import ConfigError, Retry
 from feedmill.web.app import all_endpoints, build_app
 from feedmill.web.transport.connections import Bounds, Connection
 from feedmill.web.transport.tls import load_certificate, server_context
@@ -49,7 +50,7 @@ class Listening:
 async def listen(service: Service) -> AsyncIterator[Listening]:
     """Serve the API of a service until the block ends; calls that are under way are then given `shutdown_seconds`.
 
-    Raises `ConfigError` when the address cannot be listened on, or the certificate cannot be used.
+    Raises `Retry` when the port is taken, `ConfigError` when the address cannot be listened on or the certificate cannot be used.
     """
     server = service.settings.server
     context = await to_thread.run_sync(server_context, server)
@@ -57,8 +58,11 @@ async def listen(service: Service) -> AsyncIterator[Listening]:
     runner = web.AppRunner(build_app(service), handle_signals=False, shutdown_timeout=server.shutdown_seconds)
     await runner.setup()
     try:
-        await BoundedSite(runner, server, context).start()
+        site = BoundedSite(runner, server, context)
+        await site.start()
         yield Listening(server, runner.addresses[0][1], context)
+        # First nobody new is let in; those who are have their calls answered.
+        await site.stop()
     finally:
         with anyio.CancelScope(shield=True):
             await runner.cleanup()
@@ -94,4 +98,7 @@ class BoundedSite(web.BaseSite):
             )
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            raise ConfigError(f"the server cannot listen on {self.name}: {reason}; give another host or port") from None
+            named = f"the server cannot listen on {self.name}: {reason}"
+            if error.errno == EADDRINUSE:
+                raise Retry(f"{named}; end the process that does, or give another port") from None
+            raise ConfigError(f"{named}; give another host or port") from None
