@@ -68,7 +68,7 @@ def build_app() -> App:
     from feedmill.commands import catalogue, check, connect, edit, guess, items, plan, plugins, preview, schema, sync
     from feedmill.commands.results import approve, diff, history, rejects, runs, undo
     from feedmill.commands.service import feeds as declared
-    from feedmill.commands.service import serve
+    from feedmill.commands.service import keys, serve, token
 
     app = App(
         name="feedmill",
@@ -94,6 +94,15 @@ def build_app() -> App:
     kept.command(declared.diff_feeds, name="diff")
     kept.command(declared.apply_feeds, name="apply")
     app.command(kept)
+    tokens = App(name="token", help="Make the API tokens of a service, list and revoke them.")
+    tokens.command(token.create)
+    tokens.command(token.list_, name="list")
+    tokens.command(token.revoke)
+    app.command(tokens)
+    secrets = App(name="keys", help="Make and change the keys that seal a service's secrets at rest.")
+    secrets.command(keys.new)
+    secrets.command(keys.rotate)
+    app.command(secrets)
     return app
 
 

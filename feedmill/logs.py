@@ -11,6 +11,8 @@ import structlog
 
 from engine.events import RunStarted
 from engine.run import RunStatus
+from feedmill.service.security.masking import mask_secrets
+from feedmill.web.transport.exchange import name_request
 
 if TYPE_CHECKING:
     from engine.errors import FeedmillError
@@ -27,13 +29,20 @@ def configure_logging(usual: str | None = None) -> None:
     terminal = sys.stderr.isatty()
     usual = usual or ("warning" if terminal else "info")
     level = _LEVELS.get(os.environ.get("FEEDMILL_LOG", "").lower(), _LEVELS[usual])
-    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            name_request,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if terminal else [structlog.processors.format_exc_info]),
+            # A traceback becomes text first, so that it is masked as well.
+            structlog.processors.format_exc_info,
+            mask_secrets,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from feedmill.service.operations.watch import Watch
+from feedmill.service.security.gate import Gate
 
 if TYPE_CHECKING:
     from engine.scheduling.jobs import Jobs
@@ -61,6 +62,7 @@ class Service:
     jobs: Jobs
     bells: Bells = field(default_factory=Bells)
     watch: Watch = field(default_factory=Watch)
+    gate: Gate = field(default_factory=Gate)
     stopping: bool = False
 
     @property

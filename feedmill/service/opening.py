@@ -19,17 +19,21 @@ from feedmill.service.context import Bells, Service
 from feedmill.service.keys import key_file, load_keys
 from feedmill.service.outbox.loop import run_outbox
 from feedmill.service.scheduler import run_scheduler
+from feedmill.service.security.gate import make_gate, run_token_uses
+from feedmill.service.security.rotation import watch_keys
 from feedmill.service.workers.pool import open_workers
 from feedmill.service.workers.running import run_jobs
 from sinks.sqlite.service.jobs import SqliteJobs
-from sinks.sqlite.service.store import open_store
+from sinks.sqlite.service.sealed import read_sealed
+from sinks.sqlite.service.store import Store, open_store
 
 if TYPE_CHECKING:
+    from feedmill.service.keys import KeyRing
     from feedmill.service.settings import Outgoing, ServiceSettings
 
 Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 
-LOOPS: Final[tuple[Loop, ...]] = (run_outbox, run_connecting, run_scheduler, run_alerts, run_jobs)
+LOOPS: Final[tuple[Loop, ...]] = (run_jobs, run_scheduler, run_outbox, run_alerts, run_connecting, run_token_uses, watch_keys)
 """What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
 
 
@@ -39,14 +43,28 @@ async def open_service(settings: ServiceSettings) -> AsyncIterator[Service]:
     url = as_sink_url(settings.database)
     async with open_store(url) as store:
         path = settings.key_file or key_file(_path(store.database.path))
-        keys = await to_thread.run_sync(load_keys, path)
+        keys = await _fitting_keys(store, path)
         bells = Bells()
         jobs = SqliteJobs(store, secrets.token_hex(8), bells.jobs)
         # What a worker is told holds no secret: it reads the keys for itself.
         told = {"database": url, "keys": str(path), "egress": settings.egress.model_dump(mode="json"), "level": settings.log.level}
         async with open_workers(told, settings.server.shutdown_seconds) as workers:
-            chosen = settings.model_copy(update={"database": url})
-            yield Service(chosen, store, keys, await load_plugins(), _egress(settings.egress), workers, jobs, bells)
+            chosen, plugins = settings.model_copy(update={"database": url}), await load_plugins()
+            gate = make_gate(settings.limits)
+            yield Service(chosen, store, keys, plugins, _egress(settings.egress), workers, jobs, bells, gate=gate)
+
+
+async def _fitting_keys(store: Store, path: Path) -> KeyRing:
+    """Return the keys, proven on what is sealed: better now than when the first feed is fetched."""
+    async with store.reading() as reader:
+        sealed = await read_sealed(reader, limit=1)
+    keys = await to_thread.run_sync(lambda: load_keys(path, create=not sealed))
+    for where, secret in sealed:
+        try:
+            keys.open(secret)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+    return keys
 
 
 def _path(path: Path | None) -> Path:

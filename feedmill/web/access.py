@@ -1,76 +1,110 @@
-"""Who calls: bearer tokens with their scopes, and what each may do."""
+"""Who calls: bearer tokens with their scopes, inbound hashes, what each may do, and how often."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hmac import compare_digest
-from typing import TYPE_CHECKING, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-import orjson
+from aiohttp import hdrs
 
 from feedmill.service.keys import digest
+from feedmill.service.security.gate import Caller
 from feedmill.web.problems import Problem
+from feedmill.web.transport.exchange import current
+from feedmill.web.transport.proxies import client_of, network_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from feedmill.service.context import Service
+    from feedmill.service.security.gate import Reading
     from feedmill.web.endpoint import Endpoint
 
-_FIND: Final = "SELECT id, scopes, digest FROM main.api_tokens WHERE digest = ? AND revoked_at IS NULL"
+__all__ = ["Caller", "authenticate", "authenticate_inbound"]
+
+HASH_HEADERS: Final = ("feedmill-webhook-hash", "jetti-webhook-hash")
+_READING: Final = ("GET", "HEAD")
+V_co = TypeVar("V_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A token that was shown: its id and its scopes, `admin`, `read`, `feed:7:push`."""
+class _Memory(Protocol[V_co]):
+    def known(self, digest: bytes) -> V_co | None: ...
 
-    token: int
-    scopes: frozenset[str]
-
-    def may(self, endpoint: Endpoint, feed: str | None) -> bool:
-        """Return whether the scopes admit a call; `feed` is the id in the path of an endpoint that is pushed to."""
-        if "admin" in self.scopes:
-            return True
-        if endpoint.scope == "read":
-            return "read" in self.scopes
-        return endpoint.scope == "push" and feed is not None and f"feed:{feed}:push" in self.scopes
+    async def get(self, reading: Reading, digest: bytes) -> V_co | None: ...
 
 
 async def authenticate(service: Service, request: web.Request, endpoint: Endpoint) -> Caller | None:
-    """Return who calls, None where anybody may. Raises `Problem` 401 without a valid token, 403 for one that may not."""
+    """Return who calls, None where anybody may.
+
+    Raises `Problem` 401 without a valid token, 403 for one that may not, 429 for one that calls too often, and for an address that
+    has shown too many that are none.
+    """
     if endpoint.scope == "public":
         return None
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
         raise _unauthenticated("send Authorization: Bearer TOKEN")
-    shown = digest(token.strip())
-    caller = await _find(service, shown)
+    caller = await _recognise(service, request, service.gate.tokens, digest(token.strip()))
     if caller is None:
         raise _unauthenticated("the token is not known, or was revoked")
-    if not caller.may(endpoint, request.match_info.get("id")):
+    service.gate.note_use(caller)
+    if (exchange := current()) is not None:
+        exchange.token = caller.token
+    _count(service, request, caller)
+    if not _may(caller, endpoint, request.match_info.get("id")):
         raise Problem(403, "forbidden", f"the token's scopes do not admit this call, which needs {endpoint.scope}")
     return caller
 
 
 async def authenticate_inbound(service: Service, request: web.Request) -> int:
-    """Return the feed whose secret a supplier's call shows in its header. Raises `Problem` 401 when it is no feed's."""
-    secret = request.headers.get("feedmill-webhook-hash") or request.headers.get("jetti-webhook-hash") or ""
-    shown = digest(secret).hex()
-    async with service.store.reading() as reader:
-        rows = await reader.query("SELECT id, hash FROM main.inventory_feeds WHERE hash = ?", shown)
-    for number, stored in rows:
-        if compare_digest(str(stored), shown):
-            return int(str(number))
-    raise Problem(401, "unauthenticated", "send the hash of the feed in the header feedmill-webhook-hash")
+    """Return the feed whose secret a supplier's call shows in its header.
+
+    Raises `Problem` 401 when it is no feed's, in the same words whether it is wrong or missing, and 429 as `authenticate` does.
+    """
+    secret = next((request.headers[name] for name in HASH_HEADERS if request.headers.get(name)), "")
+    feed = await _recognise(service, request, service.gate.hashes, digest(secret)) if secret else None
+    if feed is None:
+        challenge = {"WWW-Authenticate": f'FeedHash realm="feedmill", header="{HASH_HEADERS[0]}"'}
+        raise Problem(401, "unauthenticated", f"send the hash of the feed in the header {HASH_HEADERS[0]}", headers=challenge)
+    return feed
 
 
-async def _find(service: Service, shown: bytes) -> Caller | None:
-    async with service.store.reading() as reader:
-        rows = await reader.connection.execute_fetchall(_FIND, (shown,))
-    for number, scopes, stored in rows:
-        if compare_digest(stored, shown):
-            return Caller(number, frozenset(orjson.loads(scopes)))
-    return None
+def _may(caller: Caller, endpoint: Endpoint, feed: str | None) -> bool:
+    """Return whether the scopes admit a call; `feed` is the id in the path of an endpoint that is pushed to."""
+    if "admin" in caller.scopes:
+        return True
+    if endpoint.scope == "read":
+        return "read" in caller.scopes
+    return endpoint.scope == "push" and feed is not None and f"feed:{feed}:push" in caller.scopes
+
+
+async def _recognise(service: Service, request: web.Request, memory: _Memory[V_co], shown: bytes) -> V_co | None:
+    """Return what a secret stands for. What has just been seen to be valid passes even where an address may show no more."""
+    if (known := memory.known(shown)) is not None:
+        return known
+    failures = service.gate.failures
+    if failures is None:
+        return await memory.get(service.store.reading, shown)
+    address = network_of(client_of(request, service.settings.server.trusted_proxies).address)
+    level = failures.look(address, monotonic())
+    if not level.admitted:
+        raise Problem(429, "too-many-failures", "this address has shown too many tokens or hashes that are none", retry_after=level.wait)
+    found = await memory.get(service.store.reading, shown)
+    if found is None:
+        failures.take(address, monotonic())
+    return found
+
+
+def _count(service: Service, request: web.Request, caller: Caller) -> None:
+    bucket = service.gate.reads if request.method in _READING else service.gate.writes
+    if bucket is None:
+        return
+    level = bucket.take(caller.token, monotonic())
+    if (exchange := current()) is not None:
+        exchange.level = level
+    if not level.admitted:
+        kind = "reads" if request.method in _READING else "writes"
+        raise Problem(429, "rate-limit", f"the token {kind} more often than this server admits; wait", retry_after=level.wait)
 
 
 def _unauthenticated(detail: str) -> Problem:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 from aiohttp import web
@@ -17,10 +17,14 @@ from feedmill.web.access import authenticate
 from feedmill.web.bodies import read_body
 from feedmill.web.endpoint import Call, Endpoint
 from feedmill.web.problems import Problem, explain
+from feedmill.web.transport.exchange import add_headers
+from feedmill.web.transport.serving import exchanging, expect_later
 from feedmill.web.watching import watch_calls
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _WRITING: Final = ("POST", "PUT", "DELETE")
 
@@ -34,14 +38,20 @@ def all_endpoints() -> tuple[Endpoint, ...]:
 
 def build_app(service: Service) -> web.Application:
     """Return the application of a service."""
-    app = web.Application(middlewares=[watch_calls(service), _answer_problems], client_max_size=service.settings.server.max_body_bytes)
+    app = web.Application(
+        middlewares=[watch_calls(service), exchanging(service), _answer_problems],
+        client_max_size=service.settings.server.max_body_bytes,
+    )
+    app.on_response_prepare.append(add_headers)
     for endpoint in all_endpoints():
+        methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
         for path in (endpoint.path, *endpoint.aliases):
-            app.router.add_route(endpoint.method, path, _serve(service, endpoint))
+            for method in methods:
+                app.router.add_route(method, path, _serve(service, endpoint), expect_handler=expect_later)
     return app
 
 
-def _serve(service: Service, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _serve(service: Service, endpoint: Endpoint) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
         if service.stopping and endpoint.method in _WRITING:
             raise Problem(503, "stopping", "the server is stopping; send it again in a moment", retry_after=5.0)
@@ -53,7 +63,7 @@ def _serve(service: Service, endpoint: Endpoint) -> Callable[[web.Request], Awai
 
 
 @web.middleware
-async def _answer_problems(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
+async def _answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever a call raises into a problem document; what is our fault is logged whole and told without its details."""
     try:
         return await handler(request)

@@ -11,17 +11,16 @@ from typing import Any
 
 import anyio
 import orjson
-from aiohttp import ClientSession, web
-from anyio import to_thread
+from aiohttp import ClientSession
 
 from feedmill.service.context import Service
 from feedmill.service.keys import digest
 from feedmill.service.opening import LOOPS, open_service
-from feedmill.service.settings import Outgoing, ServiceSettings
-from feedmill.web.app import build_app
+from feedmill.service.settings import Outgoing, Server, ServiceSettings
+from feedmill.web.transport.listening import listen
 from sinks.sqlite import clock
 
-SETTINGS: Mapping[str, Any] = {"egress": Outgoing(allow_private=True)}
+SETTINGS: Mapping[str, Any] = {"egress": Outgoing(allow_private=True), "server": Server(port=0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +51,9 @@ async def run_service(directory: Path, *, loops: bool = True, **settings: Any) -
         token = await make_token(service, "admin")
         for loop in LOOPS if loops else ():
             group.start_soon(loop, service)
-        # In a thread: what it imports first blocks.
-        runner = web.AppRunner(await to_thread.run_sync(build_app, service), handle_signals=False)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        try:
-            async with ClientSession() as client:
-                yield Running(service, f"http://127.0.0.1:{port}", token, client)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await runner.cleanup()
-            group.cancel_scope.cancel()
+        async with listen(service) as listening, ClientSession() as client:
+            yield Running(service, listening.url, token, client)
+        group.cancel_scope.cancel()
 
 
 async def make_token(service: Service, *scopes: str) -> str:

@@ -1,1 +1,1 @@
-"""How requests arrive: listening, connections, TLS."""
+"""Below the API: connections and their bounds, TLS, proxies in front, and what every answer carries."""
