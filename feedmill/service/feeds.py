@@ -17,6 +17,7 @@ from feedmill.service.definition.planning import Change, first_fetch, make_recor
 from feedmill.service.definition.reading import is_same, open_secrets
 from feedmill.service.definition.showing import show_feed
 from feedmill.service.keys import digest
+from feedmill.service.outbox.feed_hooks import keep_feed_hook
 from feedmill.shapes import dump
 from sinks.sqlite import clock
 from sinks.sqlite.locks import hold_feed
@@ -53,6 +54,7 @@ async def create_feed(service: Service, attributes: Mapping[str, object]) -> int
     async with service.store.writing() as writer:
         await _require_provider(writer, record.provider)
         number = await stored.insert_feed(writer, record, next_fetch_at=next_fetch_at, now=clock.now())
+        await keep_feed_hook(writer, service.keys, number)
     service.bells.schedule.ring()
     return number
 
@@ -101,6 +103,7 @@ async def delete_feed(service: Service, number: int) -> None:
         while more:
             async with service.store.writing() as writer:
                 more = await remove_chunk(writer, number)
+    service.gate.forget()
     service.bells.schedule.ring()
 
 
@@ -112,6 +115,7 @@ async def rotate_hash(service: Service, number: int) -> str:
         sealed = await to_thread.run_sync(lambda: service.keys.seal({**open_secrets(service, row), "hash": secret}))
         await stored.seal(writer, number, sealed, digest(secret).hex())
         await stored.touch(writer, row, now=clock.now())
+    service.gate.forget()
     return secret
 
 
@@ -131,6 +135,8 @@ async def _change(service: Service, number: int, prepare: Callable[[State, Mappi
         async with service.store.writing() as writer:
             if is_same(await stored.read_feed(writer, number), row):
                 made = await _write(writer, row, change)
+                if change.differs:
+                    await keep_feed_hook(writer, service.keys, number)
                 break
     else:
         raise Retry(f"the inventory feed {number} is being changed by others: nothing was changed; send it again", retry_after=1.0)
