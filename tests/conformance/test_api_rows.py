@@ -129,7 +129,8 @@ async def test_feeds(world: World) -> None:
     path = f"/api/inventory-feeds/{number}.json"
     shown = await world.ok("GET", path)
     assert "***" in shown["resourceLocation"]
-    assert "cret" not in str(shown)
+    assert "s%2Fcret" not in str(shown)
+    assert "s/cret" not in str(shown)
     assert (await world.ok("PUT", path, {"delimiter": ";"}))["resourceLocation"] == shown["resourceLocation"]
     assert (await world.ok("PUT", path, {"resourceLocation": "gopher://x/"}, status=422))["errors"]
     assert "nonsense" in str(await world.ok("PUT", path, {"nonsense": 1}, status=422))
