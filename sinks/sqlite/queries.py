@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,7 +58,9 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Feed:
+class ShownFeed:
+    """What of a feed is needed to show its items."""
+
     number: int
     last_fetched: str | None
     settings: Mapping[str, Any]
@@ -120,7 +122,7 @@ class Queries:
                 yield _reject(row)
             last = int(str(rows[-1][0]))
 
-    async def _feed(self, name: str) -> _Feed:
+    async def _feed(self, name: str) -> ShownFeed:
         complete = "SELECT max(finished_at) FROM data_imports AS r WHERE r.feed_id = f.id AND r.status = 'complete' AND r.kind = 'sync'"
         rows = await self._reader.query(f"SELECT f.id, ({complete}), f.settings FROM inventory_feeds AS f WHERE f.name = ?", name)
         if not rows:
@@ -128,7 +130,7 @@ class Queries:
             listed = ", ".join(known) if known else "none yet"
             raise ConfigError(f"there is no feed {name!r} in {self._reader.name}; there are: {listed}")
         number, finished, settings = rows[0]
-        return _Feed(int(str(number)), rfc3339(_integer(finished)), orjson.loads(str(settings)))
+        return ShownFeed(int(str(number)), rfc3339(_integer(finished)), orjson.loads(str(settings)))
 
 
 @asynccontextmanager
@@ -145,9 +147,13 @@ async def open_queries(url: str) -> AsyncIterator[Queries]:
         yield Queries(reader)
 
 
-def _item(row: tuple[Any, ...], feed: _Feed) -> dict[str, JsonValue | Decimal]:
-    number, digest, inventory_updated_at, created_at, updated_at, *values = row
-    held = dict(zip(ATTRIBUTES, values, strict=True))
+def _item(row: tuple[Any, ...], feed: ShownFeed) -> dict[str, JsonValue | Decimal]:
+    return show_item(row[:5], dict(zip(ATTRIBUTES, row[5:], strict=True)), feed)
+
+
+def show_item(kept: Sequence[Any], held: Mapping[str, Any], feed: ShownFeed) -> dict[str, JsonValue | Decimal]:
+    """Return an item as readers see it, of its attributes and what is `kept` beside: id, digest and the three times."""
+    number, digest, inventory_updated_at, created_at, updated_at = kept
     item: dict[str, JsonValue | Decimal] = {"id": number, "inventoryFeedId": feed.number}
     for name, attribute in ATTRIBUTES.items():
         item[name] = attribute.to_json(held[name])
