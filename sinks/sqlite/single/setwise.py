@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Final, TypeAlias
 
 import orjson
@@ -46,15 +47,15 @@ def update_items(connection: sqlite3.Connection, rows: Sequence[tuple[int, Cells
 
 
 def create_items(connection: sqlite3.Connection, rows: Sequence[Cells]) -> dict[Key, int]:
-    """Create items of their cells and return their ids; rows of the same columns are one statement."""
+    """Create items of their cells, in their order, and return their ids; successive rows of the same columns are one statement."""
     made: list[tuple[int, int, str]] = []
-    for columns, alike in _by_columns(list(enumerate(rows))).items():
-        exact = [tuple(cells.values()) for _, cells in alike if not _has_float(cells)]
-        if exact:
-            made += connection.execute(_insert_many(columns), (_json(exact),)).fetchall()
-        for _, cells in alike:
-            if _has_float(cells):
-                made += connection.execute(_insert_one(columns), tuple(cells.values())).fetchall()
+    for (columns, inexact), alike in groupby(rows, key=lambda cells: (tuple(cells), _has_float(cells))):
+        values = [tuple(cells.values()) for cells in alike]
+        if inexact:
+            for row in values:
+                made += connection.execute(_insert_one(columns), row).fetchall()
+        else:
+            made += connection.execute(_insert_many(columns), (_json(values),)).fetchall()
     return {(feed, key): number for number, feed, key in made}
 
 
