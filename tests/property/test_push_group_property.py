@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from sinks.sqlite.migrate import migrate
 from sinks.sqlite.single.group import Push, Pushed, push_all
 from sinks.sqlite.single.inline import locked
 from sinks.sqlite.single.plan import DAY
+from sinks.sqlite.single.setwise import find_items
 
 NOW: Final = 20_000 * DAY
 _SEED: Final = f"""
@@ -45,20 +47,25 @@ _TABLES: Final = (
 _NUMBERS_OF_CHANGES: Final = "change_id"
 
 items = st.fixed_dictionaries(
-    {"externalId": st.sampled_from(["a", "b", "c", "ä\\"])},
+    {"externalId": st.sampled_from(["a", "a", "b", "c", "ä\\"]), "vendorSku": st.sampled_from(["S", "S", "T", "U"])},
     optional={
-        "vendorSku": st.sampled_from(["S", "T", "U", "U", None]),
         "barcode": st.sampled_from(["4006381333931", "x"]),
-        "inventoryQuantity": st.sampled_from([0, 1, 2, 2.5, 0.1, -1, "x"]),
+        "inventoryQuantity": st.sampled_from([0, 1, 2, 2.5, 0.1, -1]),
         "retailPrice": st.sampled_from(["9.90", 1, None]),
         "options": st.just([{"name": 'n"\\', "value": "v"}]),
-        "status": st.just("removed"),
-        "inventoryQuantityOverride": st.sampled_from(["none", "manual"]),
-        "manualInventoryQuantity": st.integers(0, 1),
         "sequence": st.integers(0, 2),
     },
 )
-pushes = st.lists(st.tuples(st.sampled_from([1, 1, 1, 1, 2, 2, 3, 4, 5]), items), max_size=10)
+removed = st.fixed_dictionaries({"externalId": st.sampled_from(["a", "b"]), "status": st.just("removed")})
+faulty = st.fixed_dictionaries({"externalId": st.sampled_from(["a", "b"]), "inventoryQuantity": st.sampled_from(["x", 3])})
+overrides = st.builds(
+    lambda key, kind, figure: {"externalId": key, "inventoryQuantityOverride": kind, "manualInventoryQuantity": figure},
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["none", "manual"]),
+    st.none() | st.integers(0, 1),
+)
+feeds = st.sampled_from([1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 5])
+pushes = st.lists(st.tuples(feeds, items | items | items | removed | faulty | overrides), min_size=2, max_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +86,7 @@ def told(result: Pushed | FeedmillError) -> object:
 
 
 def play(path: Path, groups: Sequence[Sequence[Push]], *, limit: int | None, catalogue: bool, held: bool) -> tuple[list[object], Any]:
-    """Make pushes, a transaction a group, and return the answers and what the tables hold, numbers of changes by their order."""
+    """Make pushes, a transaction a group, and return the answers and what the tables hold; an answer is what is stored."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         if limit is not None:
             connection.execute("INSERT INTO plan (id, sku_limit) VALUES (1, ?)", (limit,))
@@ -90,7 +97,12 @@ def play(path: Path, groups: Sequence[Sequence[Push]], *, limit: int | None, cat
         answers: list[object] = []
         for group in groups:
             with locked(connection, "shop"):
-                answers += map(told, push_all(connection, "shop", group, now=NOW))
+                results = push_all(connection, "shop", group, now=NOW)
+                for pushed in results if len(group) == 1 else ():
+                    if isinstance(pushed, Pushed):
+                        key = pushed.target.number, str(pushed.stored.values["externalId"])
+                        assert pushed.show() == replace(pushed, stored=find_items(connection, [key])[key]).show()
+                answers += map(told, results)
         return answers, [_rows(connection, sql) for sql in _TABLES]
 
 
