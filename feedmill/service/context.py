@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from feedmill.service.pushing import Pushing
+
 if TYPE_CHECKING:
     from engine.source import Egress
     from feedmill.service.keys import KeyRing
@@ -53,6 +55,7 @@ class Service:
     registry: Registry
     egress: Egress
     bells: Bells = field(default_factory=Bells)
+    pushing: Pushing = field(default_factory=Pushing)
     stopping: bool = False
 
     @property

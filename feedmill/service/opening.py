@@ -13,7 +13,9 @@ from engine.errors import ConfigError
 from engine.source import Egress
 from feedmill.assembly import as_sink_url, load_plugins
 from feedmill.service.context import Service
+from feedmill.service.inbox import run_inbox
 from feedmill.service.keys import key_file, load_keys
+from feedmill.service.pushing import run_pushes
 from sinks.sqlite.service.store import open_store
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 
-LOOPS: Final[tuple[Loop, ...]] = ()
+LOOPS: Final[tuple[Loop, ...]] = (run_pushes, run_inbox)
 """What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
 
 

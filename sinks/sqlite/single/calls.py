@@ -16,17 +16,14 @@ from anyio import Lock, to_thread
 from engine.errors import ConfigError, FeedmillError, InvalidItem, UnderWay
 from engine.mapping.attributes import EDITABLE, read_attributes
 from sinks.sqlite import clock
-from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
-from sinks.sqlite.decisions import finish_decided
 from sinks.sqlite.fence import Origin, Writer
-from sinks.sqlite.landing.housekeeping import delete_load
-from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.migrate import require_head
 from sinks.sqlite.queries import Queries
 from sinks.sqlite.single.checks import check_required, settle_override
 from sinks.sqlite.single.group import Item, Outcome, Push, Pushed, push_all
 from sinks.sqlite.single.inline import connect_durable, locked
+from sinks.sqlite.single.loading import end_load
 from sinks.sqlite.single.rows import StoredItem, delete_item, find_item, write_item
 
 _T = TypeVar("_T")
@@ -88,7 +85,7 @@ class ItemCalls:
                 target = await self._feed(feed)
                 (result,) = await to_thread.run_sync(self._group, [Push(target.number, sent)])
                 if isinstance(result, UnderWay):
-                    await self._end_load(target)
+                    await end_load(self._database, self._writer, target.number, feed)
                 elif isinstance(result, FeedmillError):
                     raise result
                 else:
@@ -127,7 +124,7 @@ class ItemCalls:
                     feed = await self._feed(name)
                     if feed.loading is None:
                         return await work(feed)
-                await self._end_load(feed)
+                await end_load(self._database, self._writer, feed.number, name)
 
     async def _feed(self, name: str) -> _Feed:
         rows = await self._writer.query(_FEED, name)
@@ -136,15 +133,6 @@ class ItemCalls:
             raise ConfigError(f"there is no feed {name!r} in {self._database.name}; there are: {', '.join(known) or 'none yet'}")
         number, settings, loading = rows[0]
         return _Feed(name, int(str(number)), orjson.loads(str(settings)), None if loading is None else int(str(loading)), clock.now())
-
-    async def _end_load(self, feed: _Feed) -> None:
-        """End the first load of a feed, if whoever was at it is dead. Raises `UnderWay` when it is not."""
-        reader = Writer(self._connection, None, self._database.name)
-        async with hold_feed(self._database, reader, feed.number, feed.name):
-            await finish_decided(self._connection, Control(self._database), self._database.name, feed.number)
-            ((loading,),) = await reader.query("SELECT loading_run_id FROM main.inventory_feeds WHERE id = ?", feed.number)
-            if loading is not None:
-                await delete_load(self._writer, feed=feed.number, run=int(str(loading)))
 
     async def _edit(self, feed: _Feed, key: str, sent: Mapping[str, object]) -> Written:
         stored = await self._find(feed, key)
