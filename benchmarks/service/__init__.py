@@ -1,0 +1,1 @@
+"""The service under load: pushes over many connections, beside a server that stores nothing."""
