@@ -17,7 +17,7 @@ from engine.errors import ConfigError
 from engine.figures import Figures
 from engine.quantity import available_quantity, effective_policy
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
-from engine.schema import ATTRIBUTES
+from engine.schema import ATTRIBUTES, Kind
 from sinks.sqlite.clock import moment, rfc3339
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Writer
@@ -34,6 +34,7 @@ _VISIBLE: Final = (
 )
 _ITEMS: Final = f"{_VISIBLE} AND v.id > ? ORDER BY v.id LIMIT {PAGE_ROWS}"
 _ITEM: Final = f"{_VISIBLE} AND v.external_id = ?"
+_AS_HELD: Final = frozenset(each.name for each in ATTRIBUTES.values() if each.kind in (Kind.TEXT, Kind.INTEGER, Kind.QUANTITY))
 _RUNS: Final = (
     "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
     " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at, r.figures,"
@@ -156,7 +157,8 @@ def show_item(kept: Sequence[Any], held: Mapping[str, Any], feed: ShownFeed) -> 
     number, digest, inventory_updated_at, created_at, updated_at = kept
     item: dict[str, JsonValue | Decimal] = {"id": number, "inventoryFeedId": feed.number}
     for name, attribute in ATTRIBUTES.items():
-        item[name] = attribute.to_json(held[name])
+        value = held[name]
+        item[name] = value if name in _AS_HELD and (value is not None or attribute.default is None) else attribute.to_json(value)
         if name == "inventoryQuantity":
             item["availableQuantity"] = _available(held, feed.settings)
     item["hash"] = None if digest is None else f"{digest & 0xFFFF_FFFF_FFFF_FFFF:016x}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from engine.batch import JsonValue, Value
 from engine.contracts import FeedDefinition
@@ -33,21 +33,18 @@ Item: TypeAlias = "dict[str, JsonValue | Decimal]"
 Outcome: TypeAlias = Literal["created", "updated", "unchanged", "stale"]
 
 _DEFAULTS: Final[Mapping[str, Value]] = {name: default_value(attribute) for name, attribute in ATTRIBUTES.items()}
+_NAMES: Final = 1 << 128
 _CONNECTS_BY: Final = frozenset(("vendorSku", "originalSku", "barcode", "options", "status"))
 """Attributes by which an item is connected, as far as a push sets them."""
 
 
-def _call() -> str:
-    return f"push:{uuid4()}"
-
-
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A push: the feed's id, what was sent, and the name under which the change log keeps what it changed."""
+    """A push: the feed's id, what was sent, and the name under which the change log keeps what it changed; one of its own without."""
 
     feed: int
     sent: object
-    call: str = field(default_factory=_call)
+    call: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class _Read:
     """A push that was read, before anything is known of what is stored."""
 
     place_in_group: int
-    push: Push
+    call: str
     target: Target
     key: Key
     values: Mapping[str, Value]
@@ -112,6 +109,8 @@ class _Group:
         self._connection = connection
         self._writer = joined(connection, name)
         self._now = now
+        # One draw a group: the names of its calls follow each other, and those of no other group are near.
+        self._names = uuid4().int
         self._targets = targets
         self._results: dict[int, Pushed | FeedmillError] = {}
         self._runs: dict[int, frozenset[str]] = {}
@@ -120,7 +119,7 @@ class _Group:
     def work(self, pushes: Sequence[Push]) -> list[Pushed | FeedmillError]:
         reads = [read for place, push in enumerate(pushes) if (read := self._read(place, push)) is not None]
         if reads:
-            self._connection.execute("INSERT INTO main.write_origin (call, at) VALUES (?, ?)", (reads[0].push.call, self._now))
+            self._connection.execute("INSERT INTO main.write_origin (call, at) VALUES (?, ?)", (reads[0].call, self._now))
             start, ahead = 0, len(reads)
             while start < len(reads):
                 done = self._wave(reads[start : start + ahead])
@@ -141,7 +140,8 @@ class _Group:
         faults: dict[str, str] = {}
         values, where = read_push(push.sent, faults, now=self._now)
         key = str(values.pop("externalId", None) or "")
-        return _Read(place, push, target, (target.number, key), values, where, faults)
+        call = push.call or f"push:{UUID(int=(self._names + place) % _NAMES)}"
+        return _Read(place, call, target, (target.number, key), values, where, faults)
 
     def _wave(self, reads: Sequence[_Read]) -> int:
         """Do as many of the pushes as can be done at once, and return how many these were."""
@@ -224,7 +224,7 @@ class _Group:
         for step in steps:
             if step.confirms:
                 finish(confirm_stock(self._writer, after[step.read.key]))
-        calls = {after[step.read.key].number: step.read.push.call for step in steps if step.stored is not None}
+        calls = {after[step.read.key].number: step.read.call for step in steps if step.stored is not None}
         if calls:
             name_calls(self._connection, calls, since=newest)
         if purse is not None:
@@ -261,7 +261,7 @@ class _Group:
         for feed, read in first.items():
             if "applied" in self._runs_of(feed):
                 continue
-            self._connection.execute("UPDATE main.write_origin SET call = ?", (read.push.call,))
+            self._connection.execute("UPDATE main.write_origin SET call = ?", (read.call,))
             definition = FeedDefinition(read.target.name, read.target.settings)
             looked |= finish(connect_feed(self._writer, feed, definition, Origin(self._now))) is not None
         return looked
