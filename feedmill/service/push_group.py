@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from engine.errors import Conflict, FeedmillError, InternalError, NotFound, Retry
 from feedmill.shapes import dump
@@ -27,16 +26,14 @@ class KeyReused(Conflict):
     """Report an `Idempotency-Key` under which something else was asked for. Nothing was done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a call asks for, and who it says it is, if it does."""
 
     work: Push | Removal | NewBatch
     once: Once | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a call is answered: status, body, what became of the item; `replayed` where it is what was answered before."""
 
     status: int

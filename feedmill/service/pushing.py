@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import anyio
 from anyio import CancelScope, to_thread
 from anyio.lowlevel import checkpoint
 
-from engine.errors import FeedmillError, Retry, UnderWay
+from engine.errors import Retry, UnderWay
 from feedmill.service.push_group import Ended, Reply, Request, commit_group
 from sinks.sqlite.service.inbox import NewBatch
 from sinks.sqlite.single.inline import connect_durable
@@ -19,15 +18,18 @@ from sinks.sqlite.single.loading import end_dead_load
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service
+    from feedmill.service.settings import Push as PushSettings
 
 _BUSY_SECONDS: Final = 1.0
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    request: Request
-    done: anyio.Event = field(default_factory=anyio.Event)
-    ended: Ended = None
+class _Group:
+    """Requests that are committed together; whoever waits for one is woken with all of them."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.ended: list[Ended] = []
+        self.done = anyio.Event()
 
 
 class Pushing:
@@ -35,12 +37,13 @@ class Pushing:
 
     def __init__(self) -> None:
         self.lock = anyio.Lock()
-        self._waiting: deque[_Waiting] = deque()
+        self._groups: deque[_Group] = deque()
+        self._count = 0
         self._arrived = anyio.Event()
         self._running = False
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return self._count
 
     async def ask(self, service: Service, request: Request) -> Reply:
         """Have a request made within the next commit, and return what it is answered.
@@ -49,67 +52,69 @@ class Pushing:
         all the same. A first load that died is ended, and the request made after it.
         """
         while True:
-            ended = await self._commit_next(service, request)
+            group, place = self._join(service.settings.push, request)
+            await group.done.wait()
+            # Where the commit itself was at fault there is nothing: asking again finds that nothing is committed any more.
+            ended = group.ended[place] if group.ended else None
+            if isinstance(ended, Reply):
+                return ended
             if isinstance(ended, UnderWay):
                 await end_dead_load(service.store.database, request.work.feed)
-            elif isinstance(ended, FeedmillError):
-                raise ended
             elif ended is not None:
-                return ended
+                raise ended
 
-    async def _commit_next(self, service: Service, request: Request) -> Ended:
+    def _join(self, limits: PushSettings, request: Request) -> tuple[_Group, int]:
+        """Put a request into the group that gathers, and return its place."""
         if not self._running:
             raise Retry("the server is starting or stopping: nothing was stored; send it again in a moment", retry_after=_BUSY_SECONDS)
-        if len(self._waiting) >= service.settings.push.max_waiting:
-            told = f"{len(self._waiting)} calls wait to be stored, and no more may: nothing was stored; send it again in a moment"
+        if self._count >= limits.max_waiting:
+            told = f"{self._count} calls wait to be stored, and no more may: nothing was stored; send it again in a moment"
             raise Retry(told, retry_after=_BUSY_SECONDS)
-        waiting = _Waiting(request)
-        self._waiting.append(waiting)
-        self._arrived.set()
-        await waiting.done.wait()
-        return waiting.ended
+        if not self._groups or len(self._groups[-1].requests) >= limits.max_group:
+            self._groups.append(_Group())
+            self._arrived.set()
+        group = self._groups[-1]
+        group.requests.append(request)
+        self._count += 1
+        return group, len(group.requests) - 1
 
     async def run(self, service: Service, connection: sqlite3.Connection) -> None:
         """Commit what comes until cancelled, and then what was taken by then."""
         self._running = True
         try:
             while True:
-                await self._gather(service)
+                await self._gather(service.settings.push)
                 with CancelScope(shield=True):
                     await self._commit(service, connection)
         finally:
             self._running = False
             with CancelScope(shield=True):
-                while self._waiting:
+                while self._groups:
                     await self._commit(service, connection)
 
-    async def _gather(self, service: Service) -> None:
+    async def _gather(self, limits: PushSettings) -> None:
         """Wait for a request, and for others as long as some come, within the time that the first may be kept waiting."""
-        if not self._waiting:
+        if not self._groups:
             self._arrived = anyio.Event()
             await self._arrived.wait()
-        limits = service.settings.push
         end = anyio.current_time() + limits.gather_ms / 1_000
         seen = 0
-        while seen < len(self._waiting) < limits.max_group and anyio.current_time() < end:
-            seen = len(self._waiting)
+        while seen < self._count < limits.max_group and anyio.current_time() < end:
+            seen = self._count
             # One turn of the event loop: whoever has sent something by now is heard.
             await checkpoint()
 
     async def _commit(self, service: Service, connection: sqlite3.Connection) -> None:
-        limits = service.settings.push
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), limits.max_group))]
         name = service.store.database.name
-        try:
-            async with self.lock:
-                ended = await to_thread.run_sync(commit_group, connection, name, [each.request for each in group], limits)
-            for waiting, result in zip(group, ended, strict=True):
-                waiting.ended = result
-        finally:
-            # Where the commit itself is at fault nobody is left waiting: asking again finds that nothing is committed any more.
-            for waiting in group:
-                waiting.done.set()
-        if any(isinstance(each.request.work, NewBatch) for each in group):
+        async with self.lock:
+            # Taken when its turn has come: until then others may join it.
+            group = self._groups.popleft()
+            self._count -= len(group.requests)
+            try:
+                group.ended = await to_thread.run_sync(commit_group, connection, name, group.requests, service.settings.push)
+            finally:
+                group.done.set()
+        if any(isinstance(request.work, NewBatch) for request in group.requests):
             service.bells.inbox.ring()
 
 

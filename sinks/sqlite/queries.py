@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +34,6 @@ _VISIBLE: Final = (
 )
 _ITEMS: Final = f"{_VISIBLE} AND v.id > ? ORDER BY v.id LIMIT {PAGE_ROWS}"
 _ITEM: Final = f"{_VISIBLE} AND v.external_id = ?"
-_AS_HELD: Final = frozenset(each.name for each in ATTRIBUTES.values() if each.kind in (Kind.TEXT, Kind.INTEGER, Kind.QUANTITY))
 _RUNS: Final = (
     "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
     " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at, r.figures,"
@@ -45,6 +44,18 @@ _REJECTS: Final = (
     'SELECT seq, record, line, "column", value, reason, raw, document, fate FROM data_import_rejects'
     f" WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT {PAGE_ROWS}"
 )
+
+
+def _shown() -> Iterator[tuple[str, Callable[[Any], JsonValue | Decimal] | None]]:
+    """Yield what is shown of an item, in order, with what makes it of the value held; None where it is shown as it is held."""
+    for name, attribute in ATTRIBUTES.items():
+        as_held = attribute.kind in (Kind.TEXT, Kind.INTEGER, Kind.QUANTITY) and attribute.default is None
+        yield name, None if as_held else attribute.to_json
+        if name == "inventoryQuantity":
+            yield "availableQuantity", None
+
+
+_SHOWN: Final = tuple(_shown())
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +167,11 @@ def show_item(kept: Sequence[Any], held: Mapping[str, Any], feed: ShownFeed) -> 
     """Return an item as readers see it, of its attributes and what is `kept` beside: id, digest and the three times."""
     number, digest, inventory_updated_at, created_at, updated_at = kept
     item: dict[str, JsonValue | Decimal] = {"id": number, "inventoryFeedId": feed.number}
-    for name, attribute in ATTRIBUTES.items():
-        value = held[name]
-        item[name] = value if name in _AS_HELD and (value is not None or attribute.default is None) else attribute.to_json(value)
-        if name == "inventoryQuantity":
-            item["availableQuantity"] = _available(held, feed.settings)
+    for name, show in _SHOWN:
+        if name == "availableQuantity":
+            item[name] = _available(held, feed.settings)
+        else:
+            item[name] = held[name] if show is None else show(held[name])
     item["hash"] = None if digest is None else f"{digest & 0xFFFF_FFFF_FFFF_FFFF:016x}"
     item["lastFetchedAt"] = feed.last_fetched
     item["inventoryUpdatedAt"] = rfc3339(inventory_updated_at)

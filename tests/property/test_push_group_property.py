@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,7 +81,7 @@ def told(result: Pushed | FeedmillError) -> object:
     """Return what a call is answered."""
     if isinstance(result, Pushed):
         return result.outcome, result.show()
-    return type(result), dict(result.faults) if isinstance(result, InvalidItem) else str(result)
+    return type(result), dict(result.faults) if isinstance(result, InvalidItem) else None
 
 
 def play(path: Path, groups: Sequence[Sequence[Push]], *, limit: int | None, catalogue: bool, held: bool) -> tuple[list[object], Any]:
@@ -101,7 +100,7 @@ def play(path: Path, groups: Sequence[Sequence[Push]], *, limit: int | None, cat
                 for pushed in results if len(group) == 1 else ():
                     if isinstance(pushed, Pushed):
                         key = pushed.target.number, str(pushed.stored.values["externalId"])
-                        assert pushed.show() == replace(pushed, stored=find_items(connection, [key])[key]).show()
+                        assert pushed.show() == pushed._replace(stored=find_items(connection, [key])[key]).show()
                 answers += map(told, results)
         return answers, [_rows(connection, sql) for sql in _TABLES]
 
