@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import orjson
 from aiohttp import ClientSession, web
+from anyio import to_thread
 
 from feedmill.service.context import Service
 from feedmill.service.keys import digest
@@ -51,7 +52,8 @@ async def run_service(directory: Path, *, loops: bool = True, **settings: Any) -
         token = await make_token(service, "admin")
         for loop in LOOPS if loops else ():
             group.start_soon(loop, service)
-        runner = web.AppRunner(build_app(service), handle_signals=False)
+        # In a thread: what it imports first blocks.
+        runner = web.AppRunner(await to_thread.run_sync(build_app, service), handle_signals=False)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
