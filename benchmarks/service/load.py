@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 
 class Connection(asyncio.Protocol):
@@ -83,6 +84,10 @@ def item(connection: int, number: int, items: int) -> dict[str, object]:
     return {"externalId": key, "vendorSku": key.upper(), "inventoryQuantity": number + 1}
 
 
+def _same(connection: Connection) -> Connection:
+    return connection
+
+
 async def play(chosen: argparse.Namespace) -> dict[str, object]:
     """Send everything, and return the wall seconds, the latencies in order and how many were refused."""
     loop = asyncio.get_running_loop()
@@ -91,10 +96,9 @@ async def play(chosen: argparse.Namespace) -> dict[str, object]:
     gc.freeze()
     gc.disable()
     begun = time.perf_counter()
-    made = [
-        (await loop.create_connection(lambda mine=mine, end=end: Connection(iter(mine), end), chosen.host, chosen.port))[1]
-        for mine, end in zip(prepared, ends, strict=True)
-    ]
+    made = [Connection(iter(mine), end) for mine, end in zip(prepared, ends, strict=True)]
+    for connection in made:
+        await loop.create_connection(partial(_same, connection), chosen.host, chosen.port)
     await asyncio.gather(*ends)
     wall = time.perf_counter() - begun
     latencies = sorted(each for connection in made for each in connection.seconds)

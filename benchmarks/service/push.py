@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from benchmarks.measure import SubjectFailed
 
+PUSHES: Final = "pushes"
 CONNECTIONS: Final = 64
 _ONE: Final = "/api/inventory-feeds/1/parse-webhook.json"
 _MANY: Final = "/api/inventory-feeds/1/parse-webhooks.json"

@@ -117,7 +117,8 @@ async def test_a_batch_is_stored_applied_and_told_item_by_item(running: Running)
     assert await ask(running, "SELECT body, bytes > 0 FROM batches") == [(None, 1)]
     status, told = await running.call("PUT", MANY, [ITEM] * 51)
     assert (status, told["type"].rpartition(":")[2], "50" in told["detail"]) == (413, "batch-too-large", True)
-    for body in ([], {}, [1]):
+    refused: tuple[object, ...] = ([], {}, [1])
+    for body in refused:
         assert (await running.call("PUT", MANY, body))[0] == 422
     for scope, expected in (("read", 200), ("feed:1:push", 200), ("feed:2:push", 403)):
         token = await make_token(running.service, scope)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 import orjson
 
-from engine.batch import JsonValue
 from engine.errors import NotFound
 from sinks.sqlite.clock import rfc3339
 from sinks.sqlite.fence import Writer
@@ -63,7 +62,7 @@ class ItemResult:
     outcome: str
     item: int | None = None
     key: str | None = None
-    problem: JsonValue = None
+    problem: Mapping[str, object] | None = None
 
 
 def measure_waiting(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -103,7 +102,9 @@ def load_batches(connection: sqlite3.Connection, batches: Sequence[int]) -> list
     return [PendingBatch(*row) for row in connection.execute(_LOAD, (orjson.dumps(batches).decode(),)).fetchall()]
 
 
-def end_batch(connection: sqlite3.Connection, batch: int, results: Sequence[ItemResult], problem: JsonValue = None, *, now: int) -> None:
+def end_batch(
+    connection: sqlite3.Connection, batch: int, results: Sequence[ItemResult], problem: Mapping[str, object] | None = None, *, now: int
+) -> None:
     """Store what became of a batch: `complete` with its results, `error` with the problem of the whole. Its body goes. Blocks."""
     told = None if problem is None else orjson.dumps(problem).decode()
     ended = connection.execute(_END, ("complete" if problem is None else "error", told, now, now, batch))

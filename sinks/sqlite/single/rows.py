@@ -45,7 +45,9 @@ async def find_item(writer: Writer, feed: int, key: str) -> StoredItem | None:
 
 def read_stored(row: Sequence[Any]) -> StoredItem:
     """Return an item of its row, whose columns are `STORED`."""
-    return StoredItem(*row[: len(_KEPT)], dict(zip(ATTRIBUTES, row[len(_KEPT) :], strict=True)))
+    number, missing_runs, sequence, occurred_at, digest, inventory_updated_at, created_at, updated_at, *held = row
+    values = dict(zip(ATTRIBUTES, held, strict=True))
+    return StoredItem(number, missing_runs, sequence, occurred_at, digest, inventory_updated_at, created_at, updated_at, values)
 
 
 def takes_out_of_stock(stored: StoredItem, changed: Mapping[str, Value]) -> bool:

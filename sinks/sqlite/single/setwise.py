@@ -49,7 +49,7 @@ def update_items(connection: sqlite3.Connection, rows: Sequence[tuple[int, Cells
 def create_items(connection: sqlite3.Connection, rows: Sequence[Cells]) -> dict[Key, int]:
     """Create items of their cells, in their order, and return their ids; successive rows of the same columns are one statement."""
     made: list[tuple[int, int, str]] = []
-    for (columns, inexact), alike in groupby(rows, key=lambda cells: (tuple(cells), _has_float(cells))):
+    for (columns, inexact), alike in groupby(rows, key=_shape):
         values = [tuple(cells.values()) for cells in alike]
         if inexact:
             for row in values:
@@ -83,6 +83,10 @@ def _by_columns(rows: Sequence[tuple[int, Cells]]) -> dict[tuple[str, ...], list
 def _has_float(cells: Cells) -> bool:
     """Return whether a cell is a number that SQLite would have to read out of JSON text, which not every version does to the last bit."""
     return float in map(type, cells.values())
+
+
+def _shape(cells: Cells) -> tuple[tuple[str, ...], bool]:
+    return tuple(cells), _has_float(cells)
 
 
 def _extracts(columns: Sequence[str], first: int) -> list[str]:
