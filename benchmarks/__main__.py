@@ -41,10 +41,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
     chosen = parser.parse_args(arguments)
     if chosen.smoke:
-        chosen.rows, chosen.pairs, chosen.gigabytes = _REQUESTS, _SMOKE_REQUESTS = 400, 5
-"""Requests of each connection that pushes."""
-
-_SMOKE_ROWS, _SMOKE_PAIRS, _SMOKE_GIGABYTES
+        chosen.rows, chosen.pairs, chosen.gigabytes = _SMOKE_ROWS, _SMOKE_PAIRS, _SMOKE_GIGABYTES
     if chosen.rows < 1_000 or chosen.rows % 1_000 or chosen.pairs < 1:
         parser.error("--rows must be a multiple of 1,000 and --pairs at least 1")
     if chosen.gigabytes < _SMOKE_GIGABYTES:
