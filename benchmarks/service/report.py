@@ -26,10 +26,10 @@ def write_pushes(found: Pushes) -> Iterator[str]:
     """Yield the lines."""
     yield from ("", "## Pushes", "")
     yield from textwrap.wrap(
-        f"{CONNECTIONS} keep-alive connections, each of which sends the next item when the last one was answered; the client is a process "
-        "of its own, and so is each server. The bare handler is of the same server library, parses the same body and answers it, and stores "
-        f"nothing. Figures are medians of {found.times}, pairs in turn; the ratio is that of the pairs. Batches have 50 items, on 8 "
-        "connections, and count until the last one is applied.",
+        f"{CONNECTIONS} keep-alive connections, each of which sends the next item when the last one was answered; the client is a "
+        "process of its own, and so is each server. The bare handler is of the same server library, parses the same body and answers "
+        f"it, and stores nothing. Figures are medians of {found.times}, pairs in turn; the ratio is that of the pairs. Batches have "
+        "50 items, on 8 connections, and count until the last one is applied.",
         118,
         break_on_hyphens=False,
     )
