@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from feedmill.service.settings import Push as PushSettings
 
 _BUSY_SECONDS: Final = 1.0
+_ALIVE_SECONDS: Final = 1.0
+"""For how long a first load is taken to be still alive after it was found so."""
 
 
 class _Group:
@@ -41,6 +43,8 @@ class Pushing:
         self._count = 0
         self._arrived = anyio.Event()
         self._running = False
+        self._ending = anyio.Lock()
+        self._alive_until: dict[int, float] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -59,9 +63,20 @@ class Pushing:
             if isinstance(ended, Reply):
                 return ended
             if isinstance(ended, UnderWay):
-                await end_dead_load(service.store.database, request.work.feed)
+                await self._end_load(service, request.work.feed, ended)
             elif ended is not None:
                 raise ended
+
+    async def _end_load(self, service: Service, feed: int, found: UnderWay) -> None:
+        """End a first load that died. Raises `UnderWay` where it is alive, or was a moment ago: a stampede must not look each for itself."""
+        async with self._ending:
+            if anyio.current_time() < self._alive_until.get(feed, 0.0):
+                raise found
+            try:
+                await end_dead_load(service.store.database, feed)
+            except UnderWay:
+                self._alive_until[feed] = anyio.current_time() + _ALIVE_SECONDS
+                raise
 
     def _join(self, limits: PushSettings, request: Request) -> tuple[_Group, int]:
         """Put a request into the group that gathers, and return its place."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,16 +46,9 @@ _REJECTS: Final = (
 )
 
 
-def _shown() -> Iterator[tuple[str, Callable[[Any], JsonValue | Decimal] | None]]:
-    """Yield what is shown of an item, in order, with what makes it of the value held; None where it is shown as it is held."""
-    for name, attribute in ATTRIBUTES.items():
-        as_held = attribute.kind in (Kind.TEXT, Kind.INTEGER, Kind.QUANTITY) and attribute.default is None
-        yield name, None if as_held else attribute.to_json
-        if name == "inventoryQuantity":
-            yield "availableQuantity", None
-
-
-_SHOWN: Final = tuple(_shown())
+_PLAIN: Final = (Kind.TEXT, Kind.INTEGER, Kind.QUANTITY)
+_SHOWN: Final = tuple((name, each.to_json, each.kind in _PLAIN, each.default is None) for name, each in ATTRIBUTES.items())
+"""How each attribute is shown, and whether a value, and one that is missing, is shown as it is held: nearly all are, a million times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +160,11 @@ def show_item(kept: Sequence[Any], held: Mapping[str, Any], feed: ShownFeed) -> 
     """Return an item as readers see it, of its attributes and what is `kept` beside: id, digest and the three times."""
     number, digest, inventory_updated_at, created_at, updated_at = kept
     item: dict[str, JsonValue | Decimal] = {"id": number, "inventoryFeedId": feed.number}
-    for name, show in _SHOWN:
-        if name == "availableQuantity":
-            item[name] = _available(held, feed.settings)
-        else:
-            item[name] = held[name] if show is None else show(held[name])
+    for name, show, plain, blank in _SHOWN:
+        value = held[name]
+        item[name] = value if (blank if value is None else plain) else show(value)
+        if name == "inventoryQuantity":
+            item["availableQuantity"] = _available(held, feed.settings)
     item["hash"] = None if digest is None else f"{digest & 0xFFFF_FFFF_FFFF_FFFF:016x}"
     item["lastFetchedAt"] = feed.last_fetched
     item["inventoryUpdatedAt"] = rfc3339(inventory_updated_at)

@@ -78,7 +78,7 @@ class ItemCalls:
         What is not sent stays as it is; null clears. `sync*` flags hold nothing back: a call says what it wants. An item of status
         `removed` comes back, unless the call says `removed` itself, which takes it out of stock. `sequence` and `occurredAt` (RFC
         3339) place a call among its sender's: an older one is `stale`. Raises `InvalidItem` with all faults, `LimitReached` when
-        the daily limit is reached; then nothing is written.
+        the daily limit is reached, `Conflict` when the feed or its provider is paused; then nothing is written.
         """
         async with self._lock:
             while True:

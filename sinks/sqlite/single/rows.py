@@ -15,6 +15,7 @@ _KEPT: Final = ("id", "missing_runs", "sequence", "occurred_at", "content_hash",
 STORED: Final = (*_KEPT, *(each.column for each in ATTRIBUTES.values()))
 """The columns of which `read_stored` makes an item."""
 
+_COLUMN_OF: Final = {name: each.column for name, each in ATTRIBUTES.items()}
 IMPORTED: Final = frozenset(each.name for each in ATTRIBUTES.values() if each.imported)
 
 
@@ -62,7 +63,7 @@ def changed_cells(changed: Mapping[str, Value], beside: Mapping[str, Value], *, 
 
     The digest goes when an attribute that a feed brings has changed, or the item came or went: it stands for another row.
     """
-    cells: dict[str, Value] = {**{ATTRIBUTES[name].column: value for name, value in changed.items()}, **beside}
+    cells: dict[str, Value] = {**{_COLUMN_OF[name]: value for name, value in changed.items()}, **beside}
     if changed:
         cells["updated_at"] = now
     if "inventoryQuantity" in changed:
@@ -99,7 +100,7 @@ def new_cells(feed: int, values: Mapping[str, Value], beside: Mapping[str, Value
     return {
         "inventory_feed_id": feed,
         **dict.fromkeys(("inventory_updated_at", "created_at", "updated_at"), now),
-        **{ATTRIBUTES[name].column: value for name, value in values.items()},
+        **{_COLUMN_OF[name]: value for name, value in values.items()},
         **beside,
     }
 
