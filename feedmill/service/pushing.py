@@ -68,7 +68,7 @@ class Pushing:
                 raise ended
 
     async def _end_load(self, service: Service, feed: int, found: UnderWay) -> None:
-        """End a first load that died. Raises `UnderWay` where it is alive, or was a moment ago: a stampede must not look each for itself."""
+        """End a first load that died. Raises `UnderWay` where it is alive, or was a moment ago: not every call of a crowd has to look."""
         async with self._ending:
             if anyio.current_time() < self._alive_until.get(feed, 0.0):
                 raise found
