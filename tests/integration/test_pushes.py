@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,19 @@ import anyio
 import orjson
 import pytest
 from aiohttp import ClientSession, web
-from anyio import create_task_group
+from anyio import create_task_group, to_thread
 from anyio.lowlevel import checkpoint
 
 from engine.source import Egress
 from feedmill.service import inbox, transforming
 from feedmill.service.outgoing import Answered
+from feedmill.service.push_group import Reply, Request
 from feedmill.service.settings import Push
 from sinks.sqlite import clock
+from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Origin
+from sinks.sqlite.service.idempotency import Once
+from sinks.sqlite.service.inbox import NewBatch, find_available
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.pushed_feed import SECRET, make_feed
 
@@ -139,16 +144,18 @@ async def test_a_key_makes_a_call_that_comes_again_answer_what_it_answered(runni
     assert (await running.call("PUT", ONE, {"externalId": "n"}, headers=bad))[0] == 422
     assert (await running.call("PUT", ONE, {**ITEM, "externalId": "n"}, headers=bad))[0] == 200
     assert (await running.call("PUT", ONE, ITEM, headers={"Idempotency-Key": "x" * 256}))[0] == 422
-    answers: list[tuple[int, Any]] = []
+    twin, answers = Request(NewBatch(1, "api", orjson.dumps([ITEM]), 1), Once("k3", b"same")), list[Reply]()
 
     async def send() -> None:
-        answers.append(await running.call("PUT", MANY, [ITEM], headers={"Idempotency-Key": "k3"}))
+        answers.append(await running.service.pushing.ask(running.service, twin))
 
-    async with create_task_group() as tasks:
-        for _ in range(5):
-            tasks.start_soon(send)
-    assert answers == [answers[0]] * 5
-    assert (answers[0][0], await ask(running, "SELECT count(*) FROM batches")) == (202, [(1,)])
+    with anyio.fail_after(10):
+        async with create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(send)
+    assert {(answer.status, answer.body) for answer in answers} == {(202, answers[0].body)}
+    assert [answer.replayed for answer in answers].count(False) == 1
+    assert await ask(running, "SELECT count(*) FROM batches") == [(1,)]
 
 
 async def test_a_supplier_is_known_by_its_feeds_secret(running: Running) -> None:
@@ -175,11 +182,19 @@ async def test_a_batch_waits_for_its_feed_and_no_more_than_fit_may_wait(running:
             batches = [(await running.call("PUT", MANY, [{**ITEM, "inventoryQuantity": number}]))[1]["batchId"] for number in (1, 2, 3)]
             status, told = await running.call("PUT", MANY, [ITEM])
             assert (status, "3 batches" in told["detail"]) == (503, True)
-    await change(running, "UPDATE main.batches SET available_at = 0")
+    await change(running, "UPDATE main.batches SET available_at = iif(id = ?, 9, 0)", batches[0])
+    chosen, _ = await to_thread.run_sync(available, running.service.store.database, 5)
+    assert chosen == []
     await change(running, "UPDATE main.inventory_feeds SET loading_run_id = NULL")
     running.service.bells.inbox.ring()
     assert [(await ended(running, batch))["results"][0]["outcome"] for batch in batches] == ["created", "updated", "updated"]
     assert await ask(running, "SELECT inventory_quantity FROM inventory_feed_variants") == [(3,)]
+
+
+def available(database: Database, now: int) -> tuple[list[int], int | None]:
+    """Return the batches that may be applied at a moment, and when the next one may."""
+    with closing(database.open_blocking(create=False)) as connection:
+        return find_available(connection, now=now, most=9, busy=())
 
 
 async def post_plainly(
@@ -237,14 +252,14 @@ async def test_what_was_accepted_is_committed_when_the_service_stops(tmp_path: P
         async def send(number: int) -> None:
             answers.append((await running.call("PUT", ONE, {**ITEM, "externalId": f"i{number}"}))[0])
 
-        async with create_task_group() as clients, create_task_group() as loop:
-            loop.start_soon(run_pushes, running.service)
-            for number in range(40):
-                clients.start_soon(send, number)
-            with anyio.fail_after(10):
+        with anyio.fail_after(20):
+            async with create_task_group() as clients, create_task_group() as loop:
+                loop.start_soon(run_pushes, running.service)
+                for number in range(40):
+                    clients.start_soon(send, number)
                 while len(running.service.pushing) == 0:
                     await checkpoint()
-            loop.cancel_scope.cancel()
+                loop.cancel_scope.cancel()
         assert await ask(running, "SELECT count(*) FROM inventory_feed_variants") == [(answers.count(200),)]
         assert answers.count(200) >= 1
         assert set(answers) <= {200, 503}
