@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from feedmill.service.context import Service
+from feedmill.service.heap import settle_heap
 from feedmill.service.inbox import run_inbox
 from feedmill.service.keys import digest
 from feedmill.service.opening import open_service
@@ -30,6 +31,7 @@ async def listen(app: web.Application, told: dict[str, object]) -> None:
     """Serve until the process is ended, after printing where."""
     runner = web.AppRunner(app, handle_signals=False, access_log=None)
     await runner.setup()
+    settle_heap()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     print(orjson.dumps({**told, "port": runner.addresses[0][1]}).decode(), flush=True)
     await anyio.sleep_forever()
