@@ -15,6 +15,8 @@ from benchmarks.formats.report import write_section as write_formats
 from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
 from benchmarks.promise import Promise, write_promises
+from benchmarks.service.push import Pushes
+from benchmarks.service.report import check_pushes, write_pushes
 from benchmarks.transports.report import check_streams, write_section
 from benchmarks.transports.streams import Streams
 from benchmarks.whole import FIRST, PEER, SMALL, Whole
@@ -40,13 +42,15 @@ class Results:
     parts: dict[str, Measurement] = field(default_factory=dict)
     formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
+    pushes: Pushes | None = None
 
 
 def check_promises(results: Results) -> list[Promise]:
     """Compare what was measured with what is promised of Feedmill; little runs promise nothing."""
     syncs = _check_whole(results.whole) if results.whole is not None and _rows(results) >= PROMISED_ROWS else []
     formats = list(check_formats(results.formats)) if _promised(results.formats) else []
-    return syncs + formats + (check_streams(results.streams) if results.streams is not None else [])
+    streams = check_streams(results.streams) if results.streams is not None else []
+    return syncs + formats + streams + (check_pushes(results.pushes) if results.pushes is not None else [])
 
 
 def _rows(results: Results) -> int:
@@ -95,6 +99,8 @@ def _lines(results: Results) -> Iterator[str]:
         yield from write_formats(results.formats, promised=_promised(results.formats))
     if results.streams is not None:
         yield from write_section(results.streams)
+    if results.pushes is not None:
+        yield from write_pushes(results.pushes)
 
 
 def _whole(whole: Whole) -> Iterator[str]:

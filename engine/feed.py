@@ -281,6 +281,7 @@ class Feed(Resource):
     send_notification: bool = False
     send_webhook: bool = False
     webhook_endpoint: OptionalText = Field(default=None, repr=False)
+    parse_webhook_endpoint: OptionalText = Field(default=None, repr=False)
 
     fields: tuple[FieldRow, ...] = ()
     json_fields: Annotated[tuple[JsonField, ...], BeforeValidator(parse_object)] = ()
@@ -363,15 +364,15 @@ _STOCK: Final = frozenset({"inventoryQuantity", "inventoryQuantityBoolean"})
 
 _SECRET: Final = frozenset(
     {
-        *("authenticationToken", "authenticationSecret", "proxyUrl", "resourceLocation", "webhookEndpoint", "parameters"),
-        *("transport", "pagination"),
+        *("authenticationToken", "authenticationSecret", "proxyUrl", "resourceLocation", "webhookEndpoint"),
+        *("parseWebhookEndpoint", "parameters", "transport", "pagination"),
     }
 )
 """Attributes that may hold a secret: a fault in one of them is reported without the value."""
 
 _NOT_STORED: Final[dict[str, bool | set[str]]] = {
     **dict.fromkeys(("name", "fields", "authentication_token", "authentication_secret", "proxy_url", "resource_location"), True),
-    **dict.fromkeys(("webhook_endpoint", "parameters"), True),
+    **dict.fromkeys(("webhook_endpoint", "parse_webhook_endpoint", "parameters"), True),
     "transport": TRANSPORT_SECRETS,
 }
 

@@ -61,7 +61,7 @@ class Attribute:
         if self.kind is Kind.FLAG:
             return bool(value)
         if self.kind is Kind.JSON:
-            decoded: JsonValue = orjson.loads(str(value))
+            decoded: JsonValue = [] if value == "[]" else orjson.loads(str(value))
             return decoded
         return value
 

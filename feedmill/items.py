@@ -19,8 +19,8 @@ async def push(db: str, feed: str, item: Mapping[str, object]) -> Written:
     `db` is a database's URL (`sqlite:///shop.db`) or path, `item` holds attributes by their API names: what is not in it stays as it
     is, None clears. Money is a number or a numeric text. An item that had been removed comes back. With `sequence` or `occurredAt`
     (RFC 3339) an older call never overwrites a newer one: it is `stale`. Raises `ConfigError` when there is no such database or feed,
-    `InvalidItem` with all its faults, `LimitReached` when the daily limit is reached, `UnderWay` while the feed is loaded for the first
-    time; then nothing was written.
+    `InvalidItem` with all its faults, `LimitReached` when the daily limit is reached, `Conflict` while the feed is paused, `UnderWay`
+    while it is loaded for the first time; then nothing was written.
     """
     async with open_calls(as_sink_url(db)) as calls:
         return await calls.push(feed, item)

@@ -23,7 +23,7 @@ _WIDTH: Final = 110
 _SECRET_NAMES: Final = re.compile(r"token|key|secret|pass|pwd|auth|sig|hash|user|login|credential", re.IGNORECASE)
 _SECRETS: Final = frozenset(
     {
-        *("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint"),
+        *("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parseWebhookEndpoint"),
         *("transport.clientKeyPassword", "transport.privateKeyPassphrase"),
     }
 )

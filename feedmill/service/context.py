@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from feedmill.service.operations.watch import Watch
+from feedmill.service.pushing import Pushing
 from feedmill.service.security.gate import Gate
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Service:
     bells: Bells = field(default_factory=Bells)
     watch: Watch = field(default_factory=Watch)
     gate: Gate = field(default_factory=Gate)
+    pushing: Pushing = field(default_factory=Pushing)
     stopping: bool = False
 
     @property

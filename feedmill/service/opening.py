@@ -16,8 +16,10 @@ from feedmill.assembly import as_sink_url, load_plugins
 from feedmill.service.alerts import run_alerts
 from feedmill.service.connecting import run_connecting
 from feedmill.service.context import Bells, Service
+from feedmill.service.inbox import run_inbox
 from feedmill.service.keys import key_file, load_keys
 from feedmill.service.outbox.loop import run_outbox
+from feedmill.service.pushing import run_pushes
 from feedmill.service.scheduler import run_scheduler
 from feedmill.service.security.gate import make_gate, run_token_uses
 from feedmill.service.security.rotation import watch_keys
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 
 Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 
-LOOPS: Final[tuple[Loop, ...]] = (run_jobs, run_scheduler, run_outbox, run_alerts, run_connecting, run_token_uses, watch_keys)
+LOOPS: Final[tuple[Loop, ...]] = (
+    *(run_pushes, run_inbox, run_jobs, run_scheduler),
+    *(run_outbox, run_alerts, run_connecting, run_token_uses, watch_keys),
+)
 """What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
 
 

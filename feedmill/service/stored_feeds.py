@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from feedmill.service.keys import KeyRing
     from sinks.sqlite.fence import Writer
 
-SEALED: Final = ("resourceLocation", "authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parameters")
+SEALED: Final = (
+    *("resourceLocation", "authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parseWebhookEndpoint"),
+    "parameters",
+)
 """Attributes that are sealed whole. With them `hash`, the secret of the inbound API, and `transport` with its passwords alone."""
 
 _ROW_KINDS: Final = ("jsonFields", "mappings")

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from sinks.sqlite.service.listing import Listed
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
-Scope: TypeAlias = Literal["admin", "read", "push", "public"]
-"""Who may call: `admin` tokens may all; `read` ones what changes nothing; `push` those of the feed in the path; `public` anybody."""
+Scope: TypeAlias = Literal["admin", "read", "push", "token", "public"]
+"""Who may call: `admin` tokens may all; `read` ones what changes nothing; `push` those of the feed in the path;
+`token` any, and the handler says which; `public` anybody."""
 
 Schema: TypeAlias = Mapping[str, Any]
 Shape: TypeAlias = "type[BaseModel] | Schema"

@@ -115,7 +115,7 @@ def explain(error: FeedmillError) -> Problem | None:
 
 
 def _first_line(error: FeedmillError) -> str:
-    return str(error).partition("\n")[0]
+    return str(error).partition("\n")[0].removesuffix(":")
 
 
 def _faults(error: FeedmillError) -> list[FieldFault]:

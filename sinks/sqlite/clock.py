@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +25,8 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+# Items that were written together have their times in common.
+@lru_cache(4096)
 def rfc3339(microseconds: int | None) -> str | None:
     """Return stored microseconds as RFC 3339 section 5.6 writes them, in UTC with a Z; None stays None."""
     if microseconds is None:

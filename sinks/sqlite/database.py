@@ -47,9 +47,10 @@ class Database:
     name: str
     path: Path | None
 
-    def open_blocking(self, *, create: bool) -> sqlite3.Connection:
-        """Open a connection on the calling thread, which must not be the event loop's."""
-        connection = sqlite3.connect(self._target(create=create), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    def open_blocking(self, *, create: bool, shared: bool = False) -> sqlite3.Connection:
+        """Open a connection on the calling thread, which must not be the event loop's; a `shared` one other threads may use too."""
+        target = self._target(create=create)
+        connection = sqlite3.connect(target, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=not shared)
         for pragma in PRAGMAS:
             connection.execute(pragma)
         return connection

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from engine.errors import ConfigError, NotFound
 from engine.figures import Figures
 from engine.quantity import available_quantity, effective_policy
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
-from engine.schema import ATTRIBUTES
+from engine.schema import ATTRIBUTES, Kind
 from sinks.sqlite.clock import moment, rfc3339
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Writer
@@ -49,6 +49,11 @@ _REJECTS: Final = (
     'SELECT seq, record, line, "column", value, reason, raw, document, fate FROM data_import_rejects'
     f" WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT {PAGE_ROWS}"
 )
+
+
+_PLAIN: Final = (Kind.TEXT, Kind.INTEGER, Kind.QUANTITY)
+_SHOWN: Final = tuple((name, each.to_json, each.kind in _PLAIN, each.default is None) for name, each in ATTRIBUTES.items())
+"""How each attribute is shown, and whether a value, and one that is missing, is shown as it is held: nearly all are, a million times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +174,16 @@ def _item_feed(row: tuple[Any, ...]) -> ItemFeed:
 
 def shape_item(row: tuple[Any, ...], feed: ItemFeed) -> dict[str, JsonValue | Decimal]:
     """Return a row of `ITEM_COLUMNS` as an item, by the API's attribute names, money as exact `Decimal`."""
-    number, digest, inventory_updated_at, created_at, updated_at, *values = row
-    held = dict(zip(ATTRIBUTES, values, strict=True))
+    return show_item(row[:5], dict(zip(ATTRIBUTES, row[5:], strict=True)), feed)
+
+
+def show_item(kept: Sequence[Any], held: Mapping[str, Any], feed: ItemFeed) -> dict[str, JsonValue | Decimal]:
+    """Return an item as readers see it, of its attributes and what is `kept` beside: id, digest and the three times."""
+    number, digest, inventory_updated_at, created_at, updated_at = kept
     item: dict[str, JsonValue | Decimal] = {"id": number, "inventoryFeedId": feed.number}
-    for name, attribute in ATTRIBUTES.items():
-        item[name] = attribute.to_json(held[name])
+    for name, show, plain, blank in _SHOWN:
+        value = held[name]
+        item[name] = value if (blank if value is None else plain) else show(value)
         if name == "inventoryQuantity":
             item["availableQuantity"] = _available(held, feed.settings)
     item["hash"] = None if digest is None else f"{digest & 0xFFFF_FFFF_FFFF_FFFF:016x}"

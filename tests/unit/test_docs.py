@@ -24,6 +24,7 @@ from feedmill.cli import build_app
 from feedmill.commands.arguments import parse_fields, parse_settings
 from feedmill.feedfile.check import check_feed_file
 from feedmill.shapes import shape_figures, shape_reject, shape_run
+from feedmill.web.item_schema import ACCEPTED, BATCH, SENT_ITEM, SHOWN_ITEM
 from plugins.manager import load_registry
 from sinks.sqlite.service.alerts import KINDS
 
@@ -74,7 +75,8 @@ def known_names() -> set[str]:
     shown |= {"retryAfter", "sentAt", "resolvedAt", *KINDS}
     models: list[type[Any]] = [Feed, FieldRow, Rewrite, *INNER.values()]
     names = {name for model in models for name in aliases(model)}
-    return names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown | set(shape_figures(Figures()))
+    calls = {name for schema in (SENT_ITEM, SHOWN_ITEM, BATCH, ACCEPTED) for name in schema["properties"]}
+    return calls | names | set(ATTRIBUTES) | set(COMPUTED) | set(get_args(Purpose)) | shown | set(shape_figures(Figures()))
 
 
 @each_page

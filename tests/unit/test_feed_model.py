@@ -49,7 +49,7 @@ FEED_DEFAULTS: Mapping[str, object] = {
     # guard
     "reviewChanges": False,
     # health
-    "muteError": False, "sendNotification": False, "sendWebhook": False, "webhookEndpoint": None,
+    "muteError": False, "sendNotification": False, "sendWebhook": False, "webhookEndpoint": None, "parseWebhookEndpoint": None,
 }  # fmt: skip
 GUARD_DEFAULTS: Mapping[str, object] = {
     "enabled": True, "maxRejectRatio": 0.10, "maxMissingRatio": 0.25, "maxZeroFlipRatio": 0.25, "maxStockDropRatio": 0.50,

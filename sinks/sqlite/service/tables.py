@@ -95,7 +95,7 @@ BATCHES: Final = Table(
     Column("finished_at", Integer),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
-    Index("ix_batches_pending", "id", sqlite_where=text("status = 'pending'")),
+    Index("ix_batches_pending", "id", "feed_id", "available_at", "bytes", sqlite_where=text("status = 'pending'")),
     Index("ix_batches_feed", "feed_id"),
     sqlite_autoincrement=True,
 )

@@ -14,7 +14,7 @@ from engine.schema import ATTRIBUTES
 from sinks.sqlite import clock
 from sinks.sqlite.single.rows import StoredItem
 
-PUSHABLE: Final = ("externalId", "status", *EDITABLE)
+PUSHABLE: Final = frozenset(("externalId", "status", *EDITABLE))
 """What a pushed item may say. Of `status` only that it is gone; all else of it follows."""
 
 _AHEAD: Final = timedelta(hours=1)

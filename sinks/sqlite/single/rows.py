@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from engine.batch import Value
 from engine.quantity import GONE
@@ -12,18 +11,26 @@ from engine.schema import ATTRIBUTES
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import VARIANTS
 
-_KEPT: Final = ("id", "missing_runs", "sequence", "occurred_at")
+_KEPT: Final = ("id", "missing_runs", "sequence", "occurred_at", "content_hash", "inventory_updated_at", "created_at", "updated_at")
+STORED: Final = (*_KEPT, *(each.column for each in ATTRIBUTES.values()))
+"""The columns of which `read_stored` makes an item."""
+
+_COLUMN_OF: Final = {name: each.column for name, each in ATTRIBUTES.items()}
 IMPORTED: Final = frozenset(each.name for each in ATTRIBUTES.values() if each.imported)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredItem:
+# A tuple, because one is made for every push, and a frozen dataclass takes three times as long to make.
+class StoredItem(NamedTuple):
     """An item as it is stored: its values by API names, and what is no attribute."""
 
     number: int
     missing_runs: int
     sequence: int | None
     occurred_at: int | None
+    digest: int | None
+    inventory_updated_at: int | None
+    created_at: int
+    updated_at: int
     values: Mapping[str, Value]
 
     def differing(self, values: Mapping[str, Value]) -> dict[str, Value]:
@@ -33,13 +40,15 @@ class StoredItem:
 
 async def find_item(writer: Writer, feed: int, key: str) -> StoredItem | None:
     """Return the item of a feed with this external id, None when there is none."""
-    columns = ", ".join((*_KEPT, *(each.column for each in ATTRIBUTES.values())))
-    rows = await writer.query(f"SELECT {columns} FROM {VARIANTS} WHERE inventory_feed_id = ? AND external_id = ?", feed, key)
-    if not rows:
-        return None
-    number, missing_runs, sequence, occurred_at, *held = cast("tuple[Value, ...]", rows[0])
+    rows = await writer.query(f"SELECT {', '.join(STORED)} FROM {VARIANTS} WHERE inventory_feed_id = ? AND external_id = ?", feed, key)
+    return read_stored(rows[0]) if rows else None
+
+
+def read_stored(row: Sequence[Any]) -> StoredItem:
+    """Return an item of its row, whose columns are `STORED`."""
+    number, missing_runs, sequence, occurred_at, digest, inventory_updated_at, created_at, updated_at, *held = row
     values = dict(zip(ATTRIBUTES, held, strict=True))
-    return StoredItem(int(str(number)), int(str(missing_runs)), _integer(sequence), _integer(occurred_at), values)
+    return StoredItem(number, missing_runs, sequence, occurred_at, digest, inventory_updated_at, created_at, updated_at, values)
 
 
 def takes_out_of_stock(stored: StoredItem, changed: Mapping[str, Value]) -> bool:
@@ -49,18 +58,24 @@ def takes_out_of_stock(stored: StoredItem, changed: Mapping[str, Value]) -> bool
     return changed.get("status") == GONE or ("status" not in changed and falls)
 
 
-async def write_item(writer: Writer, stored: StoredItem, changed: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> None:
-    """Write what changed of an item, attributes and what is `beside` them, by their columns.
+def changed_cells(changed: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> dict[str, Value]:
+    """Return what is to be written of an item, by columns: the attributes that changed, and what is `beside` them.
 
     The digest goes when an attribute that a feed brings has changed, or the item came or went: it stands for another row.
     """
-    cells: dict[str, Value] = {**{ATTRIBUTES[name].column: value for name, value in changed.items()}, **beside}
+    cells: dict[str, Value] = {**{_COLUMN_OF[name]: value for name, value in changed.items()}, **beside}
     if changed:
         cells["updated_at"] = now
     if "inventoryQuantity" in changed:
         cells["inventory_updated_at"] = now
     if "status" in changed or not IMPORTED.isdisjoint(changed):
         cells["content_hash"] = None
+    return cells
+
+
+async def write_item(writer: Writer, stored: StoredItem, changed: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> None:
+    """Write what changed of an item, see `changed_cells`."""
+    cells = changed_cells(changed, beside, now=now)
     sets = ", ".join(f"{column} = ?" for column in cells)
     await writer.execute(f"UPDATE {VARIANTS} SET {sets} WHERE id = ?", *cells.values(), stored.number)
 
@@ -80,23 +95,16 @@ async def confirm_stock(writer: Writer, stored: StoredItem) -> None:
     )
 
 
-async def create_item(writer: Writer, feed: int, values: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> int:
-    """Create an item and return its number. It belongs to no run."""
-    cells: dict[str, Value] = {
+def new_cells(feed: int, values: Mapping[str, Value], beside: Mapping[str, Value], *, now: int) -> dict[str, Value]:
+    """Return what is to be written of a new item, by columns. It belongs to no run."""
+    return {
         "inventory_feed_id": feed,
         **dict.fromkeys(("inventory_updated_at", "created_at", "updated_at"), now),
-        **{ATTRIBUTES[name].column: value for name, value in values.items()},
+        **{_COLUMN_OF[name]: value for name, value in values.items()},
         **beside,
     }
-    marks = ", ".join("?" * len(cells))
-    made = await writer.query(f"INSERT INTO {VARIANTS} ({', '.join(cells)}) VALUES ({marks}) RETURNING id", *cells.values())
-    return int(str(made[0][0]))
 
 
 async def delete_item(writer: Writer, stored: StoredItem) -> None:
     """Delete an item; its history stays."""
     await writer.execute(f"DELETE FROM {VARIANTS} WHERE id = ?", stored.number)
-
-
-def _integer(value: Value) -> int | None:
-    return None if value is None else int(value)

@@ -174,7 +174,8 @@ def _create_inbox() -> None:
         sa.Column("updated_at", sa.Integer, nullable=False),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_batches_pending", "batches", ["id"], sqlite_where=sa.text("status = 'pending'"))
+    waiting = ["id", "feed_id", "available_at", "bytes"]
+    op.create_index("ix_batches_pending", "batches", waiting, sqlite_where=sa.text("status = 'pending'"))
     op.create_index("ix_batches_feed", "batches", ["feed_id"])
     op.create_table(
         "batch_results",

@@ -1,0 +1,107 @@
+"""Single pushes over 64 connections, beside a bare handler of the same server library; and batches until they are applied."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.measure import SubjectFailed
+
+PUSHES: Final = "pushes"
+CONNECTIONS: Final = 64
+_ONE: Final = "/api/inventory-feeds/1/parse-webhook.json"
+_MANY: Final = "/api/inventory-feeds/1/parse-webhooks.json"
+_BATCH: Final = 50
+_PATIENCE: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How a server took a load: requests a second, and latencies in seconds."""
+
+    rate: float
+    median: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pushes:
+    """What was measured: the medians of alternating pairs, and items of batches a second from the first call to the last one applied."""
+
+    times: int
+    requests: int
+    ours: Load
+    bare: Load
+    ratio: float
+    batched_items: float
+
+
+def measure_pushes(requests: int, times: int, say: Callable[[str], None]) -> Pushes:
+    """Measure `requests` a connection, `times` pairs."""
+    ours, bare, batched = list[Load](), list[Load](), list[float]()
+    for turn in range(times):
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
+            with serving("service", directory) as server:
+                play(server, _ONE, 20, 20)
+                ours.append(play(server, _ONE, requests, 100))
+                batched.append(_play_batches(server, Path(directory), max(requests // 10, 2)))
+            with serving("bare", directory) as server:
+                play(server, _ONE, 20, 20)
+                bare.append(play(server, _ONE, requests, 100))
+        say(f"pushes {turn + 1}/{times}: {ours[-1].rate:,.0f}/s, bare {bare[-1].rate:,.0f}/s, batches {batched[-1]:,.0f} items/s")
+    ratio = statistics.median(one.rate / other.rate for one, other in zip(ours, bare, strict=True))
+    return Pushes(times, requests * CONNECTIONS, _median(ours), _median(bare), ratio, statistics.median(batched))
+
+
+def _median(loads: list[Load]) -> Load:
+    return Load(*(statistics.median(figures) for figures in zip(*((each.rate, each.median, each.p99) for each in loads), strict=True)))
+
+
+@contextmanager
+def serving(kind: str, directory: str) -> Iterator[dict[str, Any]]:
+    """Run a server in a process of its own, and yield where it listens."""
+    command = [sys.executable, "-m", "benchmarks.service.serving", kind, directory]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise SubjectFailed(f"the server {kind!r} did not start")
+            yield json.loads(line)
+        finally:
+            process.kill()
+
+
+def play(server: dict[str, Any], path: str, requests: int, items: int, *, batch: int = 0, connections: int = CONNECTIONS) -> Load:
+    """Load a server from another process. Raises `SubjectFailed` when it refuses anything."""
+    options = {"port": server["port"], "token": server["token"], "path": path, "requests": requests, "items": items, "batch": batch}
+    command = [sys.executable, "-m", "benchmarks.service.load", "--connections", str(connections)]
+    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout)
+    if found["refused"]:
+        raise SubjectFailed(f"{found['refused']} requests to {path} were refused")
+    seconds = found["seconds"]
+    return Load(len(seconds) / found["wall"], statistics.median(seconds), seconds[int(len(seconds) * 0.99)])
+
+
+def _play_batches(server: dict[str, Any], directory: Path, requests: int) -> float:
+    """Return how many items of batches a second are applied, from the first call to the last."""
+    connections = 8
+    begun = time.perf_counter()
+    play(server, _MANY, requests, 1_000, batch=_BATCH, connections=connections)
+    with closing(sqlite3.connect(directory / "bench.db")) as reader:
+        while reader.execute("SELECT 1 FROM batches WHERE status = 'pending' LIMIT 1").fetchall():
+            if time.perf_counter() - begun > _PATIENCE:
+                raise SubjectFailed("batches were not applied")
+            time.sleep(0.005)
+    return connections * requests * _BATCH / (time.perf_counter() - begun)

@@ -1,0 +1,74 @@
+"""Bodies of a supplier's own making: what the feed's `parseWebhookEndpoint` answers to them are the items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from engine.errors import ConfigError, RefuseRun, Retry
+from feedmill.service.outgoing import Answered, post_json
+from feedmill.service.stored_feeds import read_stored_feed
+
+if TYPE_CHECKING:
+    from feedmill.service.context import Service
+    from sinks.sqlite.service.inbox import PendingBatch
+
+MOST_ITEMS: Final = 50
+"""Items of a batch."""
+
+_SECONDS: Final = 30.0
+_EXCERPT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a body was not made into items, and when to try again at the earliest, in seconds."""
+
+    reason: str
+    retry_after: float | None = None
+
+    def problem(self, attempts: int) -> dict[str, object]:
+        """Return the problem of a batch that is given up."""
+        return {
+            "type": "urn:feedmill:problem:transformation",
+            "title": HTTPStatus.BAD_GATEWAY.phrase,
+            "status": HTTPStatus.BAD_GATEWAY.value,
+            "detail": f"the body was not made into items in {attempts} attempts: {self.reason}",
+        }
+
+
+async def transform(service: Service, batch: PendingBatch) -> list[object] | Failed:
+    """Return the items that a body stands for, or why it is not known."""
+    headers = {"Feedmill-Batch": str(batch.id), "Feedmill-Feed": str(batch.feed)}
+    most = service.settings.server.max_body_bytes
+    try:
+        async with service.store.reading() as reader:
+            stored = await read_stored_feed(reader, service.keys, batch.feed)
+        url = stored.secrets.get("parseWebhookEndpoint")
+        if not isinstance(url, str):
+            return as_items(batch.body, "the feed has no parseWebhookEndpoint any more, and the body")
+        answered = await post_json(url, batch.body, headers, egress=service.egress, seconds=_SECONDS, max_bytes=most)
+    except (Retry, RefuseRun, ConfigError) as error:
+        return Failed(str(error).partition("\n")[0], error.retry_after if isinstance(error, Retry) else None)
+    return _read(answered)
+
+
+def _read(answered: Answered) -> list[object] | Failed:
+    if not HTTPStatus.OK <= answered.status < HTTPStatus.MULTIPLE_CHOICES:
+        excerpt = answered.body[:_EXCERPT].decode(errors="replace")
+        return Failed(f"parseWebhookEndpoint answered {answered.status}: {excerpt!r}", answered.retry_after)
+    return as_items(answered.body, "what parseWebhookEndpoint answered")
+
+
+def as_items(body: bytes, what: str) -> list[object] | Failed:
+    """Return the items of a body that is an array of 1 to 50 objects, or why it is none; `what` begins the sentence."""
+    try:
+        items = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return Failed(f"{what} is no JSON: {error}")
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_ITEMS or not all(isinstance(item, dict) for item in items):
+        return Failed(f"{what} is no array of 1 to {MOST_ITEMS} objects")
+    return items

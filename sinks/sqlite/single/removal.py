@@ -1,0 +1,49 @@
+"""Removing one item as its supplier asks for it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from engine.errors import FeedmillError, NotFound
+from engine.mapping.attributes import read_attributes
+from sinks.sqlite.single.group import Pushed
+from sinks.sqlite.single.inline import finish, joined
+from sinks.sqlite.single.rows import delete_item, find_item
+from sinks.sqlite.single.targets import read_targets
+
+
+def _call() -> str:
+    return f"remove:{uuid4()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A removal: the feed's id, the external id as it was sent, and the name under which the change log keeps it."""
+
+    feed: int
+    key: object
+    call: str = field(default_factory=_call)
+
+
+def remove_item(connection: sqlite3.Connection, name: str, removal: Removal, *, now: int) -> Pushed | FeedmillError:
+    """Delete an item within the transaction that is open on a connection; return it as it was, or why it was not. Blocks.
+
+    The error is `NotFound` for a feed or an item that is not there, else as `push_all` has it.
+    """
+    target = read_targets(connection, [removal.feed]).get(removal.feed)
+    if target is None:
+        return NotFound(f"there is no inventory feed {removal.feed}")
+    refusal = target.refusal()
+    if refusal is not None:
+        return refusal
+    writer = joined(connection, name)
+    key = read_attributes({"externalId": removal.key}, ("externalId",), {}).get("externalId")
+    stored = None if key is None else finish(find_item(writer, target.number, str(key)))
+    if stored is None:
+        return NotFound(f"there is no item {str(removal.key)[:80]!r} in feed {target.name!r}")
+    connection.execute("INSERT INTO main.write_origin (call, at) VALUES (?, ?)", (removal.call, now))
+    finish(delete_item(writer, stored))
+    connection.execute("DELETE FROM main.write_origin")
+    return Pushed("unchanged", target, stored)
