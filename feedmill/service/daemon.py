@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 import structlog
+from anyio import to_thread
 
 from engine.errors import ConfigError, Retry
 from feedmill.assembly import as_sink_url
 from feedmill.exits import Exit
+from feedmill.service.heap import settle_heap
 from feedmill.service.opening import LOOPS, Loop, open_service
 from feedmill.service.operations import tracing
 from feedmill.service.operations.claim import claim_database
@@ -48,6 +50,7 @@ async def run_daemon(settings: ServiceSettings, say: Callable[[str], None]) -> i
             listening = await serving.enter_async_context(listen(service))
             await service.watch.metrics.begin(service)
             token = await first_token(service)
+            await to_thread.run_sync(settle_heap)
             say(f"Feedmill serves {path} at {listening.url}" + (f"\nAdmin token, shown this once: {token}" if token else ""))
             return await _run(service, listening, serving, signals)
 
