@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
-COMMAND = Path(sys.executable).with_name("feedmill")
+COMMAND = str(Path(sys.executable).with_name("feedmill"))
 PATIENCE = 30.0
 
 

@@ -169,5 +169,5 @@ async def test_rows_hold_what_was_asked_for_in_its_kind(reader: Writer) -> None:
         "at": "1970-01-01T00:00:00.000000Z",
         "tags": "['a']",
     }
-    parts = Listed(GOODS.source, GOODS.columns, GOODS.key, {"raw": Column("g.price")})
+    parts = Listed(GOODS.source, GOODS.columns, GOODS.key, parts={"raw": Column("g.price")})
     assert (await select_page(reader, parts, ListQuery((Condition("id", "eq", ("1",)),), ("name",)))).rows == [{"raw": 1_500_000}]
