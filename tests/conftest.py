@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
@@ -19,6 +20,13 @@ settings.load_profile("patient")
 def anyio_backend() -> str:
     """Run async tests on asyncio, the loop that aiohttp and aiosqlite need."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def logging() -> Iterator[None]:
+    """Leave no test with the logging of another, whose stream is closed by then."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -201,7 +201,7 @@ async def test_a_batch_is_durable_before_it_is_answered(world: World) -> None:
     with anyio.fail_after(20):
         while (shown := await world.ok("GET", f"/api/batches/{batch}.json"))["status"] == "pending":
             await anyio.sleep(0.02)
-    assert [each["outcome"] for each in shown["items"]] == ["created"] * 49 + ["invalid"]
+    assert [each["outcome"] for each in shown["results"]] == ["created"] * 49 + ["invalid"]
     assert "50" in (await world.ok("PUT", path, [*items, items[0]], status=413))["detail"]
 
 

@@ -29,7 +29,7 @@ from schemathesis.checks import (
 from schemathesis.core.result import Ok
 
 from engine.contracts import FeedDefinition
-from feedmill.service.settings import Outgoing
+from feedmill.service.settings import Limits, Outgoing
 from tests.servers.feedmill_service import Running, make_token, run_service
 
 EXAMPLES: Final = int(os.environ.get("FEEDMILL_API_EXAMPLES", "3"))
@@ -136,7 +136,7 @@ def check(operation: Any, caller: Caller) -> None:
 async def test_every_endpoint_answers_as_the_document_says(tmp_path: Path) -> None:
     """No call is answered by a 5xx that is our fault, a status that is not documented, or a body that is not of its schema."""
     settings_of_egress = Outgoing(allow_private=True, ports=())
-    async with run_service(tmp_path, loops=False, egress=settings_of_egress) as running:
+    async with run_service(tmp_path, egress=settings_of_egress, limits=Limits(failures_per_second=None)) as running:
         await running.service.store.control.find_feed(FeedDefinition("seeded-below"))
         status, document = await running.call("GET", "/api/openapi.json", token="")
         assert status == 200
@@ -154,4 +154,4 @@ async def test_every_endpoint_answers_as_the_document_says(tmp_path: Path) -> No
         caller.session.close()
         assert not faults, "\n\n".join(faults)
         reached = [label for label, statuses in caller.statuses.items() if any(status < 400 for status in statuses)]
-        assert len(reached) > len(caller.statuses) * 3 // 4, f"too few calls get through to tell anything: {caller.statuses}"
+        assert len(reached) > len(caller.statuses) // 2, f"too few calls get through to tell anything: {caller.statuses}"

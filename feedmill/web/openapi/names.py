@@ -13,6 +13,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "method": (405, "The path does not take the method; `Allow` says which it takes."),
     "slow": (408, "The request did not arrive in time."),
     "conflict": (409, "What is named is in a state that does not admit the call, or the key is taken."),
+    "idempotency-key-reused": (409, "The idempotency key was sent before, with another body."),
     "under-way": (409, "A run of the feed is under way: wait until it has ended."),
     "too-large": (413, "The body has more bytes than the server takes."),
     "batch-too-large": (413, "The body holds more objects than one call may send; the detail names the limit."),
@@ -28,6 +29,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "internal": (500, "The server is at fault, and has logged how."),
     "busy": (503, "The database or the source is busy; send it again after `Retry-After`."),
     "too-many-connections": (503, "The server holds as many connections as it may."),
+    "unready": (503, "The server has just begun, or is about to end; send it again after `Retry-After`."),
     "stopping": (503, "The server is stopping; send it again after `Retry-After`."),
 }
 """By name, without `urn:feedmill:problem:` before it: the status, and when it comes."""
