@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from aiohttp import ClientSession, web
 from anyio import create_task_group, to_thread
 from anyio.lowlevel import checkpoint
 
+from engine.errors import ConfigError, Retry
 from engine.source import Egress
 from feedmill.service import inbox, transforming
+from feedmill.service.batch_group import Applied, apply_batches
 from feedmill.service.outgoing import Answered
-from feedmill.service.push_group import Reply, Request
-from feedmill.service.settings import Push
+from feedmill.service.push_group import Ended, Reply, Request, commit_group
+from feedmill.service.settings import Push as Limits
 from sinks.sqlite import clock
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Origin
 from sinks.sqlite.service.idempotency import Once
 from sinks.sqlite.service.inbox import NewBatch, find_available
+from sinks.sqlite.single.group import Push
+from sinks.sqlite.single.inline import connect_durable
+from sinks.sqlite.single.removal import Removal
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.pushed_feed import SECRET, make_feed
 
@@ -36,7 +42,7 @@ ITEM = {"externalId": "a", "vendorSku": "A", "inventoryQuantity": 3}
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     """Run a service with one feed that is pushed to."""
-    async with run_service(tmp_path, push=Push(max_inbox_batches=3)) as service:
+    async with run_service(tmp_path, push=Limits(max_inbox_batches=3)) as service:
         assert await make_feed(service.service) == 1
         yield service
 
@@ -280,3 +286,56 @@ async def test_old_batches_and_answers_are_forgotten(running: Running) -> None:
         assert await prune_batches(writer, before=6) == 1
         assert await prune_answers(writer, now=KEPT + 5) == 1
     assert await ask(running, "SELECT (SELECT count(*) FROM batches), count(*) FROM idempotency_keys WHERE key = 'new'") == [(1, 1)]
+
+
+async def test_a_full_disk_ends_no_batch_and_is_no_fault_of_the_caller(tmp_path: Path) -> None:
+    """Where the database cannot grow what was pushed is to be sent again, and a batch that was accepted waits until it can."""
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        body = orjson.dumps([{**ITEM, "description": "x" * 300_000}])
+
+        def fill(connection: sqlite3.Connection) -> list[Ended]:
+            requests = [Request(NewBatch(1, "api", body, 1)), Request(Push(1, ITEM))]
+            assert [type(each) for each in commit_group(connection, "shop.db", requests, Limits())] == [Reply, Reply]
+            ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+            connection.execute(f"PRAGMA max_page_count = {pages + 10}")
+            with pytest.raises(ConfigError, match="disk is full"):
+                apply_batches(connection, "shop.db", [1])
+            big = Request(Push(1, {**ITEM, "externalId": "b", "description": "x" * 300_000}))
+            refused = commit_group(connection, "shop.db", [big], Limits())
+            connection.execute("PRAGMA max_page_count = 100000")
+            apply_batches(connection, "shop.db", [1])
+            return refused
+
+        async with connect_durable(running.service.store.database) as connection:
+            (refused,) = await to_thread.run_sync(fill, connection)
+        assert isinstance(refused, Retry)
+        assert await ask(running, "SELECT status, outcome FROM batches JOIN batch_results ON batch_id = id") == [("complete", "updated")]
+
+
+async def test_a_full_disk_ends_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inbox says that it waits, and goes on when there is room."""
+    monkeypatch.setattr(inbox, "_TROUBLE_SECONDS", 0.001)
+    failures = [ConfigError("the disk is full")]
+
+    def apply(connection: sqlite3.Connection, name: str, batches: Sequence[int]) -> Applied:
+        if failures:
+            raise failures.pop()
+        return apply_batches(connection, name, batches)
+
+    monkeypatch.setattr(inbox, "apply_batches", apply)
+    async with run_service(tmp_path) as running:
+        await make_feed(running.service)
+        _, accepted = await running.call("PUT", MANY, [ITEM])
+        assert (await ended(running, accepted["batchId"]))["status"] == "complete"
+
+
+async def test_a_removal_and_a_push_that_wait_together_are_made_in_their_order(tmp_path: Path) -> None:
+    """Whoever gave a call up and sent the next one means the next one."""
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        requests = [Request(Push(1, ITEM)), Request(Removal(1, "a")), Request(Push(1, {**ITEM, "inventoryQuantity": 4}))]
+        async with connect_durable(running.service.store.database) as connection:
+            ended = await to_thread.run_sync(commit_group, connection, "shop.db", requests, Limits())
+        assert [reply.outcome for reply in ended if isinstance(reply, Reply)] == ["created", "unchanged", "created"]
+        assert await ask(running, "SELECT inventory_quantity FROM inventory_feed_variants") == [(4,)]
