@@ -24,7 +24,7 @@ from sinks.sqlite.queries import show_item
 from sinks.sqlite.single.checks import Place, check_required, read_push, settle_override
 from sinks.sqlite.single.inline import finish, joined
 from sinks.sqlite.single.plan import Allowance, count_items, read_allowance
-from sinks.sqlite.single.rows import IMPORTED, StoredItem, changed_cells, confirm_stock, new_cells, takes_out_of_stock
+from sinks.sqlite.single.rows import StoredItem, changed_cells, confirm_stock, new_cells, takes_out_of_stock
 from sinks.sqlite.single.setwise import Cells, Key, counted_items, create_items, find_items, name_calls, update_items
 from sinks.sqlite.single.targets import Target, read_targets
 
@@ -192,7 +192,7 @@ class _Group:
         if stored.missing_runs:
             # The item was heard of: it is not missing.
             beside["missing_runs"] = 0
-        confirms = "inventoryQuantity" in values and IMPORTED.isdisjoint(changed) and self._is_awaited(read.target.number)
+        confirms = "inventoryQuantity" in values and "inventoryQuantity" not in changed and self._is_awaited(read.target.number)
         cells = changed_cells(changed, beside, now=self._now) if changed or beside else {}
         return _Step(read, "updated" if changed else "unchanged", stored, cells, changed, confirms)
 
