@@ -81,7 +81,7 @@ def _apply(connection: sqlite3.Connection, name: str, batches: Sequence[PendingB
             waiting.add(batch.feed)
             applied.raw.append(batch)
         else:
-            chosen.append((batch, [Push(batch.feed, item, f"batch:{batch.id}") for item in orjson.loads(batch.body)]))
+            chosen.append((batch, [Push(batch.feed, item, f"batch:{batch.id}", batch.id) for item in orjson.loads(batch.body)]))
     results = iter(push_all(connection, name, [push for _, pushes in chosen for push in pushes], now=now))
     for batch, pushes in chosen:
         end_batch(connection, batch.id, [_result(push, next(results)) for push in pushes], now=now)

@@ -339,3 +339,55 @@ async def test_a_removal_and_a_push_that_wait_together_are_made_in_their_order(t
             ended = await to_thread.run_sync(commit_group, connection, "shop.db", requests, Limits())
         assert [reply.outcome for reply in ended if isinstance(reply, Reply)] == ["created", "unchanged", "created"]
         assert await ask(running, "SELECT inventory_quantity FROM inventory_feed_variants") == [(4,)]
+
+
+async def test_what_is_pushed_while_a_batch_waits_is_later_than_the_batch(tmp_path: Path) -> None:
+    """Field by field: a batch that was accepted before leaves alone what was said, or removed, since; batches keep their order.
+
+    Where both say when they were among their sender's, that decides.
+    """
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        keys = ("both", "stock", "gone", "out", "back", "placed", "new", "same")
+        first = [{"externalId": key, "vendorSku": key, "inventoryQuantity": 1} for key in keys[:-2]]
+        old = [{**ITEM, "externalId": key, "inventoryQuantity": 5, "retailPrice": 9} for key in keys]
+        old[4] = {"externalId": "back", "status": "removed"}
+        old[5]["sequence"] = 8
+        old[7] = {"externalId": "same", "vendorSku": "A", "inventoryQuantity": 7}
+        later: list[dict[str, Any]] = [
+            {"externalId": "both", "vendorSku": "B", "inventoryQuantity": 3, "retailPrice": 4},
+            {"externalId": "stock", "inventoryQuantity": 1},
+            {"externalId": "out", "status": "removed"},
+            {"externalId": "back", "name": "Back"},
+            {"externalId": "placed", "inventoryQuantity": 2, "sequence": 7},
+            {"externalId": "new", "vendorSku": "N", "inventoryQuantity": 3},
+        ]
+
+        def play(connection: sqlite3.Connection) -> None:
+            def commit(*work: Push | Removal | NewBatch) -> list[Ended]:
+                ended = commit_group(connection, "shop.db", [Request(each) for each in work], Limits())
+                assert all(isinstance(each, Reply) for each in ended)
+                return ended
+
+            commit(*(Push(1, item) for item in first))
+            commit(NewBatch(1, "api", orjson.dumps(old), len(old)))
+            commit(*(Push(1, item) for item in later), Removal(1, "gone"))
+            newer = {"externalId": "same", "inventoryQuantity": 6}
+            commit(NewBatch(1, "api", orjson.dumps([newer]), 1))
+            apply_batches(connection, "shop.db", [1, 2])
+
+        async with connect_durable(running.service.store.database) as connection:
+            await to_thread.run_sync(play, connection)
+        rows = await ask(running, "SELECT external_id, inventory_quantity, retail_price / 1000000, status FROM inventory_feed_variants")
+        assert {key: rest for key, *rest in rows} == {
+            "both": [3, 4, "pending"],
+            "stock": [1, 9, "pending"],
+            "out": [0, 9, "removed"],
+            "back": [0, None, "pending"],
+            "placed": [5, 9, "pending"],
+            "new": [3, 9, "pending"],
+            "same": [6, None, "pending"],
+        }
+        outcomes = await ask(running, "SELECT outcome FROM batch_results ORDER BY batch_id, seq")
+        assert [outcome for (outcome,) in outcomes] == ["stale", "updated", "invalid", *["updated"] * 4, "created", "updated"]
+        assert await ask(running, "SELECT count(*) FROM batch_later_fields") == [(0,)]
