@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,13 @@ from typing import Any
 import anyio
 import orjson
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from anyio import create_task_group, to_thread
 from anyio.lowlevel import checkpoint
 
-from engine.errors import ConfigError, Retry
-from engine.source import Egress
-from feedmill.service import inbox, transforming
+from engine.errors import ConfigError, Conflict, NotFound, Retry
+from feedmill.service import inbox
 from feedmill.service.batch_group import Applied, apply_batches
-from feedmill.service.outgoing import Answered
 from feedmill.service.push_group import Ended, Reply, Request, commit_group
 from feedmill.service.settings import Push as Limits
 from sinks.sqlite import clock
@@ -203,17 +201,8 @@ def available(database: Database, now: int) -> tuple[list[int], int | None]:
         return find_available(connection, now=now, most=9, busy=())
 
 
-async def post_plainly(
-    url: str, body: bytes, headers: Mapping[str, str], *, egress: Egress, seconds: float, max_bytes: int = 4096
-) -> Answered:
-    """POST as the service does."""
-    async with ClientSession() as client, client.post(url, data=body, headers=headers) as answered:
-        return Answered(answered.status, (await answered.read())[:max_bytes])
-
-
 async def test_a_body_of_any_kind_is_transformed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The body goes to the feed's endpoint; what that answers is applied; one that fails is asked again, and given up in the end."""
-    monkeypatch.setattr(transforming, "post_json", post_plainly)
     monkeypatch.setattr(inbox, "_FIRST_WAIT", 0.001)
     asked: list[object] = []
 
@@ -391,3 +380,19 @@ async def test_what_is_pushed_while_a_batch_waits_is_later_than_the_batch(tmp_pa
         outcomes = await ask(running, "SELECT outcome FROM batch_results ORDER BY batch_id, seq")
         assert [outcome for (outcome,) in outcomes] == ["stale", "updated", "invalid", *["updated"] * 4, "created", "updated"]
         assert await ask(running, "SELECT count(*) FROM batch_later_fields") == [(0,)]
+
+
+async def test_a_call_about_an_item_by_its_id_does_nothing_to_another(tmp_path: Path) -> None:
+    """Between the look and the turn of a call the item may go, or another come: nothing is made, changed or removed in its place."""
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        item = {"externalId": "a", "vendorSku": "A"}
+        work = [
+            *(Push(1, item, item=0), Push(1, item, item=0), Push(1, item, item=2), Removal(1, "a", item=2)),
+            *(Removal(1, "a", item=1), Push(1, item, item=1), Removal(1, "a", item=1)),
+        ]
+        async with connect_durable(running.service.store.database) as connection:
+            requests = [Request(each) for each in work]
+            ended = await to_thread.run_sync(commit_group, connection, "shop.db", requests, Limits())
+        assert [type(each) for each in ended] == [Reply, Conflict, NotFound, NotFound, Reply, NotFound, NotFound]
+        assert await ask(running, "SELECT count(*) FROM inventory_feed_variants") == [(0,)]

@@ -42,13 +42,15 @@ _CONNECTS_BY: Final = frozenset(("vendorSku", "originalSku", "barcode", "options
 class Push(NamedTuple):
     """A push: the feed's id, what was sent, and the name under which the change log keeps what it changed; one of its own without.
 
-    What is of a `batch` is as old as that: fields that a call wrote since it was accepted are left to that one.
+    What is of a `batch` is as old as that: fields that a call wrote since it was accepted are left to that one. `item` is the id that
+    the item has to have, 0 for one that must not be there yet.
     """
 
     feed: int
     sent: object
     call: str | None = None
     batch: int | None = None
+    item: int | None = None
 
 
 class Pushed(NamedTuple):
@@ -76,6 +78,15 @@ class _Read(NamedTuple):
     place: Place
     faults: Mapping[str, str]
     batch: int | None
+    item: int | None
+
+    def mistaken(self, stored: StoredItem | None) -> FeedmillError | None:
+        """Return why what is stored is not the item that the call is about, None where it is."""
+        if self.item is None or self.item == (0 if stored is None else stored.number):
+            return None
+        if self.item:
+            return NotFound(f"there is no inventory feed variant {self.item}")
+        return Conflict(f"feed {self.target.name!r} has an item {self.key[1]!r}: change it with PUT")
 
     def refuse(self, faults: Mapping[str, str]) -> InvalidItem:
         return InvalidItem(f"the item {self.key[1]!r} of feed {self.target.name!r} cannot be stored; nothing of it was:", faults)
@@ -145,7 +156,7 @@ class _Group:
         values, where = read_push(push.sent, faults, now=self._now)
         key = str(values.pop("externalId", None) or "")
         call = push.call or f"push:{UUID(int=(self._names + place) % _NAMES)}"
-        return _Read(place, call, target, (target.number, key), values, where, faults, push.batch)
+        return _Read(place, call, target, (target.number, key), values, where, faults, push.batch, push.item)
 
     def _wave(self, reads: Sequence[_Read]) -> int:
         """Do as many of the pushes as can be done at once, and return how many these were."""
@@ -180,6 +191,8 @@ class _Group:
         return step.stored is None or not _CONNECTS_BY.isdisjoint(step.changed)
 
     def _plan(self, read: _Read, stored: StoredItem | None) -> _Step | FeedmillError:
+        if (mistaken := read.mistaken(stored)) is not None:
+            return mistaken
         faults, values = dict(read.faults), dict(read.values)
         later = self._overtaken(read)
         if not faults and later and (stored is None or WHOLE in later or later.issuperset(values)):
