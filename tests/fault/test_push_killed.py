@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import anyio
 import orjson
+import pytest
 from aiohttp import ClientError, ClientSession
 from anyio import create_task_group, to_thread
 from anyio.streams.buffered import BufferedByteReceiveStream
@@ -111,6 +112,7 @@ async def drain(directory: Path) -> None:
                 await anyio.sleep(0.01)
 
 
+@pytest.mark.timeout(60 + 30 * KILLS)
 async def test_what_was_acknowledged_outlives_the_process(tmp_path: Path) -> None:
     """Killed at any moment, and again, every item is there once with the figure that was acknowledged last, or one on its way."""
     told, moments = Acknowledged(), random.Random(20)
