@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from engine.errors import ConfigError, FeedmillError, InternalError, LimitReached, Retry, UnderWay
+from engine.errors import FeedmillError, InternalError, LimitReached, Retry, StoreFailed, UnderWay
 from feedmill.web.problems import Problem, explain
 from sinks.sqlite import clock
 from sinks.sqlite.service.inbox import ItemResult, PendingBatch, end_batch, load_batches, postpone_batch
@@ -33,13 +33,13 @@ class Applied:
 def apply_batches(connection: sqlite3.Connection, name: str, batches: Sequence[int]) -> Applied:
     """Apply batches by their ids, in one transaction, and store what became of each item. Blocks.
 
-    Raises `Retry` when the database stays locked, `ConfigError` when it cannot be written, as on a full disk: nothing was applied,
+    Raises `Retry` when the database stays locked, `StoreFailed` when it cannot be written, as on a full disk: nothing was applied,
     and all of it waits. What only the database refuses ends its own batch as an error, and no other.
     """
     try:
         with locked(connection, name):
             return _apply(connection, name, load_batches(connection, batches), now=clock.now())
-    except (Retry, ConfigError):
+    except (Retry, StoreFailed):
         # It was acknowledged: no trouble of the disk's may end it.
         raise
     except (FeedmillError, ValueError, OverflowError, RecursionError) as error:

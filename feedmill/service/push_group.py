@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from engine.errors import ConfigError, Conflict, FeedmillError, InternalError, NotFound, Retry
+from engine.errors import Conflict, FeedmillError, InternalError, NotFound, Retry, StoreFailed
 from feedmill.shapes import dump
 from sinks.sqlite import clock
 from sinks.sqlite.service.idempotency import Once, find_answer, store_answers
@@ -51,15 +51,15 @@ def commit_group(connection: sqlite3.Connection, name: str, requests: Sequence[R
     """Do what calls ask for in one transaction, and return what each is answered once it is on disk. Blocks.
 
     What only the database refuses is tried again alone, so that it is answered with its own error and nobody else's. A database that
-    cannot be written, as on a full disk, is nobody's fault who calls: it is `Retry`, so that what was sent is sent again.
+    cannot be written, as on a full disk, is nobody's fault who calls: it is `StoreFailed`, and what was sent is sent again.
     """
     try:
         with locked(connection, name):
             return _Commit(connection, name, limits).work(requests)
     except Retry as error:
         return [error] * len(requests)
-    except ConfigError as error:
-        return [Retry(f"nothing was stored; send it again: {error}", retry_after=_FULL_SECONDS)] * len(requests)
+    except StoreFailed as error:
+        return [error] * len(requests)
     except (FeedmillError, ValueError, OverflowError, RecursionError) as error:
         if len(requests) > 1:
             return [ended for request in requests for ended in commit_group(connection, name, [request], limits)]

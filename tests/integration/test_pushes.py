@@ -15,11 +15,12 @@ from aiohttp import web
 from anyio import create_task_group, to_thread
 from anyio.lowlevel import checkpoint
 
-from engine.errors import ConfigError, Conflict, NotFound, Retry
+from engine.errors import Conflict, NotFound, StoreFailed
 from feedmill.service import inbox
 from feedmill.service.batch_group import Applied, apply_batches
 from feedmill.service.push_group import Ended, Reply, Request, commit_group
 from feedmill.service.settings import Push as Limits
+from feedmill.web.problems import explain
 from sinks.sqlite import clock
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Origin
@@ -211,6 +212,8 @@ async def test_a_body_of_any_kind_is_transformed(tmp_path: Path, monkeypatch: py
         asked.append(sent)
         if sent == {"broken": True} or len(asked) == 1:
             return web.Response(status=500, text="out of order")
+        if sent == {"twice": True}:
+            return web.json_response(text='[{"externalId": "a", "inventoryQuantity": 1, "inventoryQuantity": 2}]')
         return web.json_response(
             [{"externalId": key, "vendorSku": key, "inventoryQuantity": stock} for key, stock in sent["stock"].items()]
         )
@@ -232,6 +235,9 @@ async def test_a_body_of_any_kind_is_transformed(tmp_path: Path, monkeypatch: py
             shown = await ended(running, accepted["batchId"])
             assert (shown["status"], len(asked)) == ("error", 2 + inbox.ATTEMPTS)
             assert "answered 500: 'out of order'" in shown["problem"]["detail"]
+            _, accepted = await inbound(running, {"twice": True}, **{"feedmill-webhook-hash": SECRET})
+            shown = await ended(running, accepted["batchId"])
+            assert (shown["status"], "twice" in shown["problem"]["detail"]) == ("error", True)
     finally:
         await runner.cleanup()
 
@@ -288,7 +294,7 @@ async def test_a_full_disk_ends_no_batch_and_is_no_fault_of_the_caller(tmp_path:
             assert [type(each) for each in commit_group(connection, "shop.db", requests, Limits())] == [Reply, Reply]
             ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
             connection.execute(f"PRAGMA max_page_count = {pages + 10}")
-            with pytest.raises(ConfigError, match="disk is full"):
+            with pytest.raises(StoreFailed, match="disk is full"):
                 apply_batches(connection, "shop.db", [1])
             big = Request(Push(1, {**ITEM, "externalId": "b", "description": "x" * 300_000}))
             refused = commit_group(connection, "shop.db", [big], Limits())
@@ -298,14 +304,17 @@ async def test_a_full_disk_ends_no_batch_and_is_no_fault_of_the_caller(tmp_path:
 
         async with connect_durable(running.service.store.database) as connection:
             (refused,) = await to_thread.run_sync(fill, connection)
-        assert isinstance(refused, Retry)
+        assert isinstance(refused, StoreFailed)
+        told = explain(refused)
+        assert told is not None
+        assert (told.status, told.retry_after) == (503, 30)
         assert await ask(running, "SELECT status, outcome FROM batches JOIN batch_results ON batch_id = id") == [("complete", "updated")]
 
 
 async def test_a_full_disk_ends_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The inbox says that it waits, and goes on when there is room."""
     monkeypatch.setattr(inbox, "_TROUBLE_SECONDS", 0.001)
-    failures = [ConfigError("the disk is full")]
+    failures = [StoreFailed("the disk is full")]
 
     def apply(connection: sqlite3.Connection, name: str, batches: Sequence[int]) -> Applied:
         if failures:
