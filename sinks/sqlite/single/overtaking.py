@@ -64,6 +64,11 @@ def note_fields(connection: sqlite3.Connection, key: Key, fields: Iterable[str],
     connection.executemany(_NOTE, [(*key, field, batch, placed) for field in sorted(written)])
 
 
+def note_removal(connection: sqlite3.Connection, key: Key, batch: int) -> None:
+    """Keep that an item, which is not there, was to be removed later than a batch, and all before it, was accepted."""
+    connection.execute(_NOTE, (*key, WHOLE, batch, False))
+
+
 def find_later(connection: sqlite3.Connection, keys: Iterable[Key]) -> Mapping[Key, list[Later]]:
     """Return what was kept of items."""
     found: dict[Key, list[Later]] = {}

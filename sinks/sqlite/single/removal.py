@@ -10,6 +10,7 @@ from engine.errors import FeedmillError, NotFound
 from engine.mapping.attributes import read_attributes
 from sinks.sqlite.single.group import Pushed
 from sinks.sqlite.single.inline import finish, joined
+from sinks.sqlite.single.overtaking import find_waiting, note_removal
 from sinks.sqlite.single.rows import delete_item, find_item
 from sinks.sqlite.single.targets import read_targets
 
@@ -48,6 +49,9 @@ def remove_item(connection: sqlite3.Connection, name: str, removal: Removal, *, 
     if removal.item is not None and (stored is None or stored.number != removal.item):
         return NotFound(f"there is no inventory feed variant {removal.item}")
     if stored is None:
+        if key is not None and (waiting := find_waiting(connection, [target.number])):
+            # A batch that was accepted before is still to bring it.
+            note_removal(connection, (target.number, str(key)), waiting[target.number])
         return NotFound(f"there is no item {str(removal.key)[:80]!r} in feed {target.name!r}")
     connection.execute("INSERT INTO main.write_origin (call, at) VALUES (?, ?)", (removal.call, now))
     finish(delete_item(writer, stored))
