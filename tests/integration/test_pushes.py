@@ -396,7 +396,7 @@ async def test_a_call_about_an_item_by_its_id_does_nothing_to_another(tmp_path: 
     async with run_service(tmp_path, loops=False) as running:
         await make_feed(running.service)
         item = {"externalId": "a", "vendorSku": "A"}
-        work = [
+        work: list[Push | Removal] = [
             *(Push(1, item, item=0), Push(1, item, item=0), Push(1, item, item=2), Removal(1, "a", item=2)),
             *(Removal(1, "a", item=1), Push(1, item, item=1), Removal(1, "a", item=1)),
         ]
