@@ -13,6 +13,7 @@
     ├── RefuseRun       what arrived cannot be trusted: nothing applied, the last good state stays
     │   └── Superseded  the run was ended from outside: it may not write any more
     ├── ConfigError     the operator has to change something first
+    │   ├── StoreFailed  the database cannot be read or written, as on a full disk: nothing was stored
     │   ├── NotFound    what a call names is not there
     │   └── Conflict    the state of what a call names does not admit it; nothing was done
     ├── PluginError     a plugin is at fault; names plugin, distribution and hook
@@ -92,6 +93,10 @@ class ConfigError(FeedmillError):
 
 class NotFound(ConfigError):
     """Report that a feed, an item, a run or whatever else a call names is not there."""
+
+
+class StoreFailed(ConfigError):
+    """Report a database that cannot be read or written until the operator cures it, such as one on a full disk. Nothing was stored."""
 
 
 class Conflict(ConfigError):

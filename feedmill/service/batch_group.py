@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from engine.errors import FeedmillError, InternalError, LimitReached, Retry, UnderWay
+from engine.errors import FeedmillError, InternalError, LimitReached, Retry, StoreFailed, UnderWay
 from feedmill.web.problems import Problem, explain
 from sinks.sqlite import clock
 from sinks.sqlite.service.inbox import ItemResult, PendingBatch, end_batch, load_batches, postpone_batch
@@ -33,21 +33,33 @@ class Applied:
 def apply_batches(connection: sqlite3.Connection, name: str, batches: Sequence[int]) -> Applied:
     """Apply batches by their ids, in one transaction, and store what became of each item. Blocks.
 
-    Raises `Retry` when the database stays locked: nothing was applied. What only the database refuses ends its own batch as an
-    error, and no other.
+    Raises `Retry` when the database stays locked, `StoreFailed` when it cannot be written, as on a full disk: nothing was applied,
+    and all of it waits. What only the database refuses ends its own batch as an error, and no other.
     """
     try:
         with locked(connection, name):
             return _apply(connection, name, load_batches(connection, batches), now=clock.now())
-    except Retry:
+    except (Retry, StoreFailed):
+        # It was acknowledged: no trouble of the disk's may end it.
         raise
     except (FeedmillError, ValueError, OverflowError, RecursionError) as error:
         if len(batches) > 1:
-            each = [apply_batches(connection, name, [batch]) for batch in batches]
-            return Applied([raw for part in each for raw in part.raw], [feed for part in each for feed in part.loading])
+            return _apply_each(connection, name, batches)
         with locked(connection, name):
             end_batch(connection, batches[0], [], _problem(InternalError(f"the batch cannot be applied: {error}")), now=clock.now())
         return Applied()
+
+
+def _apply_each(connection: sqlite3.Connection, name: str, batches: Sequence[int]) -> Applied:
+    """Apply batches each in a transaction of its own; of a feed nothing after one that waits."""
+    applied = Applied()
+    for batch in batches:
+        part = apply_batches(connection, name, [batch])
+        applied.raw.extend(part.raw)
+        applied.loading.extend(part.loading)
+        if part.raw:
+            break
+    return applied
 
 
 def _apply(connection: sqlite3.Connection, name: str, batches: Sequence[PendingBatch], *, now: int) -> Applied:
@@ -69,7 +81,7 @@ def _apply(connection: sqlite3.Connection, name: str, batches: Sequence[PendingB
             waiting.add(batch.feed)
             applied.raw.append(batch)
         else:
-            chosen.append((batch, [Push(batch.feed, item, f"batch:{batch.id}") for item in orjson.loads(batch.body)]))
+            chosen.append((batch, [Push(batch.feed, item, f"batch:{batch.id}", batch.id) for item in orjson.loads(batch.body)]))
     results = iter(push_all(connection, name, [push for _, pushes in chosen for push in pushes], now=now))
     for batch, pushes in chosen:
         end_batch(connection, batch.id, [_result(push, next(results)) for push in pushes], now=now)

@@ -11,7 +11,7 @@ import structlog
 from anyio import create_task_group, to_thread
 from anyio.abc import TaskGroup
 
-from engine.errors import FeedmillError, Retry, UnderWay
+from engine.errors import ConfigError, FeedmillError, Retry, UnderWay
 from feedmill.service.batch_group import Applied, apply_batches
 from feedmill.service.transforming import Failed, transform
 from sinks.sqlite import clock
@@ -76,8 +76,8 @@ class _Inbox:
                 made = await transform(self._service, batch)
             async with self._service.pushing.lock:
                 await to_thread.run_sync(self._settle, batch, made)
-        except Retry as error:
-            # The database was locked: the batch is still as it was.
+        except (Retry, ConfigError) as error:
+            # The database was locked, or its disk full: the batch is still as it was.
             structlog.get_logger("feedmill").warning("a batch waits", batch=batch.id, feed=batch.feed, reason=str(error))
             await anyio.sleep(_TROUBLE_SECONDS)
         finally:
@@ -104,9 +104,9 @@ async def run_inbox(service: Service) -> None:
         while True:
             try:
                 pause = await inbox.work()
-            except Retry as error:
+            except (Retry, ConfigError) as error:
                 structlog.get_logger("feedmill").warning("the inbox waits", reason=str(error))
-                pause = error.retry_after or _TROUBLE_SECONDS
+                pause = _TROUBLE_SECONDS
             await service.bells.inbox.wait(pause)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from engine.errors import Conflict, FeedmillError, InternalError, NotFound, Retry
+from engine.errors import Conflict, FeedmillError, InternalError, NotFound, Retry, StoreFailed
 from feedmill.shapes import dump
 from sinks.sqlite import clock
 from sinks.sqlite.service.idempotency import Once, find_answer, store_answers
@@ -49,12 +50,15 @@ Ended: TypeAlias = "Reply | FeedmillError | None"
 def commit_group(connection: sqlite3.Connection, name: str, requests: Sequence[Request], limits: PushSettings) -> list[Ended]:
     """Do what calls ask for in one transaction, and return what each is answered once it is on disk. Blocks.
 
-    What only the database refuses is tried again alone, so that it is answered with its own error and nobody else's.
+    What only the database refuses is tried again alone, so that it is answered with its own error and nobody else's. A database that
+    cannot be written, as on a full disk, is nobody's fault who calls: it is `StoreFailed`, and what was sent is sent again.
     """
     try:
         with locked(connection, name):
             return _Commit(connection, name, limits).work(requests)
     except Retry as error:
+        return [error] * len(requests)
+    except StoreFailed as error:
         return [error] * len(requests)
     except (FeedmillError, ValueError, OverflowError, RecursionError) as error:
         if len(requests) > 1:
@@ -79,8 +83,11 @@ class _Commit:
                 ended[place] = known
             elif known:
                 todo.append(place)
-        for kind, do in ((Push, self._push), (Removal, self._remove), (NewBatch, self._accept)):
-            self._each(kind, do, requests, todo, ended)
+        # Pushes and removals in the order in which they came: who gave one up and sent the next means the next.
+        for kind, places in groupby(todo, lambda place: type(requests[place].work)):
+            mine = list(places)
+            for place, reply in zip(mine, self._do(kind, [requests[place].work for place in mine]), strict=True):
+                ended[place] = reply
         fresh = [
             (request.work.feed, request.once, reply.status, reply.body)
             for request, reply in zip(requests, ended, strict=True)
@@ -90,18 +97,10 @@ class _Commit:
             store_answers(self._connection, fresh, now=self._now)
         return ended
 
-    def _each(
-        self,
-        kind: type[Push | Removal | NewBatch],
-        do: Callable[[list[Push | Removal | NewBatch]], Sequence[Reply | FeedmillError]],
-        requests: Sequence[Request],
-        todo: Sequence[int],
-        ended: list[Ended],
-    ) -> None:
-        mine = [place for place in todo if isinstance(requests[place].work, kind)]
-        if mine:
-            for place, reply in zip(mine, do([requests[place].work for place in mine]), strict=True):
-                ended[place] = reply
+    def _do(self, kind: type[object], work: list[Push | Removal | NewBatch]) -> Sequence[Reply | FeedmillError]:
+        if kind is Push:
+            return self._push(work)
+        return self._remove(work) if kind is Removal else self._accept(work)
 
     def _recall(self, request: Request) -> Reply | FeedmillError | bool:
         """Return what was answered to a call's key; else whether the call is to be made now."""

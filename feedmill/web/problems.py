@@ -21,6 +21,7 @@ from engine.errors import (
     RefuseRun,
     RejectRecord,
     Retry,
+    StoreFailed,
     UnderWay,
 )
 
@@ -98,6 +99,8 @@ _KINDS: Final[tuple[tuple[type[FeedmillError], _Kind], ...]] = (
     (UnderWay, _Kind(409, "under-way", 5.0)),
     (LimitReached, _Kind(429, "daily-limit")),
     (Retry, _Kind(503, "busy", 5.0)),
+    # Not the caller's fault: whoever is told 422 would drop what it sent.
+    (StoreFailed, _Kind(503, "busy", 30.0)),
     (ConfigError, _Kind(422, "invalid")),
     (RefuseRun, _Kind(422, "refused")),
     (RejectRecord, _Kind(422, "invalid")),

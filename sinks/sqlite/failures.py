@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from engine.errors import ConfigError, FeedmillError, InternalError, Retry
+from engine.errors import FeedmillError, InternalError, Retry, StoreFailed
 
 _CURES: Final = {
     sqlite3.SQLITE_NOTADB: "is no SQLite database; give another file name",
@@ -29,14 +29,14 @@ def primary_code(error: sqlite3.Error) -> int:
 def explain(error: sqlite3.Error, name: str) -> FeedmillError:
     """Return what an SQLite error in database `name` means.
 
-    `Retry` for a lock held too long, `ConfigError` for what the operator can cure, `InternalError` for everything else: a
+    `Retry` for a lock held too long, `StoreFailed` for what the operator can cure, `InternalError` for everything else: a
     statement of ours was wrong.
     """
     code = primary_code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Retry(f"another process kept the database {name} locked for too long; nothing was applied", retry_after=5.0)
     if code in _CURES:
-        return ConfigError(f"the database {name} {_CURES[code]} ({error})")
+        return StoreFailed(f"the database {name} {_CURES[code]} ({error})")
     return InternalError(f"SQLite refused a statement on {name}: {error}")
 
 

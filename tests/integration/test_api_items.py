@@ -13,6 +13,7 @@ from aiohttp import ClientPayloadError
 
 from engine.contracts import FeedDefinition
 from engine.errors import Retry
+from feedmill.service.pushing import run_pushes
 from sinks.sqlite.fence import Origin, Writer
 from sinks.sqlite.queries import ItemFeed, read_page
 from tests.servers.feedmill_service import Running, make_token, run_service
@@ -36,7 +37,7 @@ async def make_item(running: Running, feed: int, key: str, **attributes: Any) ->
 
 async def test_an_item_is_created_changed_and_deleted(tmp_path: Path) -> None:
     """POST, GET, PUT and DELETE answer the whole item; a PUT is a push: it validates, computes, and keeps what is not sent."""
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         feed = await make_feed(running, allocationBuffer=2)
         item = await make_item(running, feed, "a-1", retailPrice="12.50", tags=["x"])
         assert (item["availableQuantity"], item["retailPrice"], item["status"]) == (3, 12.5, "pending")
@@ -59,7 +60,7 @@ async def test_an_item_is_created_changed_and_deleted(tmp_path: Path) -> None:
 
 async def test_a_put_counts_against_the_daily_limit_and_an_older_one_is_stale(tmp_path: Path) -> None:
     """A PUT spends the plan's limit as a push does; one that is older than the last says stale and changes nothing."""
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         feed = await make_feed(running)
         first, second = await make_item(running, feed, "a", sequence=7), await make_item(running, feed, "b")
         async with running.client.put(
@@ -81,7 +82,7 @@ async def test_a_put_counts_against_the_daily_limit_and_an_older_one_is_stale(tm
 
 async def test_a_list_is_queried_and_hides_what_is_loaded(tmp_path: Path) -> None:
     """Lists take conditions, order, attributes and pages; what is computed is refused; a first load shows nothing of its feed."""
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         feed, other = await make_feed(running), await make_feed(running, "other")
         made = [await make_item(running, feed, f"a-{n}", inventoryQuantity=n) for n in range(4)]
         made.append(await make_item(running, other, "b", retailPrice="9.99"))
@@ -126,7 +127,7 @@ async def test_the_count_of_all_items_reads_an_index_alone(tmp_path: Path) -> No
     from sinks.sqlite.service.items import _SEEN
     from sinks.sqlite.service.items import ITEMS as LISTED
 
-    async with run_service(tmp_path, loops=False) as running, running.service.store.reading() as reader:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running, running.service.store.reading() as reader:
 
         async def plan(what: str, more: str = "") -> str:
             sql = f"EXPLAIN QUERY PLAN SELECT {what} FROM {LISTED.source} WHERE ({_SEEN.sql}){more}"
@@ -141,7 +142,7 @@ async def test_the_count_of_all_items_reads_an_index_alone(tmp_path: Path) -> No
 
 async def test_the_history_tells_what_calls_did(tmp_path: Path) -> None:
     """The history is newest first, paged, names the call, and survives the item's deletion."""
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         feed = await make_feed(running)
         item = await make_item(running, feed, "#1")
         one = f"{ITEMS}/{item['id']}"
@@ -158,7 +159,7 @@ async def test_the_history_tells_what_calls_did(tmp_path: Path) -> None:
 
 async def test_items_are_connected_by_hand_and_by_channels(tmp_path: Path) -> None:
     """Connect and disconnect answer the item, channels an outcome an item; the audit keeps both; a batch has at most 50."""
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         feed = await make_feed(running, automaticallyConnect=False)
         items = [await make_item(running, feed, f"a-{n}") for n in range(2)]
         status, variant = await running.call("POST", "/api/variants.json", {"sku": "S-1"})
@@ -195,7 +196,7 @@ async def test_items_are_connected_by_hand_and_by_channels(tmp_path: Path) -> No
 
 async def test_the_export_is_the_feed_and_no_transaction_stays_open(tmp_path: Path) -> None:
     """The export has every item of the feed, more than a page of them, cells as they are stored unless a spreadsheet asks."""
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         feed, other = await make_feed(running, allocationBuffer=1), await make_feed(running, "other")
         await make_item(running, other, "elsewhere")
         await make_item(running, feed, "=1+1", name='"quoted", and\r\nlines', retailPrice="0.1", tags=["a", "b"])
@@ -235,7 +236,7 @@ async def test_an_export_that_ends_early_looks_like_it(tmp_path: Path, monkeypat
         return await read_page(reader, feed, after)
 
     monkeypatch.setattr("feedmill.web.resources.items.export.read_page", fail_later)
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         feed = await make_feed(running)
         await make_item(running, feed, "a")
         with pytest.raises(ClientPayloadError):
@@ -244,7 +245,7 @@ async def test_an_export_that_ends_early_looks_like_it(tmp_path: Path, monkeypat
 
 async def test_the_api_describes_itself_to_anybody(tmp_path: Path) -> None:
     """Document and page need no token; the page may run nothing and load nothing."""
-    async with run_service(tmp_path, loops=False) as running:
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
         status, document = await running.call("GET", "/api/openapi.json", token="")
         assert (status, document["openapi"]) == (200, "3.1.0")
         async with running.client.get(f"{running.url}/api/docs") as response:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,24 @@ from typing import Any
 import anyio
 import orjson
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from anyio import create_task_group, to_thread
 from anyio.lowlevel import checkpoint
 
-from engine.source import Egress
-from feedmill.service import inbox, transforming
-from feedmill.service.outgoing import Answered
-from feedmill.service.push_group import Reply, Request
-from feedmill.service.settings import Push
+from engine.errors import Conflict, NotFound, StoreFailed
+from feedmill.service import inbox
+from feedmill.service.batch_group import Applied, apply_batches
+from feedmill.service.push_group import Ended, Reply, Request, commit_group
+from feedmill.service.settings import Push as Limits
+from feedmill.web.problems import explain
 from sinks.sqlite import clock
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Origin
 from sinks.sqlite.service.idempotency import Once
 from sinks.sqlite.service.inbox import NewBatch, find_available
+from sinks.sqlite.single.group import Push
+from sinks.sqlite.single.inline import connect_durable
+from sinks.sqlite.single.removal import Removal
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.pushed_feed import SECRET, make_feed
 
@@ -36,7 +41,7 @@ ITEM = {"externalId": "a", "vendorSku": "A", "inventoryQuantity": 3}
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     """Run a service with one feed that is pushed to."""
-    async with run_service(tmp_path, push=Push(max_inbox_batches=3)) as service:
+    async with run_service(tmp_path, push=Limits(max_inbox_batches=3)) as service:
         assert await make_feed(service.service) == 1
         yield service
 
@@ -197,17 +202,8 @@ def available(database: Database, now: int) -> tuple[list[int], int | None]:
         return find_available(connection, now=now, most=9, busy=())
 
 
-async def post_plainly(
-    url: str, body: bytes, headers: Mapping[str, str], *, egress: Egress, seconds: float, max_bytes: int = 4096
-) -> Answered:
-    """POST as the service does."""
-    async with ClientSession() as client, client.post(url, data=body, headers=headers) as answered:
-        return Answered(answered.status, (await answered.read())[:max_bytes])
-
-
 async def test_a_body_of_any_kind_is_transformed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The body goes to the feed's endpoint; what that answers is applied; one that fails is asked again, and given up in the end."""
-    monkeypatch.setattr(transforming, "post_json", post_plainly)
     monkeypatch.setattr(inbox, "_FIRST_WAIT", 0.001)
     asked: list[object] = []
 
@@ -216,6 +212,8 @@ async def test_a_body_of_any_kind_is_transformed(tmp_path: Path, monkeypatch: py
         asked.append(sent)
         if sent == {"broken": True} or len(asked) == 1:
             return web.Response(status=500, text="out of order")
+        if sent == {"twice": True}:
+            return web.json_response(text='[{"externalId": "a", "inventoryQuantity": 1, "inventoryQuantity": 2}]')
         return web.json_response(
             [{"externalId": key, "vendorSku": key, "inventoryQuantity": stock} for key, stock in sent["stock"].items()]
         )
@@ -237,6 +235,9 @@ async def test_a_body_of_any_kind_is_transformed(tmp_path: Path, monkeypatch: py
             shown = await ended(running, accepted["batchId"])
             assert (shown["status"], len(asked)) == ("error", 2 + inbox.ATTEMPTS)
             assert "answered 500: 'out of order'" in shown["problem"]["detail"]
+            _, accepted = await inbound(running, {"twice": True}, **{"feedmill-webhook-hash": SECRET})
+            shown = await ended(running, accepted["batchId"])
+            assert (shown["status"], "twice" in shown["problem"]["detail"]) == ("error", True)
     finally:
         await runner.cleanup()
 
@@ -280,3 +281,127 @@ async def test_old_batches_and_answers_are_forgotten(running: Running) -> None:
         assert await prune_batches(writer, before=6) == 1
         assert await prune_answers(writer, now=KEPT + 5) == 1
     assert await ask(running, "SELECT (SELECT count(*) FROM batches), count(*) FROM idempotency_keys WHERE key = 'new'") == [(1, 1)]
+
+
+async def test_a_full_disk_ends_no_batch_and_is_no_fault_of_the_caller(tmp_path: Path) -> None:
+    """Where the database cannot grow what was pushed is to be sent again, and a batch that was accepted waits until it can."""
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        body = orjson.dumps([{**ITEM, "description": "x" * 300_000}])
+
+        def fill(connection: sqlite3.Connection) -> list[Ended]:
+            requests = [Request(NewBatch(1, "api", body, 1)), Request(Push(1, ITEM))]
+            assert [type(each) for each in commit_group(connection, "shop.db", requests, Limits())] == [Reply, Reply]
+            ((pages,),) = connection.execute("PRAGMA page_count").fetchall()
+            connection.execute(f"PRAGMA max_page_count = {pages + 10}")
+            with pytest.raises(StoreFailed, match="disk is full"):
+                apply_batches(connection, "shop.db", [1])
+            big = Request(Push(1, {**ITEM, "externalId": "b", "description": "x" * 300_000}))
+            refused = commit_group(connection, "shop.db", [big], Limits())
+            connection.execute("PRAGMA max_page_count = 100000")
+            apply_batches(connection, "shop.db", [1])
+            return refused
+
+        async with connect_durable(running.service.store.database) as connection:
+            (refused,) = await to_thread.run_sync(fill, connection)
+        assert isinstance(refused, StoreFailed)
+        told = explain(refused)
+        assert told is not None
+        assert (told.status, told.retry_after) == (503, 30)
+        assert await ask(running, "SELECT status, outcome FROM batches JOIN batch_results ON batch_id = id") == [("complete", "updated")]
+
+
+async def test_a_full_disk_ends_no_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inbox says that it waits, and goes on when there is room."""
+    monkeypatch.setattr(inbox, "_TROUBLE_SECONDS", 0.001)
+    failures = [StoreFailed("the disk is full")]
+
+    def apply(connection: sqlite3.Connection, name: str, batches: Sequence[int]) -> Applied:
+        if failures:
+            raise failures.pop()
+        return apply_batches(connection, name, batches)
+
+    monkeypatch.setattr(inbox, "apply_batches", apply)
+    async with run_service(tmp_path) as running:
+        await make_feed(running.service)
+        _, accepted = await running.call("PUT", MANY, [ITEM])
+        assert (await ended(running, accepted["batchId"]))["status"] == "complete"
+
+
+async def test_a_removal_and_a_push_that_wait_together_are_made_in_their_order(tmp_path: Path) -> None:
+    """Whoever gave a call up and sent the next one means the next one."""
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        requests = [Request(Push(1, ITEM)), Request(Removal(1, "a")), Request(Push(1, {**ITEM, "inventoryQuantity": 4}))]
+        async with connect_durable(running.service.store.database) as connection:
+            ended = await to_thread.run_sync(commit_group, connection, "shop.db", requests, Limits())
+        assert [reply.outcome for reply in ended if isinstance(reply, Reply)] == ["created", "unchanged", "created"]
+        assert await ask(running, "SELECT inventory_quantity FROM inventory_feed_variants") == [(4,)]
+
+
+async def test_what_is_pushed_while_a_batch_waits_is_later_than_the_batch(tmp_path: Path) -> None:
+    """Field by field: a batch that was accepted before leaves alone what was said, or removed, since; batches keep their order.
+
+    Where both say when they were among their sender's, that decides.
+    """
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        keys = ("both", "stock", "gone", "out", "back", "placed", "new", "same")
+        first = [{"externalId": key, "vendorSku": key, "inventoryQuantity": 1} for key in keys[:-2]]
+        old = [{**ITEM, "externalId": key, "inventoryQuantity": 5, "retailPrice": 9} for key in keys]
+        old[4] = {"externalId": "back", "status": "removed"}
+        old[5]["sequence"] = 8
+        old[7] = {"externalId": "same", "vendorSku": "A", "inventoryQuantity": 7}
+        later: list[dict[str, Any]] = [
+            {"externalId": "both", "vendorSku": "B", "inventoryQuantity": 3, "retailPrice": 4},
+            {"externalId": "stock", "inventoryQuantity": 1},
+            {"externalId": "out", "status": "removed"},
+            {"externalId": "back", "name": "Back"},
+            {"externalId": "placed", "inventoryQuantity": 2, "sequence": 7},
+            {"externalId": "new", "vendorSku": "N", "inventoryQuantity": 3},
+        ]
+
+        def play(connection: sqlite3.Connection) -> None:
+            def commit(*work: Push | Removal | NewBatch) -> list[Ended]:
+                ended = commit_group(connection, "shop.db", [Request(each) for each in work], Limits())
+                assert all(isinstance(each, Reply) for each in ended)
+                return ended
+
+            commit(*(Push(1, item) for item in first))
+            commit(NewBatch(1, "api", orjson.dumps(old), len(old)))
+            commit(*(Push(1, item) for item in later), Removal(1, "gone"))
+            newer = {"externalId": "same", "inventoryQuantity": 6}
+            commit(NewBatch(1, "api", orjson.dumps([newer]), 1))
+            apply_batches(connection, "shop.db", [1, 2])
+
+        async with connect_durable(running.service.store.database) as connection:
+            await to_thread.run_sync(play, connection)
+        rows = await ask(running, "SELECT external_id, inventory_quantity, retail_price / 1000000, status FROM inventory_feed_variants")
+        assert {key: rest for key, *rest in rows} == {
+            "both": [3, 4, "pending"],
+            "stock": [1, 9, "pending"],
+            "out": [0, 9, "removed"],
+            "back": [0, None, "pending"],
+            "placed": [5, 9, "pending"],
+            "new": [3, 9, "pending"],
+            "same": [6, None, "pending"],
+        }
+        outcomes = await ask(running, "SELECT outcome FROM batch_results ORDER BY batch_id, seq")
+        assert [outcome for (outcome,) in outcomes] == ["stale", "updated", "invalid", *["updated"] * 4, "created", "updated"]
+        assert await ask(running, "SELECT count(*) FROM batch_later_fields") == [(0,)]
+
+
+async def test_a_call_about_an_item_by_its_id_does_nothing_to_another(tmp_path: Path) -> None:
+    """Between the look and the turn of a call the item may go, or another come: nothing is made, changed or removed in its place."""
+    async with run_service(tmp_path, loops=False) as running:
+        await make_feed(running.service)
+        item = {"externalId": "a", "vendorSku": "A"}
+        work: list[Push | Removal] = [
+            *(Push(1, item, item=0), Push(1, item, item=0), Push(1, item, item=2), Removal(1, "a", item=2)),
+            *(Removal(1, "a", item=1), Push(1, item, item=1), Removal(1, "a", item=1)),
+        ]
+        async with connect_durable(running.service.store.database) as connection:
+            requests = [Request(each) for each in work]
+            ended = await to_thread.run_sync(commit_group, connection, "shop.db", requests, Limits())
+        assert [type(each) for each in ended] == [Reply, Conflict, NotFound, NotFound, Reply, NotFound, NotFound]
+        assert await ask(running, "SELECT count(*) FROM inventory_feed_variants") == [(0,)]

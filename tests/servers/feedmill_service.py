@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 
 from feedmill.service.context import Service
 from feedmill.service.keys import digest
-from feedmill.service.opening import LOOPS, open_service
+from feedmill.service.opening import LOOPS, Loop, open_service
 from feedmill.service.settings import Outgoing, Server, ServiceSettings
 from feedmill.web.transport.listening import listen
 from sinks.sqlite import clock
@@ -44,12 +44,12 @@ class Running:
 
 
 @asynccontextmanager
-async def run_service(directory: Path, *, loops: bool = True, **settings: Any) -> AsyncIterator[Running]:
-    """Run a service on a database in a directory, with its loops unless they are left out."""
+async def run_service(directory: Path, *, loops: bool | tuple[Loop, ...] = True, **settings: Any) -> AsyncIterator[Running]:
+    """Run a service on a database in a directory, with its loops, or some of them, or none."""
     chosen = ServiceSettings(database=f"sqlite:///{directory}/shop.db", **{**SETTINGS, **settings})
     async with open_service(chosen) as service, anyio.create_task_group() as group:
         token = await make_token(service, "admin")
-        for loop in LOOPS if loops else ():
+        for loop in loops if isinstance(loops, tuple) else LOOPS if loops else ():
             group.start_soon(loop, service)
         async with listen(service) as listening, ClientSession() as client:
             yield Running(service, listening.url, token, client)

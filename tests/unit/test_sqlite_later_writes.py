@@ -173,6 +173,10 @@ async def test_a_call_that_says_the_stock_that_is_stored_is_a_later_write_too(tm
             summary = await session.summary()
             await session.hold(replace(plan_record(session, summary, len(LATER)), status=RunStatus.HELD))
     await say()
+    async with open_calls(url) as calls:
+        # Beside another change too: the stock was said all the same.
+        await calls.push(FEED.name, {"externalId": "b", "name": "Quince", "inventoryQuantity": 2})
     record = await approve(locate(url), session.run)
-    assert (record.counts, record.skipped) == (Counts(created=1, updated=2), 0)
-    assert await read(path) == {**APPLIED, "a": ("Apricot", 1, "pending"), "c": ("Plum", 3, "pending")}
+    assert (record.counts, record.skipped) == (Counts(created=1, updated=1), 1)
+    later = {"a": ("Apricot", 1, "pending"), "b": ("Quince", 2, "pending"), "c": ("Plum", 3, "pending")}
+    assert await read(path) == {**APPLIED, **later}

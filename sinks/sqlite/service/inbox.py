@@ -12,6 +12,7 @@ import orjson
 from engine.errors import NotFound
 from sinks.sqlite.clock import rfc3339
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.single.overtaking import forget_fields
 
 Origin: TypeAlias = Literal["api", "inbound"]
 
@@ -114,6 +115,7 @@ def end_batch(
             for seq, each in enumerate(results)
         ]
         connection.executemany(_RESULT, rows)
+        forget_fields(connection, batch)
 
 
 def postpone_batch(connection: sqlite3.Connection, batch: int, available: int, *, attempts: int, now: int) -> None:

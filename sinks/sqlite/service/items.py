@@ -11,7 +11,6 @@ import orjson
 
 from engine.batch import JsonValue
 from engine.errors import InvalidItem, NotFound
-from engine.mapping.attributes import read_attributes
 from engine.schema import ATTRIBUTES
 from engine.schema import Kind as Held
 from sinks.sqlite.fence import Writer
@@ -99,21 +98,6 @@ async def find_address(reader: Writer, item: int) -> Address:
         raise NotFound(f"there is no inventory feed variant {item}")
     number, feed, name, key = rows[0]
     return Address(int(str(number)), int(str(feed)), str(name), str(key))
-
-
-async def has_item(reader: Writer, feed: int, key: object) -> bool:
-    """Return whether a feed has an item of this external id, as a call sends it; what can be none no feed has."""
-    read = read_attributes({"externalId": key}, ("externalId",), {}).get("externalId")
-    known = f"SELECT 1 FROM {VARIANTS} WHERE inventory_feed_id = ? AND external_id = ?"
-    return read is not None and bool(await reader.query(known, feed, read))
-
-
-async def find_feed_name(reader: Writer, feed: int) -> str:
-    """Return the name of a feed. Raises `NotFound` when there is none."""
-    rows = await reader.query("SELECT name FROM main.inventory_feeds WHERE id = ?", feed)
-    if not rows:
-        raise NotFound(f"there is no inventory feed {feed}")
-    return str(rows[0][0])
 
 
 def _refuse_computed(query: ListQuery) -> None:

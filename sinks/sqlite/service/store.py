@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-import aiosqlite
 import anyio
 from anyio import to_thread
 
@@ -55,12 +54,6 @@ class Store:
         """Open a transaction as `writing` does, in which what happens to items is logged under `origin`."""
         async with self._lock, self._writer.changing(origin):
             yield self._writer
-
-    @asynccontextmanager
-    async def lending(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Lend the connection that writes, for calls that open their transactions themselves; nobody else of the service writes."""
-        async with self._lock:
-            yield self._writer.connection
 
 
 @asynccontextmanager

@@ -112,6 +112,17 @@ BATCH_RESULTS: Final = Table(
     sqlite_with_rowid=False,
 )
 
+BATCH_LATER_FIELDS: Final = Table(
+    "batch_later_fields",
+    METADATA,
+    Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), primary_key=True),
+    Column("external_id", Text, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("batch_id", Integer, nullable=False),
+    Column("placed", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 IDEMPOTENCY_KEYS: Final = Table(
     "idempotency_keys",
     METADATA,

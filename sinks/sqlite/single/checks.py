@@ -30,6 +30,9 @@ class Place:
     sequence: int | None = None
     occurred_at: int | None = None
 
+    def __bool__(self) -> bool:
+        return self.sequence is not None or self.occurred_at is not None
+
     def before(self, stored: StoredItem) -> bool:
         """Return whether the call is older than the last one that was stored; the sequence counts first."""
         for mine, last in ((self.sequence, stored.sequence), (self.occurred_at, stored.occurred_at)):

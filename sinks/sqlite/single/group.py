@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 from engine.batch import JsonValue, Value
 from engine.contracts import FeedDefinition
-from engine.errors import FeedmillError, InvalidItem, NotFound
+from engine.errors import Conflict, FeedmillError, InvalidItem, NotFound
 from engine.mapping.attributes import default_value
 from engine.quantity import GONE
 from engine.schema import ATTRIBUTES
@@ -23,8 +23,9 @@ from sinks.sqlite.fence import Origin
 from sinks.sqlite.queries import show_item
 from sinks.sqlite.single.checks import Place, check_required, read_push, settle_override
 from sinks.sqlite.single.inline import finish, joined
+from sinks.sqlite.single.overtaking import WHOLE, Later, find_later, find_waiting, note_fields
 from sinks.sqlite.single.plan import Allowance, count_items, read_allowance
-from sinks.sqlite.single.rows import IMPORTED, StoredItem, changed_cells, confirm_stock, new_cells, takes_out_of_stock
+from sinks.sqlite.single.rows import StoredItem, changed_cells, confirm_stock, new_cells, takes_out_of_stock
 from sinks.sqlite.single.setwise import Cells, Key, counted_items, create_items, find_items, name_calls, update_items
 from sinks.sqlite.single.targets import Target, read_targets
 
@@ -39,11 +40,17 @@ _CONNECTS_BY: Final = frozenset(("vendorSku", "originalSku", "barcode", "options
 
 # Tuples, because some are made for every push, and a frozen dataclass takes three times as long to make.
 class Push(NamedTuple):
-    """A push: the feed's id, what was sent, and the name under which the change log keeps what it changed; one of its own without."""
+    """A push: the feed's id, what was sent, and the name under which the change log keeps what it changed; one of its own without.
+
+    What is of a `batch` is as old as that: fields that a call wrote since it was accepted are left to that one. `item` is the id that
+    the item has to have, 0 for one that must not be there yet.
+    """
 
     feed: int
     sent: object
     call: str | None = None
+    batch: int | None = None
+    item: int | None = None
 
 
 class Pushed(NamedTuple):
@@ -70,6 +77,16 @@ class _Read(NamedTuple):
     values: Mapping[str, Value]
     place: Place
     faults: Mapping[str, str]
+    batch: int | None
+    item: int | None
+
+    def mistaken(self, stored: StoredItem | None) -> FeedmillError | None:
+        """Return why what is stored is not the item that the call is about, None where it is."""
+        if self.item is None or self.item == (0 if stored is None else stored.number):
+            return None
+        if self.item:
+            return NotFound(f"there is no inventory feed variant {self.item}")
+        return Conflict(f"feed {self.target.name!r} has an item {self.key[1]!r}: change it with PUT")
 
     def refuse(self, faults: Mapping[str, str]) -> InvalidItem:
         return InvalidItem(f"the item {self.key[1]!r} of feed {self.target.name!r} cannot be stored; nothing of it was:", faults)
@@ -110,6 +127,8 @@ class _Group:
         self._targets = targets
         self._results: dict[int, Pushed | FeedmillError] = {}
         self._runs: dict[int, frozenset[str]] = {}
+        self._waiting = find_waiting(connection, targets)
+        self._later: Mapping[Key, Sequence[Later]] = {}
         self._has_catalogue = bool(connection.execute("SELECT 1 FROM main.catalogue_state").fetchall())
 
     def work(self, pushes: Sequence[Push]) -> list[Pushed | FeedmillError]:
@@ -137,11 +156,13 @@ class _Group:
         values, where = read_push(push.sent, faults, now=self._now)
         key = str(values.pop("externalId", None) or "")
         call = push.call or f"push:{UUID(int=(self._names + place) % _NAMES)}"
-        return _Read(place, call, target, (target.number, key), values, where, faults)
+        return _Read(place, call, target, (target.number, key), values, where, faults, push.batch, push.item)
 
     def _wave(self, reads: Sequence[_Read]) -> int:
         """Do as many of the pushes as can be done at once, and return how many these were."""
         found = find_items(self._connection, dict.fromkeys(read.key for read in reads))
+        if any(read.batch is not None for read in reads):
+            self._later = find_later(self._connection, dict.fromkeys(read.key for read in reads))
         allowance = finish(read_allowance(self._writer))
         purse = None if allowance is None else _Purse(self._connection, allowance, found)
         steps: list[_Step] = []
@@ -170,7 +191,14 @@ class _Group:
         return step.stored is None or not _CONNECTS_BY.isdisjoint(step.changed)
 
     def _plan(self, read: _Read, stored: StoredItem | None) -> _Step | FeedmillError:
+        if (mistaken := read.mistaken(stored)) is not None:
+            return mistaken
         faults, values = dict(read.faults), dict(read.values)
+        later = self._overtaken(read)
+        if not faults and later and (stored is None or WHOLE in later or later.issuperset(values)):
+            return self._give_way(read, stored)
+        for name in later:
+            values.pop(name, None)
         check_required(values, stored, read.target.settings, faults)
         settle_override(values, stored, faults)
         if stored is None and values.get("status") == GONE:
@@ -182,17 +210,29 @@ class _Group:
             return _Step(read, "created", None, new_cells(read.target.number, values, read.place.news(None), now=self._now), values)
         if read.place.before(stored):
             return _Step(read, "stale", stored, {}, {})
-        return self._plan_update(read, stored, values)
+        return self._plan_update(read, stored, values, settled="status" in later)
 
-    def _plan_update(self, read: _Read, stored: StoredItem, values: dict[str, Value]) -> _Step:
-        if stored.values["status"] == GONE and "status" not in values:
+    def _overtaken(self, read: _Read) -> set[str]:
+        """Return the fields that calls wrote after the batch of a push was accepted. Where both said when it was, that decides."""
+        if read.batch is None:
+            return set()
+        since = (each for each in self._later.get(read.key, ()) if each.batch >= read.batch)
+        return {each.field for each in since if not (each.placed and read.place)}
+
+    def _give_way(self, read: _Read, stored: StoredItem | None) -> _Step | FeedmillError:
+        if stored is None:
+            return Conflict(f"the item {read.key[1]!r} of feed {read.target.name!r} was removed after the batch was accepted")
+        return _Step(read, "stale", stored, {}, {})
+
+    def _plan_update(self, read: _Read, stored: StoredItem, values: dict[str, Value], *, settled: bool) -> _Step:
+        if stored.values["status"] == GONE and "status" not in values and not settled:
             values["status"] = "pending" if stored.values["variantId"] is None else "connected"
         changed = stored.differing(values)
         beside = read.place.news(stored)
         if stored.missing_runs:
             # The item was heard of: it is not missing.
             beside["missing_runs"] = 0
-        confirms = "inventoryQuantity" in values and IMPORTED.isdisjoint(changed) and self._is_awaited(read.target.number)
+        confirms = "inventoryQuantity" in values and "inventoryQuantity" not in changed and self._is_awaited(read.target.number)
         cells = changed_cells(changed, beside, now=self._now) if changed or beside else {}
         return _Step(read, "updated" if changed else "unchanged", stored, cells, changed, confirms)
 
@@ -212,7 +252,7 @@ class _Group:
         return self._runs[feed]
 
     def _carry_out(self, steps: Sequence[_Step], purse: _Purse | None) -> None:
-        ((newest,),) = self._connection.execute("SELECT coalesce(max(id), 0) FROM main.inventory_feed_variant_changes").fetchall()
+        ((mark,),) = self._connection.execute("SELECT coalesce(max(id), 0) FROM main.inventory_feed_variant_changes").fetchall()
         made = create_items(self._connection, [step.cells for step in steps if step.stored is None])
         updates = [(step.stored.number, step.cells) for step in steps if step.stored is not None and step.cells]
         update_items(self._connection, updates)
@@ -222,7 +262,11 @@ class _Group:
                 finish(confirm_stock(self._writer, after[step.read.key]))
         calls = {after[step.read.key].number: step.read.call for step in steps if step.stored is not None}
         if calls:
-            name_calls(self._connection, calls, since=newest)
+            name_calls(self._connection, calls, since=mark)
+        for step in steps:
+            newest = self._waiting.get(step.read.target.number)
+            if newest is not None and step.read.batch is None and step.outcome != "stale":
+                note_fields(self._connection, step.read.key, step.read.values, newest, placed=bool(step.read.place))
         if purse is not None:
             spent = {*purse.fresh, *made.values()}
             if spent:

@@ -10,6 +10,7 @@ from engine.quantity import GONE
 from engine.schema import ATTRIBUTES
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import VARIANTS
+from sinks.sqlite.single.overtaking import NOTE_REMOVAL
 
 _KEPT: Final = ("id", "missing_runs", "sequence", "occurred_at", "content_hash", "inventory_updated_at", "created_at", "updated_at")
 STORED: Final = (*_KEPT, *(each.column for each in ATTRIBUTES.values()))
@@ -106,5 +107,6 @@ def new_cells(feed: int, values: Mapping[str, Value], beside: Mapping[str, Value
 
 
 async def delete_item(writer: Writer, stored: StoredItem) -> None:
-    """Delete an item; its history stays."""
+    """Delete an item; its history stays, and no batch that waits brings it back."""
+    await writer.execute(NOTE_REMOVAL, stored.number)
     await writer.execute(f"DELETE FROM {VARIANTS} WHERE id = ?", stored.number)

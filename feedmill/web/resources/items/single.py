@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import Final
 
-from engine.errors import Conflict, InvalidItem
+from aiohttp import web
+
+from engine.errors import InvalidItem
+from feedmill.service.push_group import Request
 from feedmill.web.endpoint import Call, Endpoint, answer
 from feedmill.web.openapi.items import ITEM, pushed_item_schema
 from feedmill.web.problems import Problem
 from feedmill.web.queries import answer_page, parse_list
-from sinks.sqlite.fence import Writer
-from sinks.sqlite.service.items import ITEMS, find_address, find_feed_name, has_item, read_item, select_items
-from sinks.sqlite.single.calls import ItemCalls, Written, open_calls
-
-if TYPE_CHECKING:
-    from aiohttp import web
-
-    from feedmill.service.context import Service
+from sinks.sqlite.service.items import ITEMS, Address, find_address, read_item, select_items
+from sinks.sqlite.single.group import Push
+from sinks.sqlite.single.removal import Removal
 
 TAG: Final = "inventory-feed-variants"
 PATH: Final = "/api/inventory-feed-variants"
@@ -53,41 +50,33 @@ async def _create(call: Call) -> web.Response:
     feed = sent.pop("inventoryFeedId", None)
     if isinstance(feed, bool) or not isinstance(feed, int) or not 0 < feed < 1 << 63:
         raise InvalidItem("the item cannot be stored:", {"inventoryFeedId": "is mandatory, and the id of a feed"})
-    async with _writing(call.service) as (reader, calls):
-        name = await find_feed_name(reader, feed)
-        # Within the lock of who writes: nothing of this service comes between.
-        if await has_item(reader, feed, sent.get("externalId")):
-            raise Conflict(f"feed {name!r} has an item {sent['externalId']!r}: change it with PUT")
-        return _answer(call, await calls.push(name, sent))
+    return await _ask(call, Push(feed, sent, item=0))
 
 
 async def _change(call: Call) -> web.Response:
     sent = read_object(call.sent)
-    async with _writing(call.service) as (reader, calls):
-        address = await find_address(reader, call.id)
-        if sent.setdefault("externalId", address.external_id) != address.external_id:
-            raise InvalidItem("the item cannot be changed so:", {"externalId": "names the item, and stays as it is"})
-        return _answer(call, await calls.push(address.name, sent))
+    address = await _find(call)
+    if sent.setdefault("externalId", address.external_id) != address.external_id:
+        raise InvalidItem("the item cannot be changed so:", {"externalId": "names the item, and stays as it is"})
+    return await _ask(call, Push(address.feed, sent, item=call.id))
 
 
 async def _delete(call: Call) -> web.Response:
-    async with _writing(call.service) as (reader, calls):
-        address = await find_address(reader, call.id)
-        removed = await calls.remove(address.name, address.external_id)
+    address = await _find(call)
+    return await _ask(call, Removal(address.feed, address.external_id, call.id))
+
+
+async def _find(call: Call) -> Address:
+    async with call.service.store.reading() as reader:
+        return await find_address(reader, call.id)
+
+
+async def _ask(call: Call, work: Push | Removal) -> web.Response:
+    """Have an item written in its turn among the pushes. By then another may have its key: `work` names it by its id too."""
+    reply = await call.service.pushing.ask(call.service, Request(work))
     call.service.bells.outbox.ring()
-    return answer(removed)
-
-
-def _answer(call: Call, written: Written) -> web.Response:
-    call.service.bells.outbox.ring()
-    return answer(written.item, headers={OUTCOME: written.outcome})
-
-
-@asynccontextmanager
-async def _writing(service: Service) -> AsyncIterator[tuple[Writer, ItemCalls]]:
-    """Lend who reads and who writes items; until it is given back nobody else of the service writes."""
-    async with service.store.lending() as connection, open_calls(service.url) as calls:
-        yield Writer(connection, None, service.store.database.name), calls
+    headers = {OUTCOME: reply.outcome} if isinstance(work, Push) and reply.outcome is not None else None
+    return web.Response(status=reply.status, body=reply.body, content_type="application/json", headers=headers)
 
 
 def read_object(sent: object) -> dict[str, object]:

@@ -32,7 +32,7 @@ def downgrade() -> None:
         op.execute(f"DROP TRIGGER {trigger}")
     for table in (
         *("service_state", "alerts", "webhook_payloads", "webhook_item_marks", "webhooks", "data_import_events"),
-        *("idempotency_keys", "batch_results", "batches", "jobs", "api_tokens"),
+        *("idempotency_keys", "batch_later_fields", "batch_results", "batches", "jobs", "api_tokens"),
     ):
         op.drop_table(table)
     for name in _LISTS:
@@ -185,6 +185,15 @@ def _create_inbox() -> None:
         sa.Column("item_id", sa.Integer),
         sa.Column("external_id", sa.Text),
         sa.Column("problem", sa.Text),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "batch_later_fields",
+        sa.Column("feed_id", sa.Integer, sa.ForeignKey("inventory_feeds.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("external_id", sa.Text, primary_key=True),
+        sa.Column("field", sa.Text, primary_key=True),
+        sa.Column("batch_id", sa.Integer, nullable=False),
+        sa.Column("placed", sa.Boolean, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
