@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sys
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,7 +12,9 @@ import pytest
 
 from engine.errors import NotFound
 from feedmill.service.context import Service
+from feedmill.service.workers import lane as lane_module
 from feedmill.service.workers import pool
+from feedmill.service.workers.lane import Lane
 from plugins.conformance.sink import batch, settle
 from sinks.sqlite import session as session_module
 from sinks.sqlite.fence import Writer
@@ -46,6 +49,34 @@ async def test_workers_are_there_as_long_as_they_are_needed(tmp_path: Path, monk
                 if not workers.pids:
                     break
                 await anyio.sleep(0.02)
+
+
+async def test_a_worker_that_is_lent_while_others_are_closed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing a worker that nobody used takes a moment, in which others are lent; neither the pool nor a loan suffers from that."""
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(lane_module, "_COMMAND", (sys.executable, "-S", "-c", "import sys; sys.stdin.read()"))
+    closed: list[Lane] = []
+    lent: list[Lane] = []
+    close = Lane.close
+
+    async with pool.open_workers({}, 10.0) as workers, AsyncExitStack() as loans:
+
+        async def close_slowly(lane: Lane) -> None:
+            closed.append(lane)
+            if len(closed) == 1:
+                lent.append(await loans.enter_async_context(workers.lane()))
+            await close(lane)
+
+        async with workers.lane() as first, workers.lane() as second:
+            both = {first.pid, second.pid}
+            first.idle_since = second.idle_since = 0.0
+        monkeypatch.setattr(Lane, "close", close_slowly)
+        with anyio.fail_after(20):
+            while len(both & workers.pids) > 1:
+                await anyio.sleep(0.01)
+        await anyio.wait_all_tasks_blocked()
+        monkeypatch.setattr(Lane, "close", close)
+        assert not set(lent) & set(closed)
 
 
 async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
