@@ -91,7 +91,14 @@ async def _until_stopped(service: Service, listening: Listening, signals: AsyncI
     for each in _STOP:
         signal.signal(each, signal.SIG_DFL)
     service.stopping = True
-    for bell in (service.bells.schedule, service.bells.jobs, service.bells.inbox, service.bells.outbox, service.bells.alerts):
+    for bell in (
+        service.bells.stop,
+        service.bells.schedule,
+        service.bells.jobs,
+        service.bells.inbox,
+        service.bells.outbox,
+        service.bells.alerts,
+    ):
         bell.ring()
 
 

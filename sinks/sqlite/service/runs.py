@@ -87,6 +87,16 @@ async def read_asked_run(reader: Writer, run: int) -> AskedRun | None:
     return AskedRun(run, int(str(feed)), str(name), str(status), bool(decided), bool(refetch), int(str(deaths)))
 
 
+async def put_back(writer: Writer, asked: AskedRun) -> None:
+    """Let a run wait again whose worker was killed by whoever stops the service, where it had begun since `asked` and is not decided."""
+    stops = "coalesce(json_extract(requested, '$.stops'), 0)"
+    await writer.execute(
+        f"UPDATE main.data_imports SET status = 'pending', requested = json_set(requested, '$.stops', {stops} + 1)"
+        f" WHERE id = ? AND status = 'started' AND decided_at IS NULL AND requested IS NOT NULL AND epoch - {stops} > ?",
+        *(asked.number, asked.deaths),
+    )
+
+
 async def list_unfinished(reader: Writer) -> list[NewJob]:
     """Return the jobs of runs that are to be done and that no job speaks of."""
     return [job_of(int(str(run)), int(str(feed))) for run, feed in await reader.query(_UNFINISHED)]
