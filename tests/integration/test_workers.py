@@ -10,7 +10,8 @@ from typing import NoReturn
 import anyio
 import pytest
 
-from engine.errors import NotFound
+from engine.errors import NotFound, Superseded
+from engine.run import RunRecord, RunStatus
 from feedmill.service.context import Service
 from feedmill.service.workers import lane as lane_module
 from feedmill.service.workers import pool
@@ -19,7 +20,7 @@ from plugins.conformance.sink import batch, settle
 from sinks.sqlite import session as session_module
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.locks import hold_feed
-from sinks.sqlite.service.runs import enqueue_run
+from sinks.sqlite.service.runs import enqueue_run, read_asked_run
 from sinks.sqlite.sink import SqliteSink
 from tests.servers.feedmill_service import run_service
 from tests.servers.supplier import store_feed
@@ -101,6 +102,27 @@ async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
         assert [(run["inventoryFeedId"], run["status"]) for run in runs] == [(dead, "error"), (alive, "started")]
         assert runs[0]["messages"][0]["code"] == "abandoned"
         assert not api.service.workers.pids
+
+
+async def test_the_command_line_ends_no_run_that_was_asked_for(tmp_path: Path) -> None:
+    """Whose worker has died, and which waits to be taken over, outlives a run that the command line begins in that moment."""
+    async with run_service(tmp_path, loops=False) as api:
+        feed = await store_feed(api.service, "shop", "http://127.0.0.1:9/never")
+        async with api.service.store.writing() as writer:
+            run = await enqueue_run(writer, feed, trigger="call")
+        stored = await api.service.store.control.definition("shop")
+        assert stored is not None
+        dead = await api.service.store.control.begin(stored, feed, run=run)
+        async with SqliteSink(api.service.store.database).session(stored) as session:
+            await session.stage(batch(("name",), ("a", "x")))
+            await settle(session, 1)
+        async with api.service.store.reading() as reader:
+            asked = await read_asked_run(reader, run)
+            assert [row[0] for row in await reader.query("SELECT status FROM main.data_import_events")] == ["complete"]
+        assert asked is not None
+        assert (asked.status, asked.deaths) == ("pending", 1)
+        with pytest.raises(Superseded):
+            await api.service.store.control.fail(dead.fence, RunRecord("shop", run, RunStatus.ERROR))
 
 
 async def _decide_and_die(service: Service, monkeypatch: pytest.MonkeyPatch) -> int:
