@@ -77,12 +77,18 @@ async def _call(service: Service, lane: Lane, asked: AskedRun) -> None:
 async def _admit(service: Service, run: int) -> AskedRun | None:
     """Return a run that is to be done, None for one that is not; one that took so many workers with it ends instead.
 
+    So does one that is not wanted any more: a stock that somebody wants to keep out must not come because it was in a queue.
+
     One that is decided is tried for ever: it can only be completed.
     """
     most = service.settings.workers.max_epochs
     async with service.store.writing() as writer:
         asked = await read_asked_run(writer, run)
         if asked is None or asked.status not in ("pending", "started"):
+            return None
+        if not (asked.decided or asked.wanted):
+            why = "the feed, or its provider, was disabled before it was done; nothing was applied"
+            await end_undecided(writer, run, "cancelled", Problem("cancelled", why))
             return None
         if asked.decided or asked.deaths < most:
             return asked
