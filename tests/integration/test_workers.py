@@ -16,6 +16,7 @@ from feedmill.service.context import Service
 from feedmill.service.workers import lane as lane_module
 from feedmill.service.workers import pool
 from feedmill.service.workers.lane import Lane
+from feedmill.service.workers.messages import WorkerDied
 from plugins.conformance.sink import batch, settle
 from sinks.sqlite import session as session_module
 from sinks.sqlite.fence import Writer
@@ -78,6 +79,27 @@ async def test_a_worker_that_is_lent_while_others_are_closed_stays(monkeypatch: 
         await anyio.wait_all_tasks_blocked()
         monkeypatch.setattr(Lane, "close", close)
         assert not set(lent) & set(closed)
+
+
+HANGING = """
+import time
+from feedmill.service.workers import calls, process
+process.HANGING_SECONDS = 2.0
+async def hang(*_):
+    time.sleep(60)
+calls.CALLS["diff"] = hang
+process.main()
+"""
+
+
+async def test_a_worker_that_hangs_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose loop does not turn any more ends itself, so that its run is taken over."""
+    monkeypatch.setattr(lane_module, "_COMMAND", (sys.executable, "-c", HANGING))
+    async with run_service(tmp_path, loops=False) as api, api.service.workers.lane() as lane:
+        with pytest.raises(NotFound):
+            await lane.call("reject", {"run": 9})
+        with anyio.fail_after(30), pytest.raises(WorkerDied):
+            await lane.call("diff", {"run": 9})
 
 
 async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
