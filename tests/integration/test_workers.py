@@ -10,15 +10,17 @@ from typing import NoReturn
 import anyio
 import pytest
 
-from engine.errors import NotFound, Superseded
+from engine.errors import NotFound, Superseded, UnderWay
 from engine.run import RunRecord, RunStatus
 from feedmill.service.context import Service
+from feedmill.service.operations.claim import claim_database
 from feedmill.service.workers import lane as lane_module
 from feedmill.service.workers import pool
 from feedmill.service.workers.lane import Lane
 from feedmill.service.workers.messages import WorkerDied
 from plugins.conformance.sink import batch, settle
 from sinks.sqlite import session as session_module
+from sinks.sqlite.database import locate
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.service.runs import enqueue_run, read_asked_run
@@ -100,6 +102,21 @@ async def test_a_worker_that_hangs_ends(tmp_path: Path, monkeypatch: pytest.Monk
             await lane.call("reject", {"run": 9})
         with anyio.fail_after(30), pytest.raises(WorkerDied):
             await lane.call("diff", {"run": 9})
+
+
+async def test_a_database_is_one_by_whatever_name(tmp_path: Path) -> None:
+    """Who comes by a symbolic link finds the service that runs on the database, and the feed that is in work."""
+    real, other = tmp_path / "real" / "shop.db", tmp_path / "shop.db"
+    await anyio.Path(real.parent).mkdir()
+    await anyio.Path(other).symlink_to(real)
+    async with run_service(real.parent, loops=False) as api, claim_database(real):
+        feed = await store_feed(api.service, "shop", "http://127.0.0.1:9/never")
+        database = api.service.store.database
+        async with api.service.store.reading() as reader, hold_feed(database, reader, feed, "shop"):
+            with pytest.raises(UnderWay):
+                await hold_feed(locate(f"sqlite:///{other}"), reader, feed, "shop").__aenter__()
+        with pytest.raises(UnderWay):
+            await claim_database(other).__aenter__()
 
 
 async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
