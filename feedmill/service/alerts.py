@@ -13,6 +13,7 @@ import structlog
 from anyio import CapacityLimiter, create_task_group
 
 from engine.errors import FeedmillError
+from feedmill.service.scheduler import MARK as SCHEDULED
 from feedmill.service.telling import Telling, ways
 from sinks.sqlite import clock
 from sinks.sqlite.service.alerts import (
@@ -26,7 +27,7 @@ from sinks.sqlite.service.alerts import (
     resolve_alerts,
     resolve_alerts_of,
 )
-from sinks.sqlite.service.events import is_behind, read_mark, read_outcomes, write_mark
+from sinks.sqlite.service.events import is_behind, prune_events, read_mark, read_outcomes, write_mark
 from sinks.sqlite.service.schedules import chosen_feeds
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from sinks.sqlite.service.events import RunOutcome
 
 MARK: Final = "alerts.events"
+READERS: Final = (MARK, SCHEDULED)
+"""The marks of those who read what became of runs."""
+
 POISON: Final = "poison"
 """The code of the problem of a run that took its worker with it too often."""
 
@@ -56,8 +60,7 @@ async def run_alerts(service: Service) -> None:
         now = clock.now()
         try:
             if now - cleaned > _DAY:
-                async with service.store.writing() as writer:
-                    await forget_alerts(writer, now=now)
+                await _forget(service, now)
                 cleaned = now
             more = await raise_alerts(service, now)
             more = await tell_alerts(service, telling, now) or more
@@ -66,6 +69,16 @@ async def run_alerts(service: Service) -> None:
             more = False
         if not more:
             await service.bells.alerts.wait(_LOOK)
+
+
+async def _forget(service: Service, now: int) -> None:
+    """Delete what was resolved long ago, and what became of runs where everybody knows; in short transactions."""
+    async with service.store.writing() as writer:
+        await forget_alerts(writer, now=now)
+    more = True
+    while more:
+        async with service.store.writing() as writer:
+            more = await prune_events(writer, READERS, now=now)
 
 
 async def raise_alerts(service: Service, now: int) -> bool:

@@ -40,7 +40,7 @@ class Bell:
 
 @dataclass(frozen=True, slots=True)
 class Bells:
-    """One for each loop."""
+    """One for each loop; `stop` tells that all of it stops."""
 
     schedule: Bell = field(default_factory=Bell)
     jobs: Bell = field(default_factory=Bell)
@@ -48,6 +48,7 @@ class Bells:
     outbox: Bell = field(default_factory=Bell)
     alerts: Bell = field(default_factory=Bell)
     catalogue: Bell = field(default_factory=Bell)
+    stop: Bell = field(default_factory=Bell)
 
 
 @dataclass(slots=True)

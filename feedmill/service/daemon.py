@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _STOP: Final = (signal.SIGTERM, signal.SIGINT)
 _RELOAD: Final = signal.SIGHUP
+_PASSING: Final = (Retry, ConfigError, OSError)
 _SHORTEST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
 
@@ -90,7 +91,14 @@ async def _until_stopped(service: Service, listening: Listening, signals: AsyncI
     for each in _STOP:
         signal.signal(each, signal.SIG_DFL)
     service.stopping = True
-    for bell in (service.bells.schedule, service.bells.jobs, service.bells.inbox, service.bells.outbox, service.bells.alerts):
+    for bell in (
+        service.bells.stop,
+        service.bells.schedule,
+        service.bells.jobs,
+        service.bells.inbox,
+        service.bells.outbox,
+        service.bells.alerts,
+    ):
         bell.ring()
 
 
@@ -102,8 +110,11 @@ async def _keep_running(service: Service, loop: Loop) -> None:
         began = anyio.current_time()
         try:
             await loop(service)
-        except (Retry, ConfigError, OSError) as error:
-            structlog.get_logger("feedmill").warning("a loop failed and is begun again", loop=name, seconds=pause, error=str(error))
+        except (Retry, ConfigError, OSError, ExceptionGroup) as error:
+            # Of a loop that has tasks of its own comes a group, however few of them failed.
+            if isinstance(error, ExceptionGroup) and error.split(_PASSING)[1] is not None:
+                raise
+            structlog.get_logger("feedmill").warning("a loop failed and is begun again", loop=name, seconds=pause, error=_told(error))
         else:
             # One that has nothing to do by its settings returns.
             del alive[name]
@@ -111,3 +122,7 @@ async def _keep_running(service: Service, loop: Loop) -> None:
         alive[name] = False
         await anyio.sleep(pause)
         pause = _SHORTEST_PAUSE if anyio.current_time() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
+
+
+def _told(error: Exception) -> str:
+    return "; ".join(_told(each) for each in error.exceptions) if isinstance(error, ExceptionGroup) else str(error)

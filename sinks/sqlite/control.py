@@ -75,9 +75,10 @@ class Control:
     async def begin(self, feed: FeedDefinition, number: int, *, run: int | None = None) -> Beginning:
         """Begin a run of the feed of that id, which the caller holds: whatever is still called started is dead.
 
-        Dead runs that were not decided end as failed; they lose their fence in the same transaction. Those that were decided are
-        finished before (`sinks.sqlite.decisions`). With `run` it is that one which begins, for the first time or once more: a row
-        that is pending, or that a dead process had begun. Raises `Superseded` when it has ended.
+        Dead runs that were not decided end as failed, those that were asked for wait again; they lose their fence in the same
+        transaction. Those that were decided are finished before (`sinks.sqlite.decisions`). With `run` it is that one which begins,
+        for the first time or once more: a row that is pending, or that a dead process had begun. Raises `Superseded` when it has
+        ended.
         """
         now = clock.now()
         async with self._transaction() as connection:
@@ -164,7 +165,10 @@ class Control:
             pass
 
     async def fail_dead(self, feed: int) -> None:
-        """End the runs of a feed, which the caller holds, that were begun and not decided: whoever began them is dead."""
+        """End the runs of a feed, which the caller holds, that were begun and not decided: whoever began them is dead.
+
+        Those that were asked for wait again instead.
+        """
         async with self._transaction() as connection:
             await _fail_dead(connection, feed, now=clock.now())
 
@@ -308,7 +312,10 @@ async def _fail_dead(connection: AsyncConnection, feed: int, *, now: int, but: i
     if but is not None:
         dead &= RUNS.c.id != but
     values = {"status": RunStatus.ERROR.value, "finished_at": now, "problems": dump_problems((problem,))}
-    await connection.execute(update(RUNS).where(dead).values(epoch=RUNS.c.epoch + 1, **values))
+    asked = RUNS.c.requested.is_not(None)
+    # Whoever asked for it is owed it: another worker takes it over. That one began it stays counted.
+    await connection.execute(update(RUNS).where(dead & asked).values(status=RunStatus.PENDING.value))
+    await connection.execute(update(RUNS).where(dead & ~asked).values(epoch=RUNS.c.epoch + 1, **values))
 
 
 def _give_way(fence: Fence) -> Update:

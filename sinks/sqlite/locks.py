@@ -45,7 +45,8 @@ def _acquire(database: Database, feed: int) -> int | None:
             return None
         _IN_MEMORY.add((database.uri, feed))
         return 0
-    descriptor = os.open(f"{database.path}-feed-{feed}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    # By its real name: who comes by a symbolic link works on the same database.
+    descriptor = os.open(f"{os.path.realpath(database.path)}-feed-{feed}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         # Never removed: a name that is taken away and made again could be locked twice.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

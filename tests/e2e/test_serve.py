@@ -44,8 +44,8 @@ async def faulty(service):
     if len(tried) == 1:
         raise Retry("the database is busy")
     if len(tried) == 2:
-        raise ConfigError("the disk is full; make room")
-    raise ValueError("a bug")
+        raise ExceptionGroup("tasks", [ConfigError("the disk is full; make room"), Retry("it is locked")])
+    raise ExceptionGroup("tasks", [Retry("the database is busy"), ValueError("a bug")])
 daemon.LOOPS = (faulty,)
 daemon._SHORTEST_PAUSE = 0.01
 {PROGRAM}
@@ -164,7 +164,7 @@ async def test_a_loop_with_a_bug_ends_the_service_and_a_passing_error_does_not(t
         assert await served.wait() == 70
     log = await anyio.Path(served.log).read_text()
     assert '"error": "the database is busy", "event": "a loop failed and is begun again"' in log
-    assert '"error": "the disk is full; make room", "event": "a loop failed and is begun again"' in log
+    assert '"error": "the disk is full; make room; it is locked", "event": "a loop failed and is begun again"' in log
     assert "ValueError: a bug" in log
     assert "report it" in log
 

@@ -70,8 +70,11 @@ async def serving(directory: Path) -> AsyncIterator[tuple[str, str]]:
                 await process.wait()
 
 
-async def send(client: ClientSession, url: str, token: str, told: Acknowledged, name: str) -> None:
-    """Push one figure after the other, as one item, as a batch of items that all have it, or by turns, until nobody answers."""
+async def send(client: ClientSession, url: str, token: str, told: Acknowledged, name: str, refusal: int | None = None) -> None:
+    """Push one figure after the other, as one item, as a batch of items that all have it, or by turns.
+
+    Until nobody answers, or with `refusal`.
+    """
     headers = {"Authorization": f"Bearer {token}"}
     while True:
         told.sent[name] = figure = told.sent.get(name, 0) + 1
@@ -82,6 +85,8 @@ async def send(client: ClientSession, url: str, token: str, told: Acknowledged, 
             async with client.put(f"{url}/api/inventory-feeds/1/{path}.json", json=body, headers=headers) as answered:
                 await answered.read()
         except (ClientError, OSError):
+            return
+        if answered.status == refusal:
             return
         assert answered.status in (200, 202)
         told.take(name, figure, alone=alone)

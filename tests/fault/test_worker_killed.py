@@ -15,7 +15,7 @@ import anyio
 import pytest
 from anyio import open_process, to_thread
 
-from feedmill.service.settings import Workers
+from feedmill.service.settings import Server, Workers
 from tests.servers.feedmill_service import Running, run_service
 from tests.servers.supplier import Supplier, store_feed, supplying
 
@@ -137,6 +137,24 @@ async def test_workers_that_end_leave_their_run_to_others_until_it_is_poison(tmp
     assert (supplier.asked, is_there(worker)) == (7, False)
     rows = "SELECT r.id, r.status, j.attempts, j.owner FROM data_imports AS r JOIN jobs AS j ON j.dedupe_key = 'run:' || r.id"
     assert await to_thread.run_sync(ask, tmp_path / "shop.db", rows) == [(last, "pending", 0, None)]
+
+
+async def test_a_worker_that_hangs_when_the_service_stops_has_not_died_of_its_run(tmp_path: Path, supplier: Supplier) -> None:
+    """It is killed when its grace is over, which begins when the service is told to stop; its run waits, and that is no death of it."""
+    async with run_service(tmp_path, server=Server(port=0, shutdown_seconds=0.2)) as api:
+        run = await fetch(api, await store_feed(api.service, "shop", supplier.url))
+        with anyio.fail_after(60):
+            await supplier.reached.wait()
+        (worker,) = api.service.workers.pids
+        os.kill(worker, signal.SIGSTOP)
+        # As the daemon does while calls that are under way are still being answered.
+        api.service.stopping = True
+        api.service.bells.stop.ring()
+        await until(lambda: not api.service.workers.pids)
+        asked = "SELECT id, status, epoch - (requested ->> '$.stops') FROM data_imports"
+        with anyio.fail_after(60):
+            while await to_thread.run_sync(ask, tmp_path / "shop.db", asked) != [(run, "pending", 0)]:
+                await anyio.sleep(0.01)
 
 
 SERVE = """

@@ -15,12 +15,14 @@ from pydantic import SecretStr
 
 from engine.run import Problem
 from engine.source import Egress
-from feedmill.service.alerts import backoff, raise_alerts, tell_alerts
+from feedmill.service.alerts import READERS, backoff, raise_alerts, tell_alerts
 from feedmill.service.outgoing import Answered
 from feedmill.service.settings import Smtp
 from feedmill.service.telling import AlertMail, AlertWebhook, Telling
 from sinks.sqlite import clock
+from sinks.sqlite.service import events
 from sinks.sqlite.service.alerts import forget_alerts, raise_alert
+from sinks.sqlite.service.events import prune_events, write_mark
 from tests.integration.schedule_parts import DAY, alerts_of, end_run, make_feed, write
 from tests.servers.authority import authority
 from tests.servers.feedmill_service import Running, make_token, run_service
@@ -105,6 +107,35 @@ async def test_a_problem_is_one_alert_for_as_long_as_it_is_there(tmp_path: Path)
         assert {row["inventoryFeedId"] for row in await listed(running)} == {muted}
         async with service.store.writing() as writer:
             assert await forget_alerts(writer, now=clock.now() + 91 * DAY) == 2
+
+
+async def test_what_became_of_runs_is_kept_until_everybody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before a week, nor before alerts, schedule and every webhook that is enabled have read it; a month at the longest."""
+    monkeypatch.setattr(events, "PRUNED", 2)
+    now = clock.now()
+    async with run_service(tmp_path, loops=False) as running:
+        service = running.service
+        rows = ", ".join(f"({run}, 1, 'sync', 'complete', {now - days * DAY})" for run, days in enumerate((31, 9, 9, 9, 8, -99, 6, 0), 1))
+        await write(service, f"INSERT INTO main.data_import_events (run_id, feed_id, kind, status, at) VALUES {rows}")
+        hooks = "INSERT INTO main.webhooks (location, topics, enabled, sealed, change_mark, event_mark, created_at, updated_at) VALUES "
+        await write(service, f"{hooks} ('a', '[]', 1, '', 0, 3, 0, 0), ('b', '[]', 0, '', 0, 0, 0, 0)")
+
+        async def left(alerts: int, schedule: int | None) -> list[int]:
+            async with service.store.writing() as writer:
+                await write_mark(writer, READERS[0], alerts)
+                if schedule is not None:
+                    await write_mark(writer, READERS[1], schedule)
+            while True:
+                async with service.store.writing() as writer:
+                    if not await prune_events(writer, READERS, now=now):
+                        return [int(str(row[0])) for row in await writer.query("SELECT run_id FROM main.data_import_events ORDER BY id")]
+
+        assert await left(8, None) == [2, 3, 4, 5, 6, 7, 8]
+        assert await left(8, 2) == [3, 4, 5, 6, 7, 8]
+        assert await left(8, 8) == [4, 5, 6, 7, 8]
+        await write(service, "UPDATE main.webhooks SET event_mark = 8")
+        assert await left(4, 8) == [5, 6, 7, 8]
+        assert await left(8, 8) == [7, 8]
 
 
 async def test_a_webhook_is_told_until_it_says_yes(tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ async def column(running: Running, name: str, number: int) -> object:
 
 
 async def test_a_provider_is_made_changed_and_kept_while_feeds_are_of_it(running: Running) -> None:
-    """Providers are validated, changed in part, and removed once no feed is of them; a new status has their feeds planned anew."""
+    """Providers are validated, changed in part, and removed once no feed is of them.
+
+    A new status, or time zone, has their feeds planned anew.
+    """
     one = "/api/dropship-providers/1.json"
     assert await refused(running, "POST", "/api/dropship-providers.json", {"timezone": "Europe/Wien"}) == {"name"}
     assert await refused(running, "PUT", one, {"timezone": "Europe/Wien"}) == {"timezone"}
@@ -85,6 +88,11 @@ async def test_a_provider_is_made_changed_and_kept_while_feeds_are_of_it(running
     assert (status, provider["status"], provider["timezone"], provider["name"]) == (200, "away", "Europe/Vienna", "Acme")
     assert (await column(running, "next_fetch_at", feed["id"]), await column(running, "next_fetch_at", pushed["id"])) == (0, None)
     assert await running.call("PUT", one, provider) == (200, provider)
+    async with running.service.store.writing() as writer:
+        await writer.execute("UPDATE main.inventory_feeds SET next_fetch_at = 77 WHERE id = ?", feed["id"])
+    for change, planned in ({"websiteUrl": "https://acme.example"}, 77), ({"timezone": "Asia/Tokyo"}, 0):
+        _, provider = await running.call("PUT", one, change)
+        assert await column(running, "next_fetch_at", feed["id"]) == planned
     await refused(running, "DELETE", one, status=409)
     for number in (feed["id"], pushed["id"]):
         assert (await running.call("DELETE", f"/api/inventory-feeds/{number}.json"))[0] == 200

@@ -121,6 +121,10 @@ async def test_a_run_under_way_is_alone_and_can_be_cancelled(shop: Shop) -> None
     other = await store_feed(shop.api.service, "other", shop.supplier.url)
     waiting = (await Shop(shop.api, shop.supplier, other).fetch())["id"]
     assert (await shop.post(waiting, "cancel"))["status"] == "cancelled"
+    # One whose feed is disabled while it waits is not begun.
+    unwanted = (await Shop(shop.api, shop.supplier, other).fetch())["id"]
+    async with shop.api.service.store.writing() as writer:
+        await writer.execute("UPDATE main.inventory_feeds SET enabled = 0 WHERE id = ?", other)
     cancelled = await shop.post(first, "cancel")
     assert (cancelled["status"], [message["code"] for message in cancelled["messages"]]) == ("cancelled", ["cancelled"])
     await shop.post(first, "cancel", status=409)
@@ -130,6 +134,7 @@ async def test_a_run_under_way_is_alone_and_can_be_cancelled(shop: Shop) -> None
     assert kept_back is not None
     kept_back.set()
     assert (done["created"], await shop.stock()) == (3, {"a": 1, "b": 2, "c": 3})
+    assert "disabled before it was done" in (await shop.ended(unwanted, "cancelled"))["messages"][0]["message"]
     assert (await shop.run(first))["status"] == (await shop.run(waiting))["status"] == "cancelled"
     assert (await shop.run(waiting))["startedAt"] is None
     await shop.post(done["id"], "cancel", status=409)

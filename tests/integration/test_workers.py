@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sys
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import NoReturn
 
 import anyio
 import pytest
 
-from engine.errors import NotFound
+from engine.errors import NotFound, Superseded, UnderWay
+from engine.run import RunRecord, RunStatus
 from feedmill.service.context import Service
+from feedmill.service.operations.claim import claim_database
+from feedmill.service.workers import lane as lane_module
 from feedmill.service.workers import pool
+from feedmill.service.workers.lane import Lane
+from feedmill.service.workers.messages import WorkerDied
 from plugins.conformance.sink import batch, settle
 from sinks.sqlite import session as session_module
+from sinks.sqlite.database import locate
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.locks import hold_feed
-from sinks.sqlite.service.runs import enqueue_run
+from sinks.sqlite.service.runs import enqueue_run, read_asked_run
 from sinks.sqlite.sink import SqliteSink
 from tests.servers.feedmill_service import run_service
 from tests.servers.supplier import store_feed
@@ -48,6 +55,70 @@ async def test_workers_are_there_as_long_as_they_are_needed(tmp_path: Path, monk
                 await anyio.sleep(0.02)
 
 
+async def test_a_worker_that_is_lent_while_others_are_closed_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closing a worker that nobody used takes a moment, in which others are lent; neither the pool nor a loan suffers from that."""
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(lane_module, "_COMMAND", (sys.executable, "-S", "-c", "import sys; sys.stdin.read()"))
+    closed: list[Lane] = []
+    lent: list[Lane] = []
+    close = Lane.close
+
+    async with pool.open_workers({}, 10.0) as workers, AsyncExitStack() as loans:
+
+        async def close_slowly(lane: Lane) -> None:
+            closed.append(lane)
+            if len(closed) == 1:
+                lent.append(await loans.enter_async_context(workers.lane()))
+            await close(lane)
+
+        async with workers.lane() as first, workers.lane() as second:
+            both = {first.pid, second.pid}
+            first.idle_since = second.idle_since = 0.0
+        monkeypatch.setattr(Lane, "close", close_slowly)
+        with anyio.fail_after(20):
+            while len(both & workers.pids) > 1:
+                await anyio.sleep(0.01)
+        await anyio.wait_all_tasks_blocked()
+        monkeypatch.setattr(Lane, "close", close)
+        assert not set(lent) & set(closed)
+
+
+HANGING = """
+import time
+from feedmill.service.workers import calls, process
+process.HANGING_SECONDS = 2.0
+async def hang(*_):
+    time.sleep(60)
+calls.CALLS["diff"] = hang
+process.main()
+"""
+
+
+async def test_a_worker_that_hangs_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose loop does not turn any more ends itself, so that its run is taken over."""
+    monkeypatch.setattr(lane_module, "_COMMAND", (sys.executable, "-c", HANGING))
+    async with run_service(tmp_path, loops=False) as api, api.service.workers.lane() as lane:
+        with pytest.raises(NotFound):
+            await lane.call("reject", {"run": 9})
+        with anyio.fail_after(30), pytest.raises(WorkerDied):
+            await lane.call("diff", {"run": 9})
+
+
+async def test_a_database_is_one_by_whatever_name(tmp_path: Path) -> None:
+    """Who comes by a symbolic link finds the service that runs on the database, and the feed that is in work."""
+    real, other = tmp_path / "real" / "shop.db", tmp_path / "shop.db"
+    await anyio.Path(real.parent).mkdir()
+    await anyio.Path(other).symlink_to(real)
+    async with run_service(real.parent, loops=False) as api, claim_database(real):
+        feed = await store_feed(api.service, "shop", "http://127.0.0.1:9/never")
+        database = api.service.store.database
+        async with api.service.store.reading() as reader, hold_feed(database, reader, feed, "shop"):
+            with pytest.raises(UnderWay):
+                await hold_feed(locate(f"sqlite:///{other}"), reader, feed, "shop").__aenter__()
+        with pytest.raises(UnderWay):
+            await claim_database(other).__aenter__()
+
+
 async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
     """A run whose process died, and which nobody asked the service for, ends as abandoned; one whose process lives is left alone."""
     async with run_service(tmp_path, loops=False) as api:
@@ -70,6 +141,27 @@ async def test_what_the_command_line_left_is_ended(tmp_path: Path) -> None:
         assert [(run["inventoryFeedId"], run["status"]) for run in runs] == [(dead, "error"), (alive, "started")]
         assert runs[0]["messages"][0]["code"] == "abandoned"
         assert not api.service.workers.pids
+
+
+async def test_the_command_line_ends_no_run_that_was_asked_for(tmp_path: Path) -> None:
+    """Whose worker has died, and which waits to be taken over, outlives a run that the command line begins in that moment."""
+    async with run_service(tmp_path, loops=False) as api:
+        feed = await store_feed(api.service, "shop", "http://127.0.0.1:9/never")
+        async with api.service.store.writing() as writer:
+            run = await enqueue_run(writer, feed, trigger="call")
+        stored = await api.service.store.control.definition("shop")
+        assert stored is not None
+        dead = await api.service.store.control.begin(stored, feed, run=run)
+        async with SqliteSink(api.service.store.database).session(stored) as session:
+            await session.stage(batch(("name",), ("a", "x")))
+            await settle(session, 1)
+        async with api.service.store.reading() as reader:
+            asked = await read_asked_run(reader, run)
+            assert [row[0] for row in await reader.query("SELECT status FROM main.data_import_events")] == ["complete"]
+        assert asked is not None
+        assert (asked.status, asked.deaths) == ("pending", 1)
+        with pytest.raises(Superseded):
+            await api.service.store.control.fail(dead.fence, RunRecord("shop", run, RunStatus.ERROR))
 
 
 async def _decide_and_die(service: Service, monkeypatch: pytest.MonkeyPatch) -> int:

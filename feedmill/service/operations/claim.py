@@ -31,7 +31,8 @@ async def claim_database(database: Path) -> AsyncIterator[None]:
 
 
 def _acquire(database: Path) -> int:
-    path = f"{database}-service.lock"
+    # By its real name: who comes by a symbolic link serves the same database.
+    path = f"{os.path.realpath(database)}-service.lock"
     try:
         # Never removed: a name that is taken away and made again could be locked twice.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

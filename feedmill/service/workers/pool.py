@@ -88,8 +88,10 @@ class Workers:
         while True:
             await anyio.sleep(IDLE_SECONDS / 4)
             before = anyio.current_time() - IDLE_SECONDS
-            for lane in [lane for lane in self._free if lane.idle_since < before]:
-                self._free.remove(lane)
+            # Taken out before anything is waited for: meanwhile others take from these too.
+            unused = [lane for lane in self._free if lane.idle_since < before]
+            self._free = [lane for lane in self._free if lane.idle_since >= before]
+            for lane in unused:
                 await lane.close()
             async with self._opening:
                 if self._desk is not None and not self._desk.busy and self._desk.idle_since < before:

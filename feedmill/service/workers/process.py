@@ -6,6 +6,7 @@ run that is decided is finished nevertheless, one that is not waits for another 
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import signal
@@ -31,6 +32,9 @@ from feedmill.service.workers.messages import as_line, tell_error
 from sinks.sqlite.database import locate
 
 _RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+
+HANGING_SECONDS: Final = 600.0
+"""After how long without a turn of its loop a worker ends itself: nobody else would ever end the run in whose record it hangs."""
 
 
 @dataclass(slots=True)
@@ -86,6 +90,7 @@ async def _work(out: int) -> None:
         return
     desk = Desk(await _open_workplace(told), out)
     async with anyio.create_task_group() as group:
+        group.start_soon(_end_when_hanging)
         group.start_soon(_stop_on_signal, group.cancel_scope)
         async for message in lines:
             if "cancel" in message:
@@ -110,6 +115,13 @@ async def _read() -> AsyncIterator[dict[str, Any]]:
     while line := await to_thread.run_sync(sys.stdin.buffer.readline, abandon_on_cancel=True):
         if line.endswith(b"\n"):
             yield orjson.loads(line)
+
+
+async def _end_when_hanging() -> None:
+    """Put the end of the process off as long as its loop turns. What hangs may hold the interpreter: only C still sees the time."""
+    while True:
+        faulthandler.dump_traceback_later(HANGING_SECONDS, exit=True)
+        await anyio.sleep(HANGING_SECONDS / 10)
 
 
 async def _stop_on_signal(scope: CancelScope) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import anyio
 import structlog
+from anyio import CancelScope, get_cancelled_exc_class
 
 from engine.errors import FeedmillError, Retry, UnderWay
 from engine.run import Problem
 from feedmill.service.workers.messages import WorkerDied
 from sinks.sqlite.locks import hold_feed
-from sinks.sqlite.service.runs import JOB_KIND, end_undecided, list_left_feeds, list_unfinished, read_asked_run
+from sinks.sqlite.service.runs import JOB_KIND, end_undecided, list_left_feeds, list_unfinished, put_back, read_asked_run
 
 if TYPE_CHECKING:
     from engine.scheduling.jobs import ClaimedJob
     from feedmill.service.context import Service
+    from feedmill.service.workers.lane import Lane
+    from sinks.sqlite.service.runs import AskedRun
 
 RECONCILE_SECONDS: Final = 60.0
 LONGEST_WAIT: Final = 300.0
@@ -24,11 +28,19 @@ LONGEST_WAIT: Final = 300.0
 
 
 async def run_jobs(service: Service) -> None:
-    """Have every run done that is asked for, `workers.count` at once, until cancelled."""
+    """Have every run done that is asked for, `workers.count` at once, until cancelled or stopping."""
     await service.jobs.requeue()
     async with anyio.create_task_group() as group:
+        group.start_soon(_stop, service, group.cancel_scope)
         group.start_soon(_reconcile, service)
         await service.jobs.run((JOB_KIND,), partial(_do, service), slots=service.settings.workers.count)
+
+
+async def _stop(service: Service, scope: CancelScope) -> None:
+    """Break runs off as soon as the service is told to stop: their grace is the one that calls have too, not another one after it."""
+    while not service.stopping:
+        await service.bells.stop.wait(LONGEST_WAIT)
+    scope.cancel()
 
 
 async def _do(service: Service, job: ClaimedJob) -> None:
@@ -37,11 +49,12 @@ async def _do(service: Service, job: ClaimedJob) -> None:
     if service.stopping:
         # Nothing is begun any more: the job waits again, uncounted, when this loop is cancelled.
         await anyio.sleep_forever()
-    if not await _admit(service, run):
+    asked = await _admit(service, run)
+    if asked is None:
         return
     try:
         async with service.workers.lane() as lane:
-            await lane.call("run", {"run": run})
+            await _call(service, lane, asked)
     except WorkerDied as error:
         wait = error.retry_after or 0.0
         raise Retry(str(error), retry_after=min(wait * 2 ** min(job.attempt - 1, 16), LONGEST_WAIT)) from None
@@ -50,8 +63,21 @@ async def _do(service: Service, job: ClaimedJob) -> None:
             bell.ring()
 
 
-async def _admit(service: Service, run: int) -> bool:
-    """Return whether a run is to be done; one that took so many workers with it ends instead.
+async def _call(service: Service, lane: Lane, asked: AskedRun) -> None:
+    try:
+        await lane.call("run", {"run": asked.number})
+    except get_cancelled_exc_class():
+        # One that was killed because its grace was over did not die of its run, and could not say so itself.
+        with CancelScope(shield=True), suppress(FeedmillError):
+            async with service.store.writing() as writer:
+                await put_back(writer, asked)
+        raise
+
+
+async def _admit(service: Service, run: int) -> AskedRun | None:
+    """Return a run that is to be done, None for one that is not; one that took so many workers with it ends instead.
+
+    So does one that is not wanted any more: a stock that somebody wants to keep out must not come because it was in a queue.
 
     One that is decided is tried for ever: it can only be completed.
     """
@@ -59,14 +85,18 @@ async def _admit(service: Service, run: int) -> bool:
     async with service.store.writing() as writer:
         asked = await read_asked_run(writer, run)
         if asked is None or asked.status not in ("pending", "started"):
-            return False
+            return None
+        if not (asked.decided or asked.wanted):
+            why = "the feed, or its provider, was disabled before it was done; nothing was applied"
+            await end_undecided(writer, run, "cancelled", Problem("cancelled", why))
+            return None
         if asked.decided or asked.deaths < most:
-            return True
+            return asked
         told = f"the run ended its worker {asked.deaths} times, and is not tried again; nothing was applied. See the log for how they ended"
         await end_undecided(writer, run, "error", Problem("poison", told))
     structlog.get_logger("feedmill").error("run ends its workers", run=run, feed=asked.feed_name, deaths=asked.deaths)
     service.bells.alerts.ring()
-    return False
+    return None
 
 
 async def _reconcile(service: Service) -> None:

@@ -106,12 +106,13 @@ async def _change(call: Call) -> web.StreamResponse:
         if "status" in sent and sent["status"] is None:
             sent["status"] = "accepted"
         differing = {name: None if value is None else str(value) for name, value in sent.items() if value != before[name]}
+        planned = not differing.keys().isdisjoint(("status", "timezone"))
         if differing:
             await update_provider(writer, call.id, differing, now=clock.now())
-        if "status" in differing:
+        if planned:
             await plan_provider(call.service, writer, call.id)
         after = await read_provider(writer, call.id)
-    if "status" in differing:
+    if planned:
         call.service.bells.schedule.ring()
     return answer(after)
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from feedmill.service.settings import Server
 
 
+_LAST_SECONDS = 1.0
+"""How long a call may take to end that is still under way when the time to stop is over."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listening:
     """A server that listens: `port` is the one it was given where it asked for any."""
@@ -55,7 +59,7 @@ async def listen(service: Service) -> AsyncIterator[Listening]:
     server = service.settings.server
     context = await to_thread.run_sync(server_context, server)
     await to_thread.run_sync(all_endpoints)
-    runner = web.AppRunner(build_app(service), handle_signals=False, shutdown_timeout=server.shutdown_seconds)
+    runner = web.AppRunner(build_app(service), handle_signals=False, shutdown_timeout=_LAST_SECONDS)
     await runner.setup()
     try:
         site = BoundedSite(runner, server, context)

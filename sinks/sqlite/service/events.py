@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,15 @@ import orjson
 from engine.run import Problem
 from sinks.sqlite.fence import Writer
 
+KEEP_DAYS: Final = 7
+"""Days for which it is kept what became of a run, though all have read it whose marks are stored: a scrape has none."""
+
+LONGEST_DAYS: Final = 30
+"""Days after which nobody is waited for: a scheduler that is switched off, or a webhook that cannot be told."""
+
+PRUNED: Final = 1000
+"""Events that are deleted at once, for the same reason."""
+
 MOST: Final = 500
 """Events that are read at once: a transaction that takes them stays short."""
 
@@ -17,6 +27,14 @@ _EVENTS: Final = (
     "SELECT e.id, e.run_id, e.feed_id, e.kind, e.status, e.at, r.limited, r.problems FROM main.data_import_events AS e"
     " LEFT JOIN main.data_imports AS r ON r.id = e.run_id WHERE e.id > ? ORDER BY e.id LIMIT ?"
 )
+_PRUNE: Final = (
+    "DELETE FROM main.data_import_events WHERE id IN (SELECT id FROM main.data_import_events ORDER BY id LIMIT ?)"
+    # What is of the future is of a clock that was set back.
+    " AND (at < ? OR (at NOT BETWEEN ? AND ? AND id <= min("
+    "(SELECT ifnull(min(event_mark), 9e18) FROM main.webhooks WHERE enabled),"
+    " (SELECT min(ifnull(CAST(s.value AS INTEGER), 0)) FROM json_each(?) AS j LEFT JOIN main.service_state AS s ON s.name = j.value))))"
+)
+_DAY: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,12 @@ async def write_mark(writer: Writer, name: str, mark: int) -> None:
         name,
         str(mark),
     )
+
+
+async def prune_events(writer: Writer, readers: Iterable[str], *, now: int) -> bool:
+    """Delete some of what all webhooks and `readers`, the names of their marks, have read some time ago; return whether more may be."""
+    bounds = (now - LONGEST_DAYS * _DAY, now - KEEP_DAYS * _DAY, now)
+    return await writer.execute(_PRUNE, PRUNED, *bounds, orjson.dumps(list(readers)).decode()) == PRUNED
 
 
 async def is_behind(reader: Writer, name: str) -> bool:

@@ -27,19 +27,20 @@ POLL_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 """How long a job waits that asked to come back and did not say when, and whoever met a locked database."""
 
+_DUE: Final = "(available_at <= ?1 OR max(created_at, ifnull(claimed_at, 0)) > ?1)"
+"""Whether the time of a job has come. One that was stored, or let go, in the future was so by a clock that has been set back since."""
+
 _CLAIM: Final = (
-    "UPDATE main.jobs SET owner = ?, claimed_at = ?, attempts = attempts + 1 WHERE id = (SELECT id FROM main.jobs"
-    " WHERE owner IS NULL AND available_at <= ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY available_at, id LIMIT 1)"
+    "UPDATE main.jobs SET owner = ?2, claimed_at = ?1, attempts = attempts + 1 WHERE id = (SELECT id FROM main.jobs"
+    f" WHERE owner IS NULL AND {_DUE} AND kind IN (SELECT value FROM json_each(?3)) ORDER BY available_at, id LIMIT 1)"
     " RETURNING id, kind, payload, dedupe_key, attempts"
 )
-_NEXT: Final = "SELECT min(available_at) FROM main.jobs WHERE owner IS NULL AND kind IN (SELECT value FROM json_each(?))"
+_NEXT: Final = f"SELECT min(iif({_DUE}, 0, available_at)) FROM main.jobs WHERE owner IS NULL AND kind IN (SELECT value FROM json_each(?2))"
 _INSERT: Final = (
     "INSERT INTO main.jobs (kind, dedupe_key, payload, available_at, created_at) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (dedupe_key) DO NOTHING RETURNING id"
 )
-_RELEASE: Final = (
-    "UPDATE main.jobs SET owner = NULL, claimed_at = NULL, available_at = ?, attempts = attempts - ? WHERE id = ? AND owner = ?"
-)
+_RELEASE: Final = "UPDATE main.jobs SET owner = NULL, claimed_at = ?, available_at = ?, attempts = attempts - ? WHERE id = ? AND owner = ?"
 _DONE: Final = "DELETE FROM main.jobs WHERE id = ? AND owner = ?"
 _TAKE_AWAY: Final = "DELETE FROM main.jobs WHERE dedupe_key = ? AND owner IS NULL"
 _REQUEUE: Final = "UPDATE main.jobs SET owner = NULL, claimed_at = NULL WHERE owner IS NOT NULL AND owner <> ?"
@@ -79,6 +80,9 @@ class SqliteJobs:
     async def run(self, kinds: Sequence[str], handle: Handle, *, slots: int) -> None:
         free = anyio.Semaphore(slots)
         named = orjson.dumps(list(kinds)).decode()
+        if not self._running:
+            # Begun again after an error: what this process had in work then, nobody works on.
+            await self.requeue(self._owner)
         async with create_task_group() as group:
             while True:
                 await free.acquire()
@@ -127,7 +131,7 @@ class SqliteJobs:
         # Looked for first without the write lock: an idle server writes nothing.
         now = clock.now()
         async with self._store.reading() as reader:
-            ((due,),) = await reader.query(_NEXT, kinds)
+            ((due,),) = await reader.query(_NEXT, now, kinds)
         if due is None or int(str(due)) > now:
             return None, POLL_SECONDS if due is None else min((int(str(due)) - now) / SECOND, POLL_SECONDS)
         return await self._take(kinds, now), 0.0
@@ -137,7 +141,7 @@ class SqliteJobs:
         # Shielded: a job that was claimed and whose claimer is gone would wait for the end of this process.
         with CancelScope(shield=True):
             async with self._store.writing() as writer:
-                rows = await writer.query(_CLAIM, self._owner, now, now, kinds)
+                rows = await writer.query(_CLAIM, now, self._owner, kinds)
         if not rows:
             return None
         number, kind, payload, key, attempt = rows[0]
@@ -170,7 +174,8 @@ class SqliteJobs:
 
     async def _release(self, job: ClaimedJob, wait: float, *, uncounted: int = 0) -> None:
         async with self._store.writing() as writer:
-            await writer.execute(_RELEASE, clock.now() + round(wait * SECOND), uncounted, job.id, self._owner)
+            now = clock.now()
+            await writer.execute(_RELEASE, now, now + round(wait * SECOND), uncounted, job.id, self._owner)
         self._bell.ring()
 
     async def _patiently(self, call: Callable[[], Awaitable[T]]) -> T:

@@ -14,6 +14,7 @@ from sinks.sqlite import clock
 from sinks.sqlite.control import dump_problems
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.service.jobs import insert_job
+from sinks.sqlite.service.schedules import WORKING
 
 JOB_KIND: Final = "run"
 
@@ -33,7 +34,10 @@ _LEFT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class AskedRun:
-    """A run as whoever works on it finds it. `deaths` counts the workers that began it and did not come to its end."""
+    """A run as whoever works on it finds it. `deaths` counts the workers that began it and did not come to its end.
+
+    `wanted` is false where its feed has been disabled, or its provider, since it was asked for.
+    """
 
     number: int
     feed: int
@@ -42,6 +46,7 @@ class AskedRun:
     decided: bool
     refetch: bool
     deaths: int
+    wanted: bool = True
 
 
 def job_of(run: int, feed: int) -> NewJob:
@@ -77,14 +82,26 @@ async def read_asked_run(reader: Writer, run: int) -> AskedRun | None:
     """Return a run, None when there is none."""
     rows = await reader.query(
         "SELECT r.feed_id, f.name, r.status, r.decided_at IS NOT NULL, coalesce(json_extract(r.requested, '$.refetch'), 0),"
-        " r.epoch - coalesce(json_extract(r.requested, '$.stops'), 0)"
-        " FROM main.data_imports AS r JOIN main.inventory_feeds AS f ON f.id = r.feed_id WHERE r.id = ?",
-        run,
+        " r.epoch - coalesce(json_extract(r.requested, '$.stops'), 0),"
+        " f.enabled AND p.status IN (SELECT value FROM json_each(?))"
+        " FROM main.data_imports AS r JOIN main.inventory_feeds AS f ON f.id = r.feed_id"
+        " JOIN main.dropship_providers AS p ON p.id = f.dropship_provider_id WHERE r.id = ?",
+        *(orjson.dumps(WORKING).decode(), run),
     )
     if not rows:
         return None
-    feed, name, status, decided, refetch, deaths = rows[0]
-    return AskedRun(run, int(str(feed)), str(name), str(status), bool(decided), bool(refetch), int(str(deaths)))
+    feed, name, status, decided, refetch, deaths, wanted = rows[0]
+    return AskedRun(run, int(str(feed)), str(name), str(status), bool(decided), bool(refetch), int(str(deaths)), bool(wanted))
+
+
+async def put_back(writer: Writer, asked: AskedRun) -> None:
+    """Let a run wait again whose worker was killed by whoever stops the service, where it had begun since `asked` and is not decided."""
+    stops = "coalesce(json_extract(requested, '$.stops'), 0)"
+    await writer.execute(
+        f"UPDATE main.data_imports SET status = 'pending', requested = json_set(requested, '$.stops', {stops} + 1)"
+        f" WHERE id = ? AND status = 'started' AND decided_at IS NULL AND requested IS NOT NULL AND epoch - {stops} > ?",
+        *(asked.number, asked.deaths),
+    )
 
 
 async def list_unfinished(reader: Writer) -> list[NewJob]:
