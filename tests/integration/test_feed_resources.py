@@ -100,12 +100,18 @@ async def test_secrets_of_a_feed_are_shown_nowhere(running: Running, tmp_path: P
         authenticationSecret="s3cret-of-theirs",
         proxyUrl="http://u:proxy-pa55@127.0.0.1:3128",
         webhookEndpoint="http://127.0.0.1/in?key=hook-key",
+        parseWebhookEndpoint="http://127.0.0.1/items?key=hook-key",
         transport={"privateKeyPassphrase": "p4ssphrase"},
         parameters=[{"name": "key", "value": "query-key"}],
     )
     assert feed["resourceLocation"] == "ftp://joe:***@127.0.0.1:2121/stock.csv"
-    masked = [feed[name] for name in ("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint")]
-    assert masked == ["***"] * 4
+    masked = [feed[name] for name in ("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parseWebhookEndpoint")]
+    assert masked == ["***"] * 5
+    one = f"/api/inventory-feeds/{feed['id']}.json"
+    assert await running.call("PUT", one, feed) == (200, feed)
+    login = {"auth": "oauth2", "tokenUrl": "https://joe:hook-key@login.example/"}
+    other = {**FEED, "name": "other", "resourceType": "json", "resourceLocation": "https://stock.example/", "transport": login}
+    assert await refused(running, "POST", "/api/inventory-feeds.json", other) == {"transport.tokenUrl"}
     assert (feed["parameters"], feed["transport"]["privateKeyPassphrase"]) == ([{"name": "key", "value": "***", "type": "query"}], "***")
     reader = await make_token(running.service, "read")
     status, listed = await running.call("GET", "/api/inventory-feeds.json", token=reader)
@@ -120,6 +126,7 @@ async def test_secrets_of_a_feed_are_shown_nowhere(running: Running, tmp_path: P
     assert stored.location == FEED["resourceLocation"]
     built = stored.build()
     assert (built.parameters[0].value, built.transport.private_key_passphrase) == ("query-key", "p4ssphrase")
+    assert built.parse_webhook_endpoint == "http://127.0.0.1/items?key=hook-key"
 
 
 async def test_what_was_shown_and_comes_back_changes_nothing(running: Running) -> None:
@@ -201,6 +208,8 @@ async def test_this_machine_is_private_unless_the_operator_says_otherwise(tmp_pa
             assert await refused(running, "POST", path, {**FEED, "name": "x", "resourceLocation": location}) == {"resourceLocation"}, (
                 location
             )
+        inward = {"resourceType": "webhook", "resourceLocation": None, "parseWebhookEndpoint": "http://[::ffff:127.0.0.1]/items"}
+        assert await refused(running, "POST", path, {**FEED, **inward}) == {"parseWebhookEndpoint"}
         sent = {"transport": {"privateKey": "/root/.ssh/id_rsa", "sshAgent": True}, "resourceLocation": "sftp://example.com/x"}
         assert await refused(running, "POST", path, {**FEED, **sent}) == {"transport.privateKey", "transport.sshAgent"}
         feed = await changed(running, 1, enabled=False)
