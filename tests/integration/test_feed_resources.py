@@ -130,7 +130,7 @@ async def test_secrets_of_a_feed_are_shown_nowhere(running: Running, tmp_path: P
 
 
 async def test_what_was_shown_and_comes_back_changes_nothing(running: Running) -> None:
-    """A feed that is sent back as it was shown stays as it was, to the moment of its last change; a new host loses the password."""
+    """A feed that is sent back as it was shown stays as it was, to its last change; a new host or proxy loses the password."""
     feed = await made(
         running, fields=[{"name": "SKU", "purpose": "sku"}, {"name": "QTY", "purpose": "inventoryQuantity"}], retailPriceChange=7.5
     )
@@ -156,6 +156,15 @@ async def test_what_was_shown_and_comes_back_changes_nothing(running: Running) -
     async with running.service.store.reading() as reader:
         stored = await read_stored_feed(reader, running.service.keys, feed["id"])
     assert stored.location == "ftp://127.0.0.2/stock.csv"
+    plain = {"resourceType": "json", "resourceLocation": "http://joe:ftp-pa55@127.0.0.1/", "authenticationToken": "t0ken-of-theirs"}
+    number = (await made(running, **plain, name="plain"))["id"]
+    over = {"proxyUrl": "http://127.0.0.3:3128", "useProxy": True}
+    one = f"/api/inventory-feeds/{number}.json"
+    assert await refused(running, "PUT", one, over) == {"authenticationToken", "resourceLocation"}
+    await changed(running, number, **{**plain, **over})
+    await changed(running, number, proxyUrl="http://127.0.0.3:3128/", useProxy=False)
+    secure = {**plain, "resourceLocation": "https://joe:ftp-pa55@127.0.0.1/"}
+    await changed(running, (await made(running, **secure, name="secure"))["id"], **over)
 
 
 async def test_what_can_never_work_is_refused_by_name(running: Running) -> None:

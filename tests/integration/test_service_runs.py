@@ -138,7 +138,7 @@ async def test_a_run_under_way_is_alone_and_can_be_cancelled(shop: Shop) -> None
 
 
 async def test_a_run_is_foreseen_and_its_source_looked_at(shop: Shop) -> None:
-    """A dry run answers its figures and leaves nothing; a preview answers records, under settings that are only tried."""
+    """A dry run answers its figures and leaves nothing; a preview tries settings, and shows no secret to another host."""
     plan = await shop.fetch("?dryRun=true", status=200)
     assert (plan["run"], plan["status"], plan["created"]) == (None, "complete", 3)
     listed = await shop.api.call("GET", f"/api/data-imports.json?where[inventoryFeedId]={shop.feed}")
@@ -156,6 +156,18 @@ async def test_a_run_is_foreseen_and_its_source_looked_at(shop: Shop) -> None:
     for body, field in (({"limit": 0}, "limit"), ({"settings": {"skuPrefx": 1}}, "skuPrefx")):
         status, refused = await shop.api.call("POST", path, body)
         assert (status, refused["errors"][0]["field"]) == (422, field)
+    asked = shop.supplier.asked
+    async with shop.api.service.store.writing() as writer:
+        (((sealed,)),) = await writer.connection.execute_fetchall("SELECT sealed FROM main.inventory_feeds WHERE id = ?", (shop.feed,))
+        known = {**shop.api.service.keys.open(sealed), "authenticationToken": "joe", "authenticationSecret": "pa55"}
+        await writer.connection.execute(
+            "UPDATE main.inventory_feeds SET sealed = ? WHERE id = ?", (shop.api.service.keys.seal(known), shop.feed)
+        )
+    for settings in ({"resourceLocation": shop.supplier.url.replace("127.0.0.1", "localhost")}, {"proxyUrl": shop.supplier.url}):
+        status, refused = await shop.api.call("POST", path, {"settings": settings})
+        assert (status, [each["field"] for each in refused["errors"]]) == (422, ["authenticationToken", "authenticationSecret"])
+    assert shop.supplier.asked == asked
+    assert (await shop.api.call("POST", path, {"settings": {"authenticationSecret": "***"}}))[0] == 200
     assert (await shop.api.call("POST", f"/api/inventory-feeds/{shop.feed}/fetch.json?dryRun=perhaps"))[0] == 422
     assert (await shop.api.call("POST", path, token=await make_token(shop.api.service, "read")))[0] == 403
 

@@ -45,7 +45,7 @@ class Judge:
         Raises `ConfigError` listing everything that can never work, or that the operator does not allow. A feed that is pushed to
         lacks nothing.
         """
-        wrong = [*self._find_refused(feed), *self._find_schedule(feed)]
+        wrong = [*self.find_refused(feed), *self._find_schedule(feed)]
         lacks: str | None = None
         if feed.resource_type not in PUSHED:
             missing, fault = self._find_missing(feed)
@@ -55,7 +55,7 @@ class Judge:
             raise ConfigError(f"feed {feed.name!r} cannot work like this", problems=tuple(dict.fromkeys(wrong)))
         return lacks
 
-    def _find_refused(self, feed: Feed) -> Iterator[str]:
+    def find_refused(self, feed: Feed) -> Iterator[str]:
         """Yield what is wrong with where a feed is fetched from, and with every other address that it names."""
         if feed.resource_location is not None and feed.resource_type not in PUSHED:
             for error, path in faults_of("resourceLocation", self._try_location, feed, feed.resource_location):
