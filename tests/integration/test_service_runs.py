@@ -10,7 +10,9 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 
+from feedmill.service.security.rotation import rotate_keys
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.supplier import Supplier, store_feed, supplying
 
@@ -105,6 +107,19 @@ async def test_a_run_is_asked_for_and_done_in_a_worker(shop: Shop) -> None:
     async with shop.api.service.store.reading() as reader:
         settings = await reader.query("SELECT updated_at = created_at FROM main.inventory_feeds WHERE id = ?", shop.feed)
     assert settings == [(1,)]
+
+
+async def test_workers_open_what_new_keys_sealed(shop: Shop) -> None:
+    """A worker that began before the keys were changed does its next run all the same, and so does a trial."""
+    await shop.fetched()
+    await rotate_keys(shop.api.service.url, settle=0)
+    await to_thread.run_sync(shop.api.service.keys.reload)
+    shop.supplier.offer(a=9, b=2, c=3)
+    await shop.fetched()
+    assert await shop.stock() == {"a": 9, "b": 2, "c": 3}
+    await rotate_keys(shop.api.service.url, settle=0)
+    await to_thread.run_sync(shop.api.service.keys.reload)
+    assert (await shop.api.call("POST", f"/api/inventory-feeds/{shop.feed}/preview.json"))[0] == 200
 
 
 async def test_a_run_under_way_is_alone_and_can_be_cancelled(shop: Shop) -> None:

@@ -10,7 +10,7 @@ import anyio
 import structlog
 from anyio import to_thread
 
-from engine.errors import FeedmillError, Retry, Superseded, UnderWay
+from engine.errors import ConfigError, FeedmillError, Retry, Superseded, UnderWay
 from engine.flow.pipeline import run_feed
 from engine.flow.preview import preview_source
 from engine.run import Problem
@@ -59,16 +59,28 @@ class Workplace:
 
     async def stored_feed(self, number: int) -> StoredFeed:
         """Return a feed with its secrets."""
-        async with self.database.connect() as connection:
-            return await read_stored_feed(Writer(connection, None, self.database.name), self.keys, number)
+        return await self._opening(lambda reader: read_stored_feed(reader, self.keys, number))
 
     async def state(self, number: int) -> State:
         """Return a feed as a change of it begins."""
+
+        async def read(reader: Writer) -> State:
+            row = await read_feed(reader, number)
+            secrets = self.keys.open(row.sealed) if row.sealed is not None else {}
+            return State(row, secrets, (await read_rows(reader, [number]))[number])
+
+        return await self._opening(read)
+
+    async def _opening(self, read: Callable[[Writer], Awaitable[T]]) -> T:
+        """Read something sealed. The keys may have been changed since this process began, which first shows here."""
         async with self.database.connect() as connection:
             reader = Writer(connection, None, self.database.name)
-            row = await read_feed(reader, number)
-            rows = (await read_rows(reader, [number]))[number]
-        return State(row, self.keys.open(row.sealed) if row.sealed is not None else {}, rows)
+            try:
+                return await read(reader)
+            except ConfigError:
+                if not await to_thread.run_sync(self.keys.reload):
+                    raise
+            return await read(reader)
 
     async def job(self, feed: Feed, *, run: int | None = None, dry_run: bool = False, refetch: bool = False) -> Job:
         """Return a run of a feed, within the rules of egress."""
