@@ -9,6 +9,7 @@ from aiohttp import hdrs
 
 from feedmill.service.keys import digest
 from feedmill.service.security.gate import Caller
+from feedmill.web.endpoint import OPEN
 from feedmill.web.problems import Problem
 from feedmill.web.transport.exchange import current
 from feedmill.web.transport.proxies import client_of, network_of
@@ -34,12 +35,15 @@ class _Memory(Protocol[V_co]):
 
 
 async def authenticate(service: Service, request: web.Request, endpoint: Endpoint) -> Caller | None:
-    """Return who calls, None where anybody may.
+    """Return who calls, None where no token is asked for.
 
     Raises `Problem` 401 without a valid token, 403 for one that may not, 429 for one that calls too often, and for an address that
     has shown too many that are none.
     """
-    if endpoint.scope == "public":
+    if endpoint.scope == "inbound":
+        # Before the body is looked at: a stranger's megabyte is not read for nothing. The handler asks which feed it is.
+        await authenticate_inbound(service, request)
+    if endpoint.scope in OPEN:
         return None
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
