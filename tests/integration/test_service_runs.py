@@ -182,6 +182,8 @@ async def test_a_run_is_foreseen_and_its_source_looked_at(shop: Shop) -> None:
         status, refused = await shop.api.call("POST", path, {"settings": settings})
         assert (status, [each["field"] for each in refused["errors"]]) == (422, ["authenticationToken", "authenticationSecret"])
     assert shop.supplier.asked == asked
+    status, refused = await shop.api.call("POST", path, {"settings": {"mapping": "shopify"}})
+    assert (status, "joe" in str(refused), "***:***@" in str(refused)) == (422, False, True)
     assert (await shop.api.call("POST", path, {"settings": {"authenticationSecret": "***"}}))[0] == 200
     assert (await shop.api.call("POST", f"/api/inventory-feeds/{shop.feed}/fetch.json?dryRun=perhaps"))[0] == 422
     assert (await shop.api.call("POST", path, token=await make_token(shop.api.service, "read")))[0] == 403
