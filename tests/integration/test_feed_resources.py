@@ -365,3 +365,4 @@ async def test_lists_are_pages_and_answers_are_what_the_document_says(running: R
         _, found = await running.call("GET", f"/api/inventory-feed.json?{query}&attributes[]=name")
         assert found == [{"name": name} for name in names], query
     await refused(running, "GET", "/api/inventory-feeds.json?where[authenticationToken][$like]=a")
+    await refused(running, "GET", "/api/inventory-feeds.json?where[parseWebhookEndpoint][$like]=a")
