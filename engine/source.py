@@ -194,6 +194,7 @@ class Source:
     `Document.version` of each document that the last complete run read: a connector that can tell that a fetch would bring
     the same again raises `NotModified`. `tell` takes a sentence that a person should read in the run's record, such as why a
     download was resumed; it holds no secret. `shown_as` is what to show in place of the masked URL, where even its path is secret.
+    `hides_user` says that the user was not given in a URL, but as a secret.
     """
 
     url: str
@@ -212,6 +213,7 @@ class Source:
     request: Request = field(default_factory=Request)
     tell: Callable[[str], None] = _keep_silent
     shown_as: str | None = None
+    hides_user: bool = False
 
     @property
     def scheme(self) -> str:
@@ -227,12 +229,14 @@ class Source:
     def name(self) -> str:
         """Return the URL fit for logs, errors and the database: user kept, password masked, query values masked.
 
-        Suppliers put tokens into query strings, so no query value is ever shown; nor is a user who is the token, see `Request`.
+        Suppliers put tokens into query strings, so no query value is ever shown; nor is a user who is the token, see `Request`, or
+        who was given as a secret.
         """
         if self.shown_as is not None:
             return self.shown_as
         parts = urlsplit(self.url)
-        user = MASK if self.request.auth in ("bearer", "header") and self.password is None else self.username
+        hidden = self.hides_user or (self.request.auth in ("bearer", "header") and self.password is None)
+        user = MASK if hidden else self.username
         userinfo = f"{user}{':' + MASK if self.password is not None else ''}@" if self.username is not None else ""
         query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
         return urlunsplit((parts.scheme, userinfo + parts.netloc, self._shown_path(parts), query, ""))

@@ -188,10 +188,11 @@ def _login_refused(code: str, words: str, source: Source) -> tuple[_Fate, str] |
 
 
 def _quoted(words: str, source: Source) -> str:
-    """Return a server's own words fit for a message: short, printable, without the password that some servers repeat."""
+    """Return a server's own words fit for a message: short, printable, without the login that some servers repeat."""
     text = words.encode("latin-1", "replace").decode("utf-8", "replace")
     password = source.password.reveal() if source.password is not None else ""
-    for secret in {password, quote(password, safe="")} - {""}:
+    user = (source.username or "") if source.hides_user else ""
+    for secret in sorted({password, quote(password, safe=""), user} - {""}, key=len, reverse=True):
         text = text.replace(secret, MASK)
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).strip(" -").split())
     return f" ({text[:_WORDS]})" if text else ""

@@ -101,8 +101,9 @@ def reason_of(error: BaseException, source: Source) -> str:
 
 def _printable(text: str, source: Source) -> str:
     # A server may quote what it was told.
-    secrets = (source.password, source.ssh.key_passphrase)
-    for secret in sorted((secret.reveal() for secret in secrets if secret is not None), key=len, reverse=True):
+    secrets = [secret.reveal() for secret in (source.password, source.ssh.key_passphrase) if secret is not None]
+    secrets += [source.username] if source.username is not None and source.hides_user else []
+    for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***") if secret else text
     flat = "".join(sign if sign.isprintable() else " " for sign in text)
     return flat if len(flat) <= _SHOWN_CHARACTERS else flat[:_SHOWN_CHARACTERS] + "..."

@@ -94,7 +94,8 @@ def quoted(text: str, source: Source) -> str:
     secrets |= {parameter.value.reveal() for parameter in source.request.parameters}
     secrets |= {source.password.reveal()} if source.password is not None else set()
     # Bearer and header authentication send the user where there is no password.
-    secrets |= {source.username} if source.username is not None and source.request.auth != "basic" else set()
+    hides_user = source.hides_user or source.request.auth != "basic"
+    secrets |= {source.username} if source.username is not None and hides_user else set()
     for secret in sorted(secrets - {""}, key=len, reverse=True):
         for spelling in (secret, quote(secret, safe="")):
             text = text.replace(spelling, MASK)

@@ -125,7 +125,7 @@ def locate(feed: Feed, location: str, *, patience: Patience | None = None, egres
     source = parse_location(location)
     # A token that is the secret needs no user beside it; a password without a user is nobody's.
     if source.username is None and (feed.authentication_token is not None or transport.auth in ("bearer", "header")):
-        source = replace(source, username=feed.authentication_token, password=_secret(feed.authentication_secret))
+        source = replace(source, username=feed.authentication_token, password=_secret(feed.authentication_secret), hides_user=True)
     return replace(
         source,
         patience=patience or Patience(transport.connect_timeout, transport.idle_timeout, transport.min_bytes_per_second),

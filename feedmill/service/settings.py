@@ -79,7 +79,9 @@ class Limits(Section):
     """`[limits]`: how many requests of one token are answered; all by default."""
 
     reads_per_second: Some | None = Field(default=None, description="GETs a second of one token; unset: no limit.")
-    writes_per_second: Some | None = Field(default=None, description="Other requests a second of one token; unset: no limit.")
+    writes_per_second: Some | None = Field(
+        default=None, description="Other requests a second of one token, or with the hash of one feed; unset: no limit."
+    )
     burst: Count = Field(default=10, description="How many requests may come at once.")
     failures_per_second: Some | None = Field(default=1.0, description="How often one address may show a token or hash that is none.")
     failures_burst: Count = Field(default=30, description="How many such failures may come at once.")

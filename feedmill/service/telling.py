@@ -97,8 +97,13 @@ class AlertMail:
         return alert.feed is None or bool(_settings(alert).get("sendNotification"))
 
     async def tell(self, alert: Alert) -> None:
-        # Left behind where the server stops: it ends by its own timeout.
-        await to_thread.run_sync(self._send, compose(alert, self._settings), abandon_on_cancel=True)
+        try:
+            # Left behind where the server stops: it ends by its own timeout.
+            await to_thread.run_sync(self._send, compose(alert, self._settings), abandon_on_cancel=True)
+        except ValueError:
+            # Not passed on: the library's errors hold the login.
+            cure = "user name and password have to be ASCII, and the addresses one line each"
+            raise ConfigError(f"mail cannot be sent with what [alerts.smtp] says: {cure}") from None
 
     def _send(self, message: EmailMessage) -> None:
         # Here, for most servers never send mail.

@@ -9,6 +9,7 @@ from aiohttp import hdrs
 
 from feedmill.service.keys import digest
 from feedmill.service.security.gate import Caller
+from feedmill.web.endpoint import OPEN
 from feedmill.web.problems import Problem
 from feedmill.web.transport.exchange import current
 from feedmill.web.transport.proxies import client_of, network_of
@@ -30,16 +31,21 @@ V_co = TypeVar("V_co", covariant=True)
 class _Memory(Protocol[V_co]):
     def known(self, digest: bytes) -> V_co | None: ...
 
+    def seen(self, digest: bytes) -> bool: ...
+
     async def get(self, reading: Reading, digest: bytes) -> V_co | None: ...
 
 
 async def authenticate(service: Service, request: web.Request, endpoint: Endpoint) -> Caller | None:
-    """Return who calls, None where anybody may.
+    """Return who calls, None where no token is asked for.
 
     Raises `Problem` 401 without a valid token, 403 for one that may not, 429 for one that calls too often, and for an address that
     has shown too many that are none.
     """
-    if endpoint.scope == "public":
+    if endpoint.scope == "inbound":
+        # Before the body is looked at: a stranger's megabyte is not read for nothing. The handler asks which feed it is.
+        _count(service, request, f"feed {await authenticate_inbound(service, request)}")
+    if endpoint.scope in OPEN:
         return None
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
@@ -50,7 +56,7 @@ async def authenticate(service: Service, request: web.Request, endpoint: Endpoin
     service.gate.note_use(caller)
     if (exchange := current()) is not None:
         exchange.token = caller.token
-    _count(service, request, caller)
+    _count(service, request, caller.token)
     if not _may(caller, endpoint, request.match_info.get("id")):
         raise Problem(403, "forbidden", f"the token's scopes do not admit this call, which needs {endpoint.scope}")
     return caller
@@ -79,7 +85,7 @@ def _may(caller: Caller, endpoint: Endpoint, feed: str | None) -> bool:
 
 
 async def _recognise(service: Service, request: web.Request, memory: _Memory[V_co], shown: bytes) -> V_co | None:
-    """Return what a secret stands for. What has just been seen to be valid passes even where an address may show no more."""
+    """Return what a secret stands for. What was valid lately is looked at whatever others behind its address have shown."""
     if (known := memory.known(shown)) is not None:
         return known
     failures = service.gate.failures
@@ -87,7 +93,7 @@ async def _recognise(service: Service, request: web.Request, memory: _Memory[V_c
         return await memory.get(service.store.reading, shown)
     address = network_of(client_of(request, service.settings.server.trusted_proxies).address)
     level = failures.look(address, monotonic())
-    if not level.admitted:
+    if not level.admitted and not memory.seen(shown):
         raise Problem(429, "too-many-failures", "this address has shown too many tokens or hashes that are none", retry_after=level.wait)
     found = await memory.get(service.store.reading, shown)
     if found is None:
@@ -95,16 +101,17 @@ async def _recognise(service: Service, request: web.Request, memory: _Memory[V_c
     return found
 
 
-def _count(service: Service, request: web.Request, caller: Caller) -> None:
+def _count(service: Service, request: web.Request, who: int | str) -> None:
+    """Count a call of a token, by its id, or of a feed's hash. Raises `Problem` 429."""
     bucket = service.gate.reads if request.method in _READING else service.gate.writes
     if bucket is None:
         return
-    level = bucket.take(caller.token, monotonic())
+    level = bucket.take(who, monotonic())
     if (exchange := current()) is not None:
         exchange.level = level
     if not level.admitted:
         kind = "reads" if request.method in _READING else "writes"
-        raise Problem(429, "rate-limit", f"the token {kind} more often than this server admits; wait", retry_after=level.wait)
+        raise Problem(429, "rate-limit", f"the token or hash {kind} more often than this server admits; wait", retry_after=level.wait)
 
 
 def _unauthenticated(detail: str) -> Problem:

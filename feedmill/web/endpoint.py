@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from sinks.sqlite.service.listing import Listed
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
-Scope: TypeAlias = Literal["admin", "read", "push", "token", "public"]
+Scope: TypeAlias = Literal["admin", "read", "push", "token", "inbound", "public"]
 """Who may call: `admin` tokens may all; `read` ones what changes nothing; `push` those of the feed in the path;
-`token` any, and the handler says which; `public` anybody."""
+`token` any, and the handler says which; `inbound` who shows the hash of a feed; `public` anybody."""
+
+OPEN: Final[tuple[Scope, ...]] = ("inbound", "public")
+"""Scopes of calls that need no token."""
 
 Schema: TypeAlias = Mapping[str, Any]
 Shape: TypeAlias = "type[BaseModel] | Schema"

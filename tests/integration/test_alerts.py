@@ -230,6 +230,14 @@ async def test_mail_is_sent_over_tls_to_those_who_asked_for_it(tmp_path: Path, m
             await raise_alert(writer, key="webhook:4:paused", kind="webhookPaused", message="gone", now=now)
         await tell_alerts(service, wrong, clock.now())
         assert (await listed(running))[-1]["error"] == "mail: the mail server of [alerts.smtp] refused the login (535)"
+        # What cannot be sent at all is told too, and does not end the loop.
+        for change in ({"password": SecretStr("wr0ng-pässword")}, {"sender": "ops@example.com\nBcc: all@example.com"}):
+            async with service.store.writing() as writer:
+                await raise_alert(writer, key=f"webhook:5:{next(iter(change))}", kind="webhookPaused", message="gone", now=now)
+            await tell_alerts(service, {"mail": AlertMail(smtp.model_copy(update=change))}, clock.now())
+            error = (await listed(running))[-1]["error"]
+            assert "[alerts.smtp]" in error
+            assert "wr0ng" not in error
 
 
 async def test_one_way_that_fails_does_not_repeat_the_other(tmp_path: Path) -> None:

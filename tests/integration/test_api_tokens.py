@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from feedmill.service.keys import digest
+from feedmill.service.security import gate
 from feedmill.service.security.gate import FRESH_SECONDS, flush_uses
 from feedmill.service.security.tokens import first_token
 from feedmill.service.settings import Limits
@@ -111,13 +112,24 @@ async def test_a_token_that_calls_too_often(tmp_path: Path) -> None:
         assert told == [(200, "1", None), (200, "0", None), (429, "0", "2")]
         assert (await running.call("POST", TOKENS, {"name": "x", "scopes": ["read"]}))[0] == 200
         assert (await running.call("GET", TOKENS, token=await make_token(running.service, "admin")))[0] == 200
+        _, secret = await store_feed(running.service, "pushed")
+        shown = {"feedmill-webhook-hash": secret, "Authorization": ""}
+        inbound = "/webhooks/inventory-feeds/parse-webhooks.json"
+        assert [(await running.call("POST", inbound, [{}], headers=shown))[0] for _ in range(3)][2] == 429
 
 
-async def test_brute_force_is_slowed(tmp_path: Path) -> None:
-    """An address that shows too many tokens that are none gets 429; a call without any, and a token just seen valid, are no such thing."""
+async def test_brute_force_is_slowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that shows too many tokens that are none gets 429; a call without any, and a token lately seen valid, get none."""
     limits = Limits(failures_per_second=0.1, failures_burst=3)
     async with run_service(tmp_path, loops=False, limits=limits) as running:
         assert [(await running.call("GET", TOKENS, headers={"Authorization": ""}))[0] for _ in range(5)] == [401] * 5
         assert (await running.call("GET", TOKENS))[0] == 200
         assert [(await running.call("GET", TOKENS, token=f"fm_{n}"))[0] for n in range(5)] == [401, 401, 401, 429, 429]
         assert (await running.call("GET", TOKENS))[0] == 200
+        # Who guesses behind the same proxy locks nobody else out; a token that was revoked is looked at too, and is none.
+        monkeypatch.setattr(gate, "FRESH_SECONDS", 0.0)
+        running.service.gate.forget()
+        assert (await running.call("GET", TOKENS))[0] == 200
+        async with running.service.store.writing() as writer:
+            await writer.execute("UPDATE main.api_tokens SET revoked_at = 1")
+        assert [(await running.call("GET", TOKENS))[0] for _ in range(2)] == [401, 429]

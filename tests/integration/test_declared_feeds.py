@@ -117,6 +117,12 @@ async def test_applying_makes_the_feeds_and_leaves_nothing_to_do(tmp_path: Path)
         feed, provider = await stored(service, "acme")
         assert (feed.location, provider) == ("https://joe:neu@127.0.0.1/stock.csv", "Acme Ltd")
 
+        # The declaration has every secret, so that it may name another host, and a proxy that reads along.
+        for before, after in (("https://joe", "http://joe"), ('provider = "Acme Ltd"', 'proxyUrl = "http://127.0.0.1:3128"')):
+            changed = changed.replace(before, after)
+            await apply_feeds(service, await plan(service, tmp_path, changed))
+            assert await plan(service, tmp_path, changed) == []
+
         only = '[[feeds]]\nname = "partner"\nresourceType = "webhook"\n'
         assert await plan(service, tmp_path, only) == []
         steps = await plan(service, tmp_path, only, prune=True)

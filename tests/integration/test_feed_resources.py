@@ -108,12 +108,18 @@ async def test_secrets_of_a_feed_are_shown_nowhere(running: Running, tmp_path: P
         authenticationSecret="s3cret-of-theirs",
         proxyUrl="http://u:proxy-pa55@127.0.0.1:3128",
         webhookEndpoint="http://127.0.0.1/in?key=hook-key",
+        parseWebhookEndpoint="http://127.0.0.1/items?key=hook-key",
         transport={"privateKeyPassphrase": "p4ssphrase"},
         parameters=[{"name": "key", "value": "query-key"}],
     )
     assert feed["resourceLocation"] == "ftp://joe:***@127.0.0.1:2121/stock.csv"
-    masked = [feed[name] for name in ("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint")]
-    assert masked == ["***"] * 4
+    masked = [feed[name] for name in ("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parseWebhookEndpoint")]
+    assert masked == ["***"] * 5
+    one = f"/api/inventory-feeds/{feed['id']}.json"
+    assert await running.call("PUT", one, feed) == (200, feed)
+    login = {"auth": "oauth2", "tokenUrl": "https://joe:hook-key@login.example/"}
+    other = {**FEED, "name": "other", "resourceType": "json", "resourceLocation": "https://stock.example/", "transport": login}
+    assert await refused(running, "POST", "/api/inventory-feeds.json", other) == {"transport.tokenUrl"}
     assert (feed["parameters"], feed["transport"]["privateKeyPassphrase"]) == ([{"name": "key", "value": "***", "type": "query"}], "***")
     reader = await make_token(running.service, "read")
     status, listed = await running.call("GET", "/api/inventory-feeds.json", token=reader)
@@ -128,10 +134,11 @@ async def test_secrets_of_a_feed_are_shown_nowhere(running: Running, tmp_path: P
     assert stored.location == FEED["resourceLocation"]
     built = stored.build()
     assert (built.parameters[0].value, built.transport.private_key_passphrase) == ("query-key", "p4ssphrase")
+    assert built.parse_webhook_endpoint == "http://127.0.0.1/items?key=hook-key"
 
 
 async def test_what_was_shown_and_comes_back_changes_nothing(running: Running) -> None:
-    """A feed that is sent back as it was shown stays as it was, to the moment of its last change; a new host loses the password."""
+    """A feed that is sent back as it was shown stays as it was, to its last change; a new host or proxy loses the password."""
     feed = await made(
         running, fields=[{"name": "SKU", "purpose": "sku"}, {"name": "QTY", "purpose": "inventoryQuantity"}], retailPriceChange=7.5
     )
@@ -157,6 +164,15 @@ async def test_what_was_shown_and_comes_back_changes_nothing(running: Running) -
     async with running.service.store.reading() as reader:
         stored = await read_stored_feed(reader, running.service.keys, feed["id"])
     assert stored.location == "ftp://127.0.0.2/stock.csv"
+    plain = {"resourceType": "json", "resourceLocation": "http://joe:ftp-pa55@127.0.0.1/", "authenticationToken": "t0ken-of-theirs"}
+    number = (await made(running, **plain, name="plain"))["id"]
+    over = {"proxyUrl": "http://127.0.0.3:3128", "useProxy": True}
+    one = f"/api/inventory-feeds/{number}.json"
+    assert await refused(running, "PUT", one, over) == {"authenticationToken", "resourceLocation"}
+    await changed(running, number, **{**plain, **over})
+    await changed(running, number, proxyUrl="http://127.0.0.3:3128/", useProxy=False)
+    secure = {**plain, "resourceLocation": "https://joe:ftp-pa55@127.0.0.1/"}
+    await changed(running, (await made(running, **secure, name="secure"))["id"], **over)
 
 
 async def test_what_can_never_work_is_refused_by_name(running: Running) -> None:
@@ -209,6 +225,8 @@ async def test_this_machine_is_private_unless_the_operator_says_otherwise(tmp_pa
             assert await refused(running, "POST", path, {**FEED, "name": "x", "resourceLocation": location}) == {"resourceLocation"}, (
                 location
             )
+        inward = {"resourceType": "webhook", "resourceLocation": None, "parseWebhookEndpoint": "http://[::ffff:127.0.0.1]/items"}
+        assert await refused(running, "POST", path, {**FEED, **inward}) == {"parseWebhookEndpoint"}
         sent = {"transport": {"privateKey": "/root/.ssh/id_rsa", "sshAgent": True}, "resourceLocation": "sftp://example.com/x"}
         assert await refused(running, "POST", path, {**FEED, **sent}) == {"transport.privateKey", "transport.sshAgent"}
         feed = await changed(running, 1, enabled=False)
@@ -355,3 +373,4 @@ async def test_lists_are_pages_and_answers_are_what_the_document_says(running: R
         _, found = await running.call("GET", f"/api/inventory-feed.json?{query}&attributes[]=name")
         assert found == [{"name": name} for name in names], query
     await refused(running, "GET", "/api/inventory-feeds.json?where[authenticationToken][$like]=a")
+    await refused(running, "GET", "/api/inventory-feeds.json?where[parseWebhookEndpoint][$like]=a")

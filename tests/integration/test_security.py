@@ -24,7 +24,7 @@ from feedmill.service.settings import Limits, Server
 from feedmill.web import app
 from feedmill.web.access import authenticate_inbound
 from feedmill.web.bodies import read_upload
-from feedmill.web.endpoint import Call, Endpoint, answer
+from feedmill.web.endpoint import OPEN, Call, Endpoint, answer
 from feedmill.web.transport.listening import listen
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.raw_http import Answer, send_raw
@@ -51,7 +51,7 @@ async def _broken(call: Call) -> web.Response:
 
 
 DOORS = (
-    Endpoint("POST", "/webhooks/doors.json", _inbound, "", "", "public", body={}, answer={}),
+    Endpoint("POST", "/webhooks/doors.json", _inbound, "", "", "inbound", body={}, answer={}),
     Endpoint("PUT", "/api/doors/{id}/push.json", _pushed, "", "", "push", body={}, answer={}),
     Endpoint("POST", "/api/doors/upload.json", _uploaded, "", "", "admin", takes="text/csv", upload=True, answer={}),
     Endpoint("GET", "/api/doors/broken.json", _broken, "", "", "read", answer={}),
@@ -89,7 +89,7 @@ async def test_who_may_not(tmp_path: Path) -> None:
     """Without a token, with one of another scope, with another feed's, and with what is no token at all nothing is done."""
     async with secured(tmp_path) as running:
         for endpoint in app.all_endpoints():
-            if endpoint.scope == "public":
+            if endpoint.scope in OPEN:
                 continue
             path = re.sub(r"\{\w+\}", "1", endpoint.path)
             for headers in ({}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer"}, {"Authorization": "Bearer \udcff"}):
@@ -133,6 +133,10 @@ async def test_the_hash_of_a_feed(tmp_path: Path) -> None:
         ]
         assert [status for status, _ in told] == [401] * 5
         assert all(document == told[0][1] for _, document in told)
+        unread = await send(
+            running, "POST /webhooks/doors.json HTTP/1.1\nfeedmill-webhook-hash: wrong\nContent-Length: 9\nExpect: 100-continue", b""
+        )
+        assert unread.status == 401
         async with running.service.store.writing() as writer:
             await writer.execute("UPDATE main.inventory_feeds SET hash = 'gone'")
         running.service.gate.forget()

@@ -115,4 +115,14 @@ async def test_through_the_api(tmp_path: Path) -> None:
             if status == 200:
                 status, tried = await running.call("POST", f"/api/inventory-feeds/{made['id']}/preview.json", {})
                 assert status == 422, tried
+        public = {
+            "name": "public",
+            "resourceType": "ftpCsv",
+            "dropshipProviderId": provider["id"],
+            "resourceLocation": "sftp://a.example/x",
+        }
+        number = (await running.call("POST", "/api/inventory-feeds.json", public))[1]["id"]
+        for settings in ({"transport": {"privateKey": str(tmp_path / "shop.db.keys")}}, {"resourceLocation": victim.disguises()[0]}):
+            status, tried = await running.call("POST", f"/api/inventory-feeds/{number}/preview.json", {"settings": settings})
+            assert (status, tried["errors"][0]["field"].partition(".")[0]) == (422, next(iter(settings)))
         assert victim.seen == []

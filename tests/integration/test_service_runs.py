@@ -10,7 +10,9 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import to_thread
 
+from feedmill.service.security.rotation import rotate_keys
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.supplier import Supplier, store_feed, supplying
 
@@ -107,6 +109,19 @@ async def test_a_run_is_asked_for_and_done_in_a_worker(shop: Shop) -> None:
     assert settings == [(1,)]
 
 
+async def test_workers_open_what_new_keys_sealed(shop: Shop) -> None:
+    """A worker that began before the keys were changed does its next run all the same, and so does a trial."""
+    await shop.fetched()
+    await rotate_keys(shop.api.service.url, settle=0)
+    await to_thread.run_sync(shop.api.service.keys.reload)
+    shop.supplier.offer(a=9, b=2, c=3)
+    await shop.fetched()
+    assert await shop.stock() == {"a": 9, "b": 2, "c": 3}
+    await rotate_keys(shop.api.service.url, settle=0)
+    await to_thread.run_sync(shop.api.service.keys.reload)
+    assert (await shop.api.call("POST", f"/api/inventory-feeds/{shop.feed}/preview.json"))[0] == 200
+
+
 async def test_a_run_under_way_is_alone_and_can_be_cancelled(shop: Shop) -> None:
     """A second fetch is told the first; what waits and what is read is cancelled at once, nothing of it applied; then it is free."""
     shop.supplier.close_gate()
@@ -143,7 +158,7 @@ async def test_a_run_under_way_is_alone_and_can_be_cancelled(shop: Shop) -> None
 
 
 async def test_a_run_is_foreseen_and_its_source_looked_at(shop: Shop) -> None:
-    """A dry run answers its figures and leaves nothing; a preview answers records, under settings that are only tried."""
+    """A dry run answers its figures and leaves nothing; a preview tries settings, and shows no secret to another host."""
     plan = await shop.fetch("?dryRun=true", status=200)
     assert (plan["run"], plan["status"], plan["created"]) == (None, "complete", 3)
     listed = await shop.api.call("GET", f"/api/data-imports.json?where[inventoryFeedId]={shop.feed}")
@@ -161,6 +176,20 @@ async def test_a_run_is_foreseen_and_its_source_looked_at(shop: Shop) -> None:
     for body, field in (({"limit": 0}, "limit"), ({"settings": {"skuPrefx": 1}}, "skuPrefx")):
         status, refused = await shop.api.call("POST", path, body)
         assert (status, refused["errors"][0]["field"]) == (422, field)
+    asked = shop.supplier.asked
+    async with shop.api.service.store.writing() as writer:
+        (((sealed,)),) = await writer.connection.execute_fetchall("SELECT sealed FROM main.inventory_feeds WHERE id = ?", (shop.feed,))
+        known = {**shop.api.service.keys.open(sealed), "authenticationToken": "joe", "authenticationSecret": "pa55"}
+        await writer.connection.execute(
+            "UPDATE main.inventory_feeds SET sealed = ? WHERE id = ?", (shop.api.service.keys.seal(known), shop.feed)
+        )
+    for settings in ({"resourceLocation": shop.supplier.url.replace("127.0.0.1", "localhost")}, {"proxyUrl": shop.supplier.url}):
+        status, refused = await shop.api.call("POST", path, {"settings": settings})
+        assert (status, [each["field"] for each in refused["errors"]]) == (422, ["authenticationToken", "authenticationSecret"])
+    assert shop.supplier.asked == asked
+    status, refused = await shop.api.call("POST", path, {"settings": {"mapping": "shopify"}})
+    assert (status, "joe" in str(refused), "***:***@" in str(refused)) == (422, False, True)
+    assert (await shop.api.call("POST", path, {"settings": {"authenticationSecret": "***"}}))[0] == 200
     assert (await shop.api.call("POST", f"/api/inventory-feeds/{shop.feed}/fetch.json?dryRun=perhaps"))[0] == 422
     assert (await shop.api.call("POST", path, token=await make_token(shop.api.service, "read")))[0] == 403
 

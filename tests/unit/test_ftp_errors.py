@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,8 @@ def test_a_server_that_repeats_the_password_is_not_quoted_with_it(password: str)
     """The server's words are shown, the password in them is not, however it is spelled."""
     error = judge("530", f"Login of shop with {password}\0 failed.\r\n", SOURCE, Phase.LOGIN)
     assert "(Login of shop with *** failed.)" in str(error)
+    given = judge("530", "Login of shop failed.\r\n", replace(SOURCE, hides_user=True), Phase.LOGIN)
+    assert ("Login of *** failed" in str(given), "shop" in str(given)) == (True, False)
 
 
 def test_a_long_answer_is_cut() -> None:

@@ -261,6 +261,8 @@ def test_a_supplier_s_words_are_shown_without_secrets() -> None:
     shown = quoted(words, source)
     assert shown.startswith("*** *** *** *** *** *** next line [31m xxx")
     assert len(shown) == 201
+    given = source_of(url="https://h/", username="user-token")
+    assert [quoted("user-token", each) for each in (given, replace(given, hides_user=True))] == ["user-token", "***"]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,10 @@ def test_check_knows_a_configuration_and_the_feeds_in_it(tmp_path: Path, capsys:
     doubled = b'[[feeds]]\nname = "a"\nresourceType = "manual"\n[[feeds]]\nname = "a"\nsource = "gopher://a/b"\n'
     first, second, third = map(str, check_service_file(load_registry(), doubled, {}))
     assert (first, second) == ("line 2, feeds.0.name: several feeds are named 'a'", "line 5, feeds.1.name: several feeds are named 'a'")
+    plain = b'[alerts]\nwebhook = "https://hooks.example/geheim"\nsmtp = "smtp://joe:geheim@mail.example"\n'
+    secret, url = map(str, check_service_file(load_registry(), plain, {}))
+    assert secret.startswith("line 2, alerts.webhook: a secret stands in the file")
+    assert url == "line 3, alerts.smtp: input should be a valid dictionary or instance of Smtp"
     assert third.startswith("line 6, feeds.1.source: no connector answers the URL scheme 'gopher'")
 
 

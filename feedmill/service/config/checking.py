@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.errors import ConfigError
 from feedmill.assembly import as_sink_url
 from feedmill.feedfile.check import check_reading
-from feedmill.feedfile.text import Fault, parse_toml
+from feedmill.feedfile.text import VARIABLE, Fault, Toml, parse_toml
 from feedmill.service.config.loading import FEEDS, ServiceFile, read_service_file
 from sinks.sqlite.database import locate
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 def check_service_file(registry: Registry, data: bytes, environment: Mapping[str, str]) -> tuple[Fault, ...]:
     """Return every fault of a `feedmill.toml` and of the feeds declared in it, in the order of its lines. Blocks."""
     file = read_service_file(data, environment, lenient=True)
-    places = parse_toml(data).places
-    faults = [*file.faults, *_doubles(file, places)]
+    toml = parse_toml(data)
+    places = toml.places
+    faults = [*file.faults, *_doubles(file, places), *_told_all(toml)]
     if file.settings is not None:
         faults += _senseless(file.settings, places)
     for index, reading in enumerate(file.feeds):
@@ -47,6 +48,17 @@ def _senseless(settings: ServiceSettings, places: Places) -> Iterator[Fault]:
     smtp = settings.alerts.smtp
     if smtp is not None and (smtp.username is None) != (smtp.password is None):
         yield Fault("username and password need each other", "alerts.smtp", places.line(("alerts", "smtp")), warning=True)
+
+
+def _told_all(toml: Toml) -> Iterator[Fault]:
+    """Yield the secrets of `[alerts]` that whoever reads the file reads."""
+    for keys in (("alerts", "webhook"), ("alerts", "smtp", "password")):
+        value: object = toml.found
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, str) and value and not VARIABLE.search(value):
+            message = "a secret stands in the file: write ${NAME} in its place and set that environment variable"
+            yield Fault(message, ".".join(keys), toml.places.line(keys), warning=True)
 
 
 def _doubles(file: ServiceFile, places: Places) -> Iterator[Fault]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 FEEDS: Final = "feeds"
-_SECRETS: Final = frozenset({"password", "webhook"})
+_UNQUOTED: Final = "alerts"
+"""The table with secrets: what was written in place of a table of its may be one, such as a URL for `smtp`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def _explain(fault: ErrorDetails, toml: Toml, variables: Mapping[str, object]) -
         message = "unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
     else:
         said = fault["msg"].removeprefix("Value error, ")
-        shown = fault["input"] if isinstance(fault["input"], str | int | float) and not _SECRETS & set(keys) else None
+        shown = fault["input"] if isinstance(fault["input"], str | int | float) and keys[0] != _UNQUOTED else None
         message = f"{said[0].lower()}{said[1:]}" + (f", got {shown!r}" if shown is not None else "")
     if _has(variables, keys):
         return Fault(f"{message} (the environment variable {PREFIX}{'__'.join(keys).upper()})", path)

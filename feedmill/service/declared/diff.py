@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Attributes = Mapping[str, object]
 
 _INNER: Final = ("guard", "transport", "pagination")
+_FOLLOWING: Final = ("authenticationToken", "authenticationSecret", "parameters")
 _UNTOLD: Final = ("name", "dropshipProviderId")
 _PASSWORDS: Final = frozenset(map(to_camel, TRANSPORT_SECRETS))
 
@@ -100,6 +101,10 @@ def _change(file: DeclaredFeed, feed: Feed, there: Known) -> Step | None:
                 nested[inner] = new
         else:
             sent[name] = new
+    # A declaration has every secret, so that none of them is left behind where another one decides who is told it.
+    for name in (*_FOLLOWING, *(("resourceLocation",) if "proxyUrl" in sent else ())):
+        if after.get(name):
+            sent.setdefault(name, after[name])
     return Step("change", feed.name, there.number, moved, tuple(differences), sent) if differences else None
 
 

@@ -45,7 +45,7 @@ class Judge:
         Raises `ConfigError` listing everything that can never work, or that the operator does not allow. A feed that is pushed to
         lacks nothing.
         """
-        wrong = [*self._find_refused(feed), *self._find_schedule(feed)]
+        wrong = [*self.find_refused(feed), *self._find_schedule(feed)]
         lacks: str | None = None
         if feed.resource_type not in PUSHED:
             missing, fault = self._find_missing(feed)
@@ -55,7 +55,7 @@ class Judge:
             raise ConfigError(f"feed {feed.name!r} cannot work like this", problems=tuple(dict.fromkeys(wrong)))
         return lacks
 
-    def _find_refused(self, feed: Feed) -> Iterator[str]:
+    def find_refused(self, feed: Feed) -> Iterator[str]:
         """Yield what is wrong with where a feed is fetched from, and with every other address that it names."""
         if feed.resource_location is not None and feed.resource_type not in PUSHED:
             for error, path in faults_of("resourceLocation", self._try_location, feed, feed.resource_location):
@@ -63,10 +63,12 @@ class Judge:
         for name, url in (
             ("proxyUrl", feed.proxy_url),
             ("webhookEndpoint", feed.webhook_endpoint),
+            ("parseWebhookEndpoint", feed.parse_webhook_endpoint),
             ("transport.tokenUrl", feed.transport.token_url),
         ):
             if url is not None:
-                for error, path in faults_of(name, self._try_web_address, url):
+                # What a feed's transport says is shown and stored as it is.
+                for error, path in faults_of(name, self._try_web_address, url, plain=name.startswith("transport.")):
                     yield _placed(error, path)
         if not self.egress.allow_private:
             for name in _LOCAL:
@@ -80,8 +82,10 @@ class Judge:
         _check_host(source)
         make_connector(self.registry, feed, source)
 
-    def _try_web_address(self, url: str) -> None:
+    def _try_web_address(self, url: str, *, plain: bool) -> None:
         bare = parse_location(url)
+        if plain and bare.username is not None:
+            raise ConfigError("holds a user, who is given as authenticationToken, or a password, as authenticationSecret")
         if bare.scheme not in ("http", "https"):
             raise ConfigError("is no http or https URL")
         _check_host(Source(bare.url, egress=self.egress))

@@ -12,7 +12,7 @@ from engine.source import MASK, Auth, mask_location, parse_location
 if TYPE_CHECKING:
     from engine.batch import JsonValue
 
-WHOLE: Final = ("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint")
+WHOLE: Final = ("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parseWebhookEndpoint")
 """Attributes of a feed that are masked as a whole."""
 
 INNER: Final = ("clientKeyPassword", "privateKeyPassphrase")

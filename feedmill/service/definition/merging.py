@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from engine.contracts import FeedDefinition
 from engine.errors import ConfigError
 from engine.feed import COMPUTED, Feed, build_feed
-from engine.source import MASK
+from engine.source import MASK, mask_location
 from feedmill.service.definition.masks import INNER, WHOLE, same_host, unmask, unmask_location, unmask_parameters
 from feedmill.service.stored_feeds import SEALED
 from sinks.sqlite.definitions import ROW_KINDS
@@ -178,13 +178,32 @@ def _find_astray(merged: Mapping[str, object], stored: Mapping[str, object], sen
     location, before = merged.get("resourceLocation"), stored.get("resourceLocation")
     login, login_before = _token_url(merged), _token_url(stored)
     moved = before is not None and not _stays(location, before)
-    if not moved and not (login is not None and not _stays(login, login_before) and stored and not _stays(login, before)):
+    login_moved = login is not None and not _stays(login, login_before) and bool(stored) and not _stays(login, before)
+    overheard = before is not None and _is_overheard(merged, stored, (location, login))
+    if not (moved or login_moved or overheard):
         return []
     said = [name for name in _OF_THE_HOST if stored.get(name) is not None and sent.get(name, MASK) == MASK and merged.get(name) is not None]
     rows = cast("Sequence[Mapping[str, object]]", stored.get("parameters") or ())
     if rows and ("parameters" not in sent or any(row.get("value") == MASK for row in _rows(sent["parameters"]))):
         said.append("parameters")
+    if overheard and _keeps_login(location, sent.get("resourceLocation"), _auth(stored)):
+        said.append("resourceLocation")
     return [f"{name}: was given for another host, and does not follow to a new one: send it anew, or null" for name in said]
+
+
+def _is_overheard(merged: Mapping[str, object], stored: Mapping[str, object], urls: Sequence[object]) -> bool:
+    """Return whether a proxy is new and reads what is sent, as it does unless TLS goes through it."""
+    proxy = merged.get("proxyUrl")
+    new = proxy is not None and not _stays(proxy, stored.get("proxyUrl"))
+    return new and any(isinstance(url, str) and url.lower().startswith("http://") for url in urls)
+
+
+def _keeps_login(location: object, sent: object, auth: Any) -> bool:
+    """Return whether a URL has secrets that a caller did not send."""
+    try:
+        return isinstance(location, str) and sent != location and mask_location(location, auth=auth) != location
+    except ConfigError:
+        return False
 
 
 def _stays(new: object, old: object) -> bool:

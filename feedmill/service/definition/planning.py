@@ -11,7 +11,7 @@ from engine.errors import ConfigError
 from feedmill.assembly import PUSHED
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.masks import is_masked
-from feedmill.service.definition.merging import State, stored_definition, with_ids
+from feedmill.service.definition.merging import State, merge_changes, stored_definition, with_ids
 from feedmill.service.keys import digest
 from feedmill.service.stored_feeds import split_secrets
 from sinks.sqlite.definitions import normal_row
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.batch import JsonValue
     from engine.feed import Feed
     from feedmill.service.context import Service
+    from feedmill.service.stored_feeds import StoredFeed
 
 SCHEDULING: Final = frozenset({"resourceType", "resourceLocation", "enabled", "automatedFetching", "fetchFrequency", "fetchSchedule"})
 """Attributes that say whether and when a feed is fetched by itself."""
@@ -84,6 +85,27 @@ def _had(judge: Judge, state: State, error: ConfigError) -> bool:
     except ConfigError as before:
         return set(error.problems) <= set(before.problems)
     return False
+
+
+def try_feed(judge: Judge, state: State, known: StoredFeed, sent: Mapping[str, object]) -> Feed:
+    """Return a stored feed with changes that are only tried; of its rows those of the same name are replaced. Blocks.
+
+    Raises `ConfigError` where the same change would not be taken, for a trial connects as a fetch does: a secret would follow to
+    another host, or what the operator does not allow would be reached.
+    """
+    merged = merge_changes(state, sent, {})
+    feed = known.build({name: sent[name] if name == stored.FIELDS else merged.get(name) for name in sent})
+    refused = list(judge.find_refused(feed))
+    if refused and not set(refused) <= set(_refused_before(judge, state)):
+        raise ConfigError(f"feed {feed.name!r} cannot be tried like this", problems=tuple(refused))
+    return feed
+
+
+def _refused_before(judge: Judge, state: State) -> list[str]:
+    try:
+        return list(judge.find_refused(state.feed()))
+    except ConfigError:
+        return []
 
 
 def make_record(

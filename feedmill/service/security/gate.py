@@ -48,6 +48,7 @@ class _Remembered(Generic[V]):
     def __init__(self, find: Callable[[Writer, bytes], Awaitable[V | None]]) -> None:
         self._find = find
         self._known: dict[bytes, tuple[V, float]] = {}
+        self._valid: set[bytes] = set()
         self._lock = anyio.Lock()
         self._era = 0
 
@@ -55,6 +56,10 @@ class _Remembered(Generic[V]):
         """Return what a digest stands for if that was asked within the last second."""
         held = self._known.get(digest)
         return held[0] if held is not None and monotonic() - held[1] < FRESH_SECONDS else None
+
+    def seen(self, digest: bytes) -> bool:
+        """Return whether a digest stood for something when it was asked for last, as far as that is remembered."""
+        return digest in self._valid
 
     async def get(self, reading: Reading, digest: bytes) -> V | None:
         """Return what a digest stands for, None for nothing; that it stands for nothing is never remembered."""
@@ -71,8 +76,13 @@ class _Remembered(Generic[V]):
 
     def _keep(self, digest: bytes, found: V | None, asked: float, era: int) -> None:
         self._known.pop(digest, None)
+        self._valid.discard(digest)
         if len(self._known) >= _MOST:
             self._known.clear()
+        if len(self._valid) >= _MOST:
+            self._valid.clear()
+        if found is not None:
+            self._valid.add(digest)
         # What was read before somebody called `forget` may be what was to be forgotten.
         if found is not None and era == self._era:
             self._known[digest] = found, asked

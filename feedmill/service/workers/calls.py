@@ -10,7 +10,7 @@ import anyio
 import structlog
 from anyio import to_thread
 
-from engine.errors import FeedmillError, Retry, Superseded, UnderWay
+from engine.errors import ConfigError, FeedmillError, Retry, Superseded, UnderWay
 from engine.flow.pipeline import run_feed
 from engine.flow.preview import preview_source
 from engine.run import Problem
@@ -18,12 +18,16 @@ from engine.settings.transport import locate
 from feedmill.assembly import make_connector, make_job, make_recipe
 from feedmill.changes import shape_diff, shape_undo
 from feedmill.logs import log_event, log_listener_error
+from feedmill.service.definition.judging import Judge
+from feedmill.service.definition.merging import State
+from feedmill.service.definition.planning import try_feed
 from feedmill.service.stored_feeds import StoredFeed, read_stored_feed
 from feedmill.shapes import dump, shape_preview, shape_run
 from sinks.sqlite import decisions
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.diff import read_diff
 from sinks.sqlite.history.undo import plan_undo, undo
+from sinks.sqlite.service.feeds import read_feed, read_rows
 from sinks.sqlite.service.runs import AskedRun, end_undecided, read_asked_run
 from sinks.sqlite.sink import SqliteSink
 
@@ -55,8 +59,28 @@ class Workplace:
 
     async def stored_feed(self, number: int) -> StoredFeed:
         """Return a feed with its secrets."""
+        return await self._opening(lambda reader: read_stored_feed(reader, self.keys, number))
+
+    async def state(self, number: int) -> State:
+        """Return a feed as a change of it begins."""
+
+        async def read(reader: Writer) -> State:
+            row = await read_feed(reader, number)
+            secrets = self.keys.open(row.sealed) if row.sealed is not None else {}
+            return State(row, secrets, (await read_rows(reader, [number]))[number])
+
+        return await self._opening(read)
+
+    async def _opening(self, read: Callable[[Writer], Awaitable[T]]) -> T:
+        """Read something sealed. The keys may have been changed since this process began, which first shows here."""
         async with self.database.connect() as connection:
-            return await read_stored_feed(Writer(connection, None, self.database.name), self.keys, number)
+            reader = Writer(connection, None, self.database.name)
+            try:
+                return await read(reader)
+            except ConfigError:
+                if not await to_thread.run_sync(self.keys.reload):
+                    raise
+            return await read(reader)
 
     async def job(self, feed: Feed, *, run: int | None = None, dry_run: bool = False, refetch: bool = False) -> Job:
         """Return a run of a feed, within the rules of egress."""
@@ -118,8 +142,9 @@ async def plan_run(place: Workplace, arguments: Arguments) -> str:
 
 async def preview(place: Workplace, arguments: Arguments) -> str:
     """Answer the first `limit` records of a feed, raw beside mapped, under its settings and those that are tried."""
-    stored = await place.stored_feed(int(arguments["feed"]))
-    feed = stored.build(arguments.get("settings") or {})
+    number = int(arguments["feed"])
+    state, stored = await place.state(number), await place.stored_feed(number)
+    feed = await to_thread.run_sync(try_feed, Judge(place.registry, place.egress), state, stored, arguments.get("settings") or {})
     source = locate(feed, feed.resource_location or "", egress=place.egress)
     async with SqliteSink(place.database).session(stored.definition, dry_run=True) as session:
         pinned = session.dialect

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from feedmill.web.endpoint import LARGEST, Endpoint, Parameter
+from feedmill.web.endpoint import LARGEST, OPEN, Endpoint, Parameter
 from feedmill.web.openapi.schemas import Schemas
 from feedmill.web.openapi.statuses import answers_of
 from feedmill.web.queries import LIST_PARAMETERS
@@ -62,7 +62,7 @@ def _name(endpoint: Endpoint) -> str:
 
 
 def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
-    if endpoint.scope != "public":
+    if endpoint.scope not in OPEN:
         return [{"bearer": []}]
     return [{"inboundHash": []}] if is_inbound(endpoint) else []
 

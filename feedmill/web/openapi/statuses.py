@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from feedmill.web.endpoint import Endpoint
+from feedmill.web.endpoint import OPEN, Endpoint
 from feedmill.web.openapi.schemas import Schemas
 from feedmill.web.problems import MEDIA
 
@@ -59,7 +59,7 @@ def _good(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 def _of_kernel(endpoint: Endpoint) -> Iterator[tuple[int, str]]:
     taken = {
-        "token": endpoint.scope != "public",
+        "token": endpoint.scope not in OPEN,
         "path": "{" in endpoint.path,
         "body": endpoint.body is not None,
         "said": endpoint.body is not None or endpoint.lists is not None or bool(endpoint.query),

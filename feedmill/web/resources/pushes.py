@@ -180,7 +180,7 @@ ENDPOINTS: Final = (
         post_inbound,
         "Store what a supplier sends for its feed: 1 to 50 items, or whatever the feed's parseWebhookEndpoint makes items of",
         _TAG,
-        "public",
+        "inbound",
         body={"type": ["array", "object", "string", "number", "boolean", "null"]},
         answer=ACCEPTED,
         status=202,

@@ -14,7 +14,9 @@ from sinks.sqlite.service.listing import Column, Kind, Listed
 if TYPE_CHECKING:
     from engine.settings.resource import Resource
 
-_ONLY_SHOWN: Final = frozenset({"authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "value"})
+_ONLY_SHOWN: Final = frozenset(
+    {"authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parseWebhookEndpoint", "value"}
+)
 _KINDS: Final[Mapping[str, Kind]] = {"boolean": "flag", "integer": "integer", "number": "number", "string": "text"}
 
 
