@@ -72,12 +72,23 @@ async def _answer_problems(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        name = {404: "not-found", 405: "method", 413: "too-large"}.get(error.status, "refused")
-        kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return Problem(error.status, name, error.reason, headers=kept).response()
+        return _explain_refusal(error, request).response()
     except FeedmillError as error:
         known = explain(error)
         if known is None:
             structlog.get_logger("feedmill").error("a call failed", path=request.path, method=request.method, exc_info=error)
             known = Problem(500, "internal", "the server is at fault, and has logged how; please report it")
         return known.response()
+
+
+def _explain_refusal(error: web.HTTPException, request: web.Request) -> Problem:
+    """Return what the router, or the library, refused as a problem that says what to ask for instead."""
+    name = {404: "not-found", 405: "method", 413: "too-large"}.get(error.status, "refused")
+    kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    detail, path = error.reason, request.rel_url.raw_path[:200]
+    if error.status == 404:
+        ending = " and end in .json" if path.startswith("/api/") and not path.endswith(".json") else ""
+        detail = f"there is nothing at {path}; paths are case-sensitive{ending}, and /api/docs lists them"
+    elif kept is not None:
+        detail = f"{request.method} is no method of {path}; it takes {kept['Allow'].replace(',', ', ')}"
+    return Problem(error.status, name, detail, headers=kept)

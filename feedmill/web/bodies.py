@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _UNNAMED: Final = "application/octet-stream"
 """What the library calls a body whose kind the client does not say."""
 
+_SAID: Final = {"extra_forbidden": "unknown attribute", "missing": "is mandatory"}
+"""Faults that every resource tells in the same words, whatever reads its body."""
+
 
 async def read_body(service: Service, request: web.Request, endpoint: Endpoint) -> object:
     """Return the body of a call: a model where the endpoint names one, JSON where it has a schema, None where it takes none.
@@ -70,7 +73,10 @@ def validate(model: type[BaseModel], sent: object) -> BaseModel:
     try:
         return model.model_validate(sent)
     except ValidationError as error:
-        faults = [FieldFault(".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
+        faults = [
+            FieldFault(".".join(map(str, fault["loc"])), _SAID.get(fault["type"]) or fault["msg"].removeprefix("Value error, "))
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
         raise Problem(422, "invalid", "the body cannot be taken as it is", faults=faults) from None
 
 

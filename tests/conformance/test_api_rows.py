@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import orjson
 import pytest
 from aiohttp import web
 
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.web import serving
+
+# What each resource shows of attributes that it was not given, as the tables of the API have it.
+DEFAULTS: dict[str, dict[str, Any]] = orjson.loads(Path(__file__).with_name("api_defaults.json").read_bytes())
 
 FIRST = b"sku;qty\nA-1;5\nA-2;7\nA-3;9\n"
 SECOND = b"sku;qty\nA-1;6\nA-2;7\nA-3;9\n"
@@ -120,6 +124,68 @@ async def test_providers(world: World) -> None:
     feed = await world.feed("of a provider")
     keeper = (await world.ok("GET", f"/api/inventory-feeds/{feed}.json"))["dropshipProviderId"]
     await world.ok("DELETE", f"/api/dropship-providers/{keeper}.json", status=409)
+
+
+async def test_what_was_just_made_shows_every_attribute(world: World) -> None:
+    """A feed, an item, a provider and a mapping row show all of their attributes, those that were not given with their defaults."""
+
+    def differs(shown: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+        return {name: shown.get(name, "is absent") for name, value in defaults.items() if shown.get(name, "is absent") != value}
+
+    provider = await world.provider()
+    shown = await world.ok("GET", f"/api/dropship-providers/{provider}.json")
+    assert not differs(shown, DEFAULTS["dropship-providers"])
+    given = {"name": "bare", "resourceType": "webhook", "dropshipProviderId": provider}
+    feed = await world.ok("POST", "/api/inventory-feed.json", given)
+    assert not differs(feed, {**DEFAULTS["inventory-feeds"], **given})
+    assert feed["hash"]
+    item = await world.push(feed["id"], "D", 1)
+    assert not differs(
+        item, {**DEFAULTS["inventory-feed-variants"], "inventoryFeedId": feed["id"], "vendorSku": "D", "availableQuantity": 1}
+    )
+    custom = {"inventoryFeedId": await world.feed("custom", resourceType="ftpCsv", resourceLocation=world.source, mapping="custom")}
+    row = await world.ok("POST", "/api/inventory-feed-fields.json", {**custom, "name": "sku", "purpose": "sku"})
+    assert not differs(row, DEFAULTS["inventory-feed-fields"])
+    for shown in (feed, item, row):
+        assert all(shown[name] for name in ("id", "createdAt", "updatedAt"))
+
+
+async def test_what_a_beginner_gets_wrong(world: World) -> None:
+    """A wrong path, verb, kind of body, attribute or number of items is answered with a problem that says what to do instead."""
+    problem = await world.ok("GET", "/api/inventory-feeds", status=404)
+    assert (
+        problem["detail"] == "there is nothing at /api/inventory-feeds; paths are case-sensitive and end in .json, and /api/docs lists them"
+    )
+    await world.ok("GET", "/%ff%00", status=404)
+    assert "it takes GET" in (await world.ok("PATCH", "/api/plan.json", {}, status=405))["detail"]
+    assert (
+        "send application/json" in (await world.ok("POST", "/api/products.json", {}, status=415, headers={"Content-Type": "a/b"}))["detail"]
+    )
+    of = {"inventoryFeedId": await world.feed("of a row")}
+    for resource, attribute in (("inventory-feeds", "resourceTyp"), ("inventory-feed-fields", "nme"), ("products", "nam")):
+        sent = {attribute: "x", **(of if "fields" in resource else {})}
+        faults = (await world.ok("POST", f"/api/{resource}.json", sent, status=422))["errors"]
+        (unknown,) = [fault for fault in faults if fault["field"] == attribute]
+        assert unknown["message"].startswith("unknown attribute")
+        assert "is mandatory" in {fault["message"] for fault in faults}
+
+
+async def test_lists_are_paged(world: World) -> None:
+    """`from` counts pages, `after` ids; both are told where the next one is and how many there are."""
+    for name in ("one", "two", "three"):
+        await world.feed(name)
+    url = (
+        f"{world.api.url}/api/inventory-feeds.json?attributes[]=name&where[name][$in][]=one&where[name][$in][]=two&where[name][$in][]=three"
+    )
+    headers = {"Authorization": f"Bearer {world.api.token}"}
+    for start in ("from=0", "after=0"):
+        names, page = [], f"{url}&limit=2&{start}"
+        while page:
+            async with world.api.client.get(page, headers=headers) as response:
+                assert response.headers["X-Total-Count"] == "3"
+                names.append([each["name"] for each in await response.json()])
+                page = str(response.links["next"]["url"]) if "next" in response.links else ""
+        assert names == [["one", "two"], ["three"]], start
 
 
 async def test_feeds(world: World) -> None:
