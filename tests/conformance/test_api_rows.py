@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import orjson
 import pytest
 from aiohttp import web
 
+from feedmill.web.app import all_endpoints
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.web import serving
 
@@ -168,6 +170,13 @@ async def test_what_a_beginner_gets_wrong(world: World) -> None:
         (unknown,) = [fault for fault in faults if fault["field"] == attribute]
         assert unknown["message"].startswith("unknown attribute")
         assert "is mandatory" in {fault["message"] for fault in faults}
+
+
+def test_every_call_of_a_feed_has_the_singular_path() -> None:
+    """`/api/inventory-feed`, which the reference's clients call too, is an alias of every path below the plural."""
+    plural = [endpoint for endpoint in all_endpoints() if re.match(r"/api/inventory-feeds[./]", endpoint.path)]
+    assert len(plural) >= 12
+    assert [endpoint.path for endpoint in plural if endpoint.path.replace("feeds", "feed", 1) not in endpoint.aliases] == []
 
 
 async def test_lists_are_paged(world: World) -> None:
