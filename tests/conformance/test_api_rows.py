@@ -375,6 +375,17 @@ async def test_runs_are_judged_and_undone(world: World) -> None:
     assert {"field": "inventoryQuantity", "before": 6, "after": 5} in [field for entry in changes for field in entry["fields"]]
 
 
+async def test_what_a_run_leaves_out_can_be_downloaded(world: World) -> None:
+    """Each record that is skipped is kept with its number, its item and the reason, also where the store itself leaves it out."""
+    feed = await world.pulled("choosy", restrictInventoryImport=True, inventoryRestrictionLevel=6)
+    run = await world.fetched(feed)
+    assert (run["read"], run["created"], run["skipped"], run["errorUri"]) == (3, 2, 1, None)
+    _, body = await world.api.call("GET", run["skippedUri"])
+    (row,) = csv.DictReader(io.StringIO(body.decode()))
+    assert (row["record"], row["value"], row["fate"]) == ("1", "A-1", "skipped")
+    assert "inventoryRestrictionLevel 6" in row["reason"]
+
+
 async def test_items_connect_to_the_catalogue(world: World) -> None:
     """A variant is connected by its SKU by itself and by hand, and every connection is in the audit."""
     product = await world.ok("POST", "/api/products.json", {"name": "Lamp"})
