@@ -16,7 +16,7 @@ from feedmill.web import resources
 from feedmill.web.access import authenticate
 from feedmill.web.bodies import read_body
 from feedmill.web.endpoint import Call, Endpoint
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import FieldFault, Problem, explain
 from feedmill.web.transport.exchange import add_headers
 from feedmill.web.transport.serving import exchanging, expect_later
 from feedmill.web.watching import watch_calls
@@ -56,10 +56,25 @@ def _serve(service: Service, endpoint: Endpoint) -> Handler:
         if service.stopping and endpoint.method in _WRITING:
             raise Problem(503, "stopping", "the server is stopping; send it again in a moment", retry_after=5.0)
         caller = await authenticate(service, request, endpoint)
+        _check_query(request, endpoint)
         sent = await read_body(service, request, endpoint)
         return await endpoint.handle(Call(service, request, endpoint, caller, sent))
 
     return serve
+
+
+def _check_query(request: web.Request, endpoint: Endpoint) -> None:
+    """Refuse a query that is none of an administrator's call: with a misspelt `dryRun` it would do what was only to be foreseen.
+
+    Lists check their own. What only reads, and what suppliers push, may carry queries of other systems.
+    """
+    if endpoint.scope != "admin" or endpoint.method == "GET" or not (endpoint.query or endpoint.body):
+        return
+    known = {each.name for each in endpoint.query}
+    if wrong := sorted(set(request.query) - known):
+        cure = f"is no query of this call; it takes {', '.join(sorted(known))}" if known else "is no query of this call: it takes none"
+        faults = [FieldFault(name[:80], cure) for name in wrong[:20]]
+        raise Problem(422, "invalid", "the query cannot be taken as it is; nothing was done", faults=faults)
 
 
 @web.middleware

@@ -320,6 +320,8 @@ async def test_runs_are_fetched_foreseen_and_cancelled(world: World) -> None:
     plan = await world.ok("POST", f"{path}?dryRun=true")
     assert (plan["created"], plan["status"]) == (3, "complete")
     assert await world.ok("GET", f"/api/inventory-feed-variants.json?where[inventoryFeedId]={feed}") == []
+    assert "dryRun" in str(await world.ok("POST", f"{path}?dryrun=true", status=422))
+    assert await world.ok("GET", f"/api/data-imports.json?where[inventoryFeedId]={feed}") == []
     world.gate = anyio.Event()
     run = (await world.ok("POST", path, status=202))["id"]
     with anyio.fail_after(20):
@@ -365,6 +367,7 @@ async def test_runs_are_judged_and_undone(world: World) -> None:
     assert (run["updated"], run["unchanged"], run["rejected"]) == (1, 2, 1)
     _, body = await world.api.call("GET", run["errorUri"].removeprefix(world.api.url))
     assert b"A-4" in body
+    await world.ok("POST", f"/api/data-imports/{run['id']}/undo.json?dryRun=true", status=422)
     status, undone = await world.api.call("POST", f"/api/data-imports/{run['id']}/undo.json")
     assert status in (200, 202), undone
     await world.ended(undone["id"], "complete")
