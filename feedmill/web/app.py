@@ -16,7 +16,7 @@ from feedmill.web import resources
 from feedmill.web.access import authenticate
 from feedmill.web.bodies import read_body
 from feedmill.web.endpoint import Call, Endpoint
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import FieldFault, Problem, explain
 from feedmill.web.transport.exchange import add_headers
 from feedmill.web.transport.serving import exchanging, expect_later
 from feedmill.web.watching import watch_calls
@@ -56,10 +56,25 @@ def _serve(service: Service, endpoint: Endpoint) -> Handler:
         if service.stopping and endpoint.method in _WRITING:
             raise Problem(503, "stopping", "the server is stopping; send it again in a moment", retry_after=5.0)
         caller = await authenticate(service, request, endpoint)
+        _check_query(request, endpoint)
         sent = await read_body(service, request, endpoint)
         return await endpoint.handle(Call(service, request, endpoint, caller, sent))
 
     return serve
+
+
+def _check_query(request: web.Request, endpoint: Endpoint) -> None:
+    """Refuse a query that is none of an administrator's call: with a misspelt `dryRun` it would do what was only to be foreseen.
+
+    Lists check their own. What only reads, and what suppliers push, may carry queries of other systems.
+    """
+    if endpoint.scope != "admin" or endpoint.method == "GET" or not (endpoint.query or endpoint.body):
+        return
+    known = {each.name for each in endpoint.query}
+    if wrong := sorted(set(request.query) - known):
+        cure = f"is no query of this call; it takes {', '.join(sorted(known))}" if known else "is no query of this call: it takes none"
+        faults = [FieldFault(name[:80], cure) for name in wrong[:20]]
+        raise Problem(422, "invalid", "the query cannot be taken as it is; nothing was done", faults=faults)
 
 
 @web.middleware
@@ -72,12 +87,23 @@ async def _answer_problems(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        name = {404: "not-found", 405: "method", 413: "too-large"}.get(error.status, "refused")
-        kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return Problem(error.status, name, error.reason, headers=kept).response()
+        return _explain_refusal(error, request).response()
     except FeedmillError as error:
         known = explain(error)
         if known is None:
             structlog.get_logger("feedmill").error("a call failed", path=request.path, method=request.method, exc_info=error)
             known = Problem(500, "internal", "the server is at fault, and has logged how; please report it")
         return known.response()
+
+
+def _explain_refusal(error: web.HTTPException, request: web.Request) -> Problem:
+    """Return what the router, or the library, refused as a problem that says what to ask for instead."""
+    name = {404: "not-found", 405: "method", 413: "too-large"}.get(error.status, "refused")
+    kept = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    detail, path = error.reason, request.rel_url.raw_path[:200]
+    if error.status == 404:
+        ending = " and end in .json" if path.startswith("/api/") and not path.endswith(".json") else ""
+        detail = f"there is nothing at {path}; paths are case-sensitive{ending}, and /api/docs lists them"
+    elif kept is not None:
+        detail = f"{request.method} is no method of {path}; it takes {kept['Allow'].replace(',', ', ')}"
+    return Problem(error.status, name, detail, headers=kept)

@@ -14,6 +14,7 @@ from feedmill.web.problems import FieldFault, Problem
 
 if TYPE_CHECKING:
     from aiohttp import web
+    from pydantic_core import ErrorDetails
 
     from feedmill.service.context import Service
     from feedmill.service.settings import Server
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 _UNNAMED: Final = "application/octet-stream"
 """What the library calls a body whose kind the client does not say."""
+
+_SAID: Final = {"extra_forbidden": "unknown attribute", "missing": "is mandatory"}
+"""Faults that every resource tells in the same words, whatever reads its body."""
 
 
 async def read_body(service: Service, request: web.Request, endpoint: Endpoint) -> object:
@@ -70,8 +74,16 @@ def validate(model: type[BaseModel], sent: object) -> BaseModel:
     try:
         return model.model_validate(sent)
     except ValidationError as error:
-        faults = [FieldFault(".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()]
+        found = error.errors(include_url=False, include_input=False)
+        within = {fault["loc"][:depth] for fault in found for depth in range(len(fault["loc"]))}
+        # What is wrong with a list because of what is wrong inside of it is no fault of its own.
+        faults = [_shape_fault(fault) for fault in found if fault["loc"] not in within or not fault["loc"]]
         raise Problem(422, "invalid", "the body cannot be taken as it is", faults=faults) from None
+
+
+def _shape_fault(fault: ErrorDetails) -> FieldFault:
+    said = _SAID.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return FieldFault(".".join(map(str, fault["loc"])), said)
 
 
 async def _read(request: web.Request, server: Server) -> bytes:

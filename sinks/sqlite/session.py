@@ -22,16 +22,13 @@ from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Plan
 from sinks.sqlite.landing.housekeeping import clear_dead_stages, clear_stage, delete_load
+from sinks.sqlite.landing.left_out import REJECTS_KEPT
 from sinks.sqlite.landing.limit import RunLimit, is_limited
 from sinks.sqlite.landing.repeats import Landing, heed_repeats
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.landing.statements import VARIANTS, StageTable, create_temporary_stage
 from sinks.sqlite.landing.straight import StraightLoad
 from sinks.sqlite.locks import hold_feed
-
-REJECTS_KEPT: Final = 100_000
-"""Rejects stored for one run; the count goes on. A feed with more is broken, and the first ones tell how."""
-
 
 LAST_ITEM: Final = f"SELECT coalesce(max(id), 0) FROM {VARIANTS}"
 

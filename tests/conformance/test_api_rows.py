@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import orjson
 import pytest
 from aiohttp import web
 
+from feedmill.web.app import all_endpoints
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.web import serving
+
+# What each resource shows of attributes that it was not given, as the tables of the API have it.
+DEFAULTS: dict[str, dict[str, Any]] = orjson.loads(Path(__file__).with_name("api_defaults.json").read_bytes())
 
 FIRST = b"sku;qty\nA-1;5\nA-2;7\nA-3;9\n"
 SECOND = b"sku;qty\nA-1;6\nA-2;7\nA-3;9\n"
@@ -120,6 +126,75 @@ async def test_providers(world: World) -> None:
     feed = await world.feed("of a provider")
     keeper = (await world.ok("GET", f"/api/inventory-feeds/{feed}.json"))["dropshipProviderId"]
     await world.ok("DELETE", f"/api/dropship-providers/{keeper}.json", status=409)
+
+
+async def test_what_was_just_made_shows_every_attribute(world: World) -> None:
+    """A feed, an item, a provider and a mapping row show all of their attributes, those that were not given with their defaults."""
+
+    def differs(shown: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+        return {name: shown.get(name, "is absent") for name, value in defaults.items() if shown.get(name, "is absent") != value}
+
+    provider = await world.provider()
+    shown = await world.ok("GET", f"/api/dropship-providers/{provider}.json")
+    assert not differs(shown, DEFAULTS["dropship-providers"])
+    given = {"name": "bare", "resourceType": "webhook", "dropshipProviderId": provider}
+    feed = await world.ok("POST", "/api/inventory-feed.json", given)
+    assert not differs(feed, {**DEFAULTS["inventory-feeds"], **given})
+    assert feed["hash"]
+    item = await world.push(feed["id"], "D", 1)
+    assert not differs(
+        item, {**DEFAULTS["inventory-feed-variants"], "inventoryFeedId": feed["id"], "vendorSku": "D", "availableQuantity": 1}
+    )
+    custom = {"inventoryFeedId": await world.feed("custom", resourceType="ftpCsv", resourceLocation=world.source, mapping="custom")}
+    row = await world.ok("POST", "/api/inventory-feed-fields.json", {**custom, "name": "sku", "purpose": "sku"})
+    assert not differs(row, DEFAULTS["inventory-feed-fields"])
+    for shown in (feed, item, row):
+        assert all(shown[name] for name in ("id", "createdAt", "updatedAt"))
+
+
+async def test_what_a_beginner_gets_wrong(world: World) -> None:
+    """A wrong path, verb, kind of body, attribute or number of items is answered with a problem that says what to do instead."""
+    problem = await world.ok("GET", "/api/inventory-feeds", status=404)
+    assert (
+        problem["detail"] == "there is nothing at /api/inventory-feeds; paths are case-sensitive and end in .json, and /api/docs lists them"
+    )
+    await world.ok("GET", "/%ff%00", status=404)
+    assert "it takes GET" in (await world.ok("PATCH", "/api/plan.json", {}, status=405))["detail"]
+    assert (
+        "send application/json" in (await world.ok("POST", "/api/products.json", {}, status=415, headers={"Content-Type": "a/b"}))["detail"]
+    )
+    for resource, attribute in (("inventory-feeds", "resourceTyp"), ("inventory-feed-fields", "nme"), ("products", "nam")):
+        faults = (await world.ok("POST", f"/api/{resource}.json", {attribute: "x"}, status=422))["errors"]
+        (unknown,) = [fault for fault in faults if fault["field"] == attribute]
+        assert unknown["message"].startswith("unknown attribute")
+        assert any(fault["message"].startswith("is mandatory") for fault in faults)
+    faults = (await world.ok("POST", "/api/api-tokens.json", {"name": "x", "scopes": ["root"]}, status=422))["errors"]
+    assert [fault["field"] for fault in faults] == ["scopes.0"]
+
+
+def test_every_call_of_a_feed_has_the_singular_path() -> None:
+    """`/api/inventory-feed`, which the reference's clients call too, is an alias of every path below the plural."""
+    plural = [endpoint for endpoint in all_endpoints() if re.match(r"/api/inventory-feeds[./]", endpoint.path)]
+    assert len(plural) >= 12
+    assert [endpoint.path for endpoint in plural if endpoint.path.replace("feeds", "feed", 1) not in endpoint.aliases] == []
+
+
+async def test_lists_are_paged(world: World) -> None:
+    """`from` counts pages, `after` ids; both are told where the next one is and how many there are."""
+    for name in ("one", "two", "three"):
+        await world.feed(name)
+    url = (
+        f"{world.api.url}/api/inventory-feeds.json?attributes[]=name&where[name][$in][]=one&where[name][$in][]=two&where[name][$in][]=three"
+    )
+    headers = {"Authorization": f"Bearer {world.api.token}"}
+    for start in ("from=0", "after=0"):
+        names, page = [], f"{url}&limit=2&{start}"
+        while page:
+            async with world.api.client.get(page, headers=headers) as response:
+                assert response.headers["X-Total-Count"] == "3"
+                names.append([each["name"] for each in await response.json()])
+                page = str(response.links["next"]["url"]) if "next" in response.links else ""
+        assert names == [["one", "two"], ["three"]], start
 
 
 async def test_feeds(world: World) -> None:
@@ -245,6 +320,8 @@ async def test_runs_are_fetched_foreseen_and_cancelled(world: World) -> None:
     plan = await world.ok("POST", f"{path}?dryRun=true")
     assert (plan["created"], plan["status"]) == (3, "complete")
     assert await world.ok("GET", f"/api/inventory-feed-variants.json?where[inventoryFeedId]={feed}") == []
+    assert "dryRun" in str(await world.ok("POST", f"{path}?dryrun=true", status=422))
+    assert await world.ok("GET", f"/api/data-imports.json?where[inventoryFeedId]={feed}") == []
     world.gate = anyio.Event()
     run = (await world.ok("POST", path, status=202))["id"]
     with anyio.fail_after(20):
@@ -290,6 +367,7 @@ async def test_runs_are_judged_and_undone(world: World) -> None:
     assert (run["updated"], run["unchanged"], run["rejected"]) == (1, 2, 1)
     _, body = await world.api.call("GET", run["errorUri"].removeprefix(world.api.url))
     assert b"A-4" in body
+    await world.ok("POST", f"/api/data-imports/{run['id']}/undo.json?dryRun=true", status=422)
     status, undone = await world.api.call("POST", f"/api/data-imports/{run['id']}/undo.json")
     assert status in (200, 202), undone
     await world.ended(undone["id"], "complete")
@@ -298,6 +376,17 @@ async def test_runs_are_judged_and_undone(world: World) -> None:
     assert item["inventoryQuantity"] == 5
     changes = await world.ok("GET", f"/api/inventory-feed-variants/{item['id']}/history.json")
     assert {"field": "inventoryQuantity", "before": 6, "after": 5} in [field for entry in changes for field in entry["fields"]]
+
+
+async def test_what_a_run_leaves_out_can_be_downloaded(world: World) -> None:
+    """Each record that is skipped is kept with its number, its item and the reason, also where the store itself leaves it out."""
+    feed = await world.pulled("choosy", restrictInventoryImport=True, inventoryRestrictionLevel=6)
+    run = await world.fetched(feed)
+    assert (run["read"], run["created"], run["skipped"], run["errorUri"]) == (3, 2, 1, None)
+    _, body = await world.api.call("GET", run["skippedUri"])
+    (row,) = csv.DictReader(io.StringIO(body.decode()))
+    assert (row["record"], row["value"], row["fate"]) == ("1", "A-1", "skipped")
+    assert "inventoryRestrictionLevel 6" in row["reason"]
 
 
 async def test_items_connect_to_the_catalogue(world: World) -> None:

@@ -53,10 +53,10 @@ def shown_by(expected: str, output: str) -> bool:
     return re.fullmatch(r".*?".join(rf"\s*{part}\s*" for part in parts), " ".join(output.split()), re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("name", ["first-supplier", "first-service"])
-def test_a_tutorial_does_what_it_says(name: str, tmp_path: Path) -> None:
-    """Every command of the tutorial, typed in order, prints what the page shows."""
-    page = (DOCS / f"tutorials/{name}.md").read_text("utf-8")
+@pytest.mark.parametrize("name", ["tutorials/first-supplier", "tutorials/first-service", "how-to/call-the-api"])
+def test_a_page_does_what_it_says(name: str, tmp_path: Path) -> None:
+    """Every command of the page, typed in order, prints what it shows."""
+    page = (DOCS / f"{name}.md").read_text("utf-8")
     port = free_port()
     page = page.replace("8000", str(port)).replace("8080", str(free_port()))
     typed = steps(page)

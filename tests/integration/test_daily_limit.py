@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import orjson
 import pytest
 from anyio import create_task_group, run_process, to_thread
 
@@ -273,6 +274,11 @@ async def test_a_limited_run_says_so_and_reads_its_source_again(tmp_path: Path, 
     first = await run()
     assert (first.status, first.counts.created, first.skipped, first.limited) == (RunStatus.COMPLETE, 2, 1, 1)
     assert [problem.code for problem in first.problems if problem.code == "daily-limit"] == ["daily-limit"]
+    async with open_queries(url) as queries:
+        (kept,) = [each async for each in queries.rejects(first.run or 0)]
+    assert (kept.record, kept.value, kept.fate) == (3, "c", "skipped")
+    assert "daily limit" in kept.reason
+    assert orjson.loads(kept.raw) == {"externalId": "c", "vendorSku": "c", "inventoryQuantity": 3}
     day.turn()
     second = await run()
     assert (second.counts.created, second.counts.unchanged, second.limited) == (1, 2, 0)

@@ -14,6 +14,7 @@ from engine.contracts import FieldRuleSpec
 from engine.hooks import hookimpl
 from engine.run import Counts
 from plugins.manager import load_registry
+from sinks.sqlite.queries import open_queries
 from tests.integration.quirk_feeds import Items, Kept, Quirk, check, check_complete, check_refused, each, sync
 
 STOCK: Final = {"sku": "sku", "inventoryQuantity": "stock"}
@@ -289,6 +290,9 @@ async def test_only_what_is_in_stock_becomes_an_item(tmp_path: Path) -> None:
         outcome = await sync(str(path), tmp_path / "shop.db", fields=STOCK, settings=settings)
         assert (outcome.record.counts, outcome.record.skipped) == (counts, 3)
         assert "3 new items" in next(problem.message for problem in outcome.record.problems if problem.code == "restricted")
+        async with open_queries(f"sqlite:///{tmp_path}/shop.db") as queries:
+            kept = [(reject.record, reject.value, reject.fate) async for reject in queries.rejects(outcome.record.run or 0)]
+        assert kept == [(2, "b", "skipped"), (3, "c", "skipped"), (5, "e", "skipped")]
         assert {item["externalId"]: item["inventoryQuantity"] for item in outcome.items} == {"a": 0, "d": 3}
 
 

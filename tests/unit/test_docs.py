@@ -113,6 +113,13 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 @each_page
+def test_curl_leaves_brackets_alone(page: str) -> None:
+    """Every curl command whose address has brackets has `-g`, without which curl takes them for a range and refuses."""
+    commands = re.findall(r"^\W*(curl .*(?:\\\n.*)*)", PAGES[page], re.MULTILINE)
+    assert [command for command in commands if re.search(r"\?\S*\[", command) and not re.search(r" -[a-z]*g", command)] == []
+
+
+@each_page
 def test_names_in_backticks_are_names_of_the_api(page: str) -> None:
     """Every camelCase word set as code is an attribute, a limit, a purpose or a field of what is printed."""
     words = re.findall(r"`(?:guard\.|transport\.|pagination\.)?([a-z]+(?:[A-Z][a-z]+)+)`", written(page))

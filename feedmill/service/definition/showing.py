@@ -90,10 +90,10 @@ def _mask(location: str, auth: Any) -> str:
 def _show_health(state: State, health: Health) -> dict[str, object]:
     row = state.row
     return {
-        "fetched": health.read,
-        "skipped": health.skipped,
+        "fetched": health.read or 0,
+        "skipped": health.skipped or 0,
         "connected": health.connected,
-        "importSeconds": None if health.seconds is None else round(health.seconds, 3),
+        "importSeconds": round(health.seconds or 0.0, 3),
         "fetchProblem": health.problem,
         "isValid": row.problem is None,
         "validationMessage": row.problem,

@@ -92,8 +92,12 @@ def _creates(kind: str) -> Handler:
         sent = {name: value for name, value in sent_object(call).items() if value is not None}
         feed = sent.pop("inventoryFeedId", None)
         if not isinstance(feed, int) or isinstance(feed, bool) or not 0 < feed <= LARGEST:
-            fault = FieldFault("inventoryFeedId", "is mandatory: the id of the feed that the row is of")
-            raise Problem(422, "invalid", "the row cannot be taken so", faults=[fault])
+            faults = [FieldFault("inventoryFeedId", "is mandatory: the id of the feed that the row is of")]
+            try:
+                _validate(kind, sent)
+            except Problem as problem:
+                faults += problem.faults
+            raise Problem(422, "invalid", "the row cannot be taken so", faults=faults)
         row = _validate(kind, sent)
         if kind == "parameters":
             _unmask_value(row, None)

@@ -173,6 +173,7 @@ ENDPOINTS: Final = (
             503: "A worker, or with dryRun the source, failed in passing.",
         },
         query=_FETCH_QUERY,
+        aliases=("/api/inventory-feed/{id}/fetch.json",),
     ),
     Endpoint(
         *("POST", "/api/inventory-feeds/{id}/preview.json", preview),
@@ -183,6 +184,7 @@ ENDPOINTS: Final = (
         optional=True,
         answer=_PREVIEW,
         statuses=_NO_SOURCE,
+        aliases=("/api/inventory-feed/{id}/preview.json",),
     ),
     Endpoint(
         *("GET", "/api/data-imports.json", list_runs),

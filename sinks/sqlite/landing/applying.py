@@ -12,6 +12,7 @@ from engine.contracts import Checkpoint, FeedDefinition
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
+from sinks.sqlite.landing.left_out import keep_unwanted
 from sinks.sqlite.landing.limit import RunLimit
 from sinks.sqlite.landing.removals import bury, forget_missing, leave_overtaken, take_missing
 from sinks.sqlite.landing.statements import Layout, StageTable
@@ -99,6 +100,8 @@ class Application:
         if any(layout.buries for layout in plan.layouts):
             counts += await bury(writer, stage, last, deletes=plan.definition.removal == "remove", now=plan.at)
         counts += await take_missing(writer, stage, last, now=plan.at)
+        if stage.creates_above is not None or any(layout.buries for layout in plan.layouts):
+            await keep_unwanted(writer, stage, last)
         for number, layout in enumerate(plan.layouts):
             updated = await writer.execute(stage.update(number, layout, now=plan.at), last)
             created = await writer.execute(stage.create(number, layout.columns, now=plan.at), last)

@@ -15,6 +15,7 @@ from typing import Final
 
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.landing.left_out import LIMITED, TOLD, keep_left_out
 from sinks.sqlite.landing.rows import json_text
 from sinks.sqlite.landing.statements import VARIANTS, Layout, StageTable
 from sinks.sqlite.single.plan import Allowance, count_items, read_allowance
@@ -58,7 +59,8 @@ class RunLimit:
         within = set(self._within)
         over = [str(key) for _, key in rows if str(key) not in within]
         if over:
-            await self._writer.execute(self._stage.unstage(), json_text(over))
+            left = await self._writer.query(f"{self._stage.unstage()} RETURNING {TOLD}", json_text(over))
+            await keep_left_out(self._writer, self._stage, LIMITED, left)
         ((item, change),) = await self._writer.query(_LAST)
         self._last = (int(str(item)), int(str(change)))
         return len(over)

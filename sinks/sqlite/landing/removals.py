@@ -8,6 +8,7 @@ from typing import Final
 from engine.run import Counts
 from engine.schema import ATTRIBUTES
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.landing.left_out import OVERTAKEN, TOLD, keep_left_out
 from sinks.sqlite.landing.statements import DELETED, GONE, GRACE, OTHER_DIGEST, VARIANTS, Layout, StageTable, stock_moved
 
 _WRITTEN: Final = ", ".join(f"'{each.column}'" for each in ATTRIBUTES.values() if each.imported)
@@ -50,22 +51,34 @@ async def leave_overtaken(writer: Writer, stage: StageTable, layouts: Sequence[L
     of the source, and so are not counted.
     """
     among = f"s.run_id = {stage.run} AND s.external_id <= ?"
-    rows = await writer.query(f"DELETE FROM {stage.table} AS s WHERE {among} AND {overtaken(stage, mark)} RETURNING layout", end)
-    left = sum(int(str(layout)) >= 0 for (layout,) in rows)
+    gone = f"DELETE FROM {stage.table} AS s WHERE {among} AND {overtaken(stage, mark)} RETURNING layout, {TOLD}"
+    left = [tuple(told) for layout, *told in await writer.query(gone, end) if int(str(layout)) >= 0]
+    if fields := await find_later_fields(writer, stage, mark=mark, end=end):
+        left += await _leave_fields(writer, stage, layouts, end, mark=mark, fields=fields)
+    await keep_left_out(writer, stage, OVERTAKEN, left)
+    return len(left)
+
+
+async def _leave_fields(
+    writer: Writer, stage: StageTable, layouts: Sequence[Layout], end: str, *, mark: int, fields: Sequence[str]
+) -> list[tuple[object, ...]]:
+    """Give way field by field, and return the records, as `TOLD`, of which nothing is left then."""
+    among = f"s.run_id = {stage.run} AND s.external_id <= ?"
     later = f"SELECT 1 {written_later(stage, mark)}"
-    fields = await find_later_fields(writer, stage, mark=mark, end=end)
-    if not fields:
-        return left
+    touched = f"{among} AND s.layout >= 0 AND EXISTS ({later} AND f.field IN ({_WRITTEN}))"
+    # Read before the stored values take the place of what the source said.
+    told = {row[1]: row for row in await writer.query(f"SELECT {TOLD} FROM {stage.table} AS s WHERE {touched}", end)}
     for field in fields:
         stored = f"(SELECT v.{field} FROM {VARIANTS} AS v WHERE v.id = s.item_id)"
         written = f"s.layout >= 0 AND EXISTS ({later} AND f.field = '{field}')"
         await writer.execute(f"UPDATE {stage.table} AS s SET {field} = {stored} WHERE {among} AND {written}", end)
-    touched = f"{among} AND EXISTS ({later} AND f.field IN ({_WRITTEN}))"
     # The digest stands for what the source said; the next run has to look at the item again.
-    await writer.execute(f"UPDATE {stage.table} AS s SET {OTHER_DIGEST} WHERE {touched} AND s.layout >= 0", end)
+    await writer.execute(f"UPDATE {stage.table} AS s SET {OTHER_DIGEST} WHERE {touched}", end)
+    left: list[tuple[object, ...]] = []
     for number, layout in enumerate(layouts):
         same = f"NOT EXISTS (SELECT 1 FROM {VARIANTS} AS v WHERE v.id = s.item_id AND {layout.differs()})"
-        left += await writer.execute(f"DELETE FROM {stage.table} AS s WHERE {touched} AND s.layout = {number} AND {same}", end)
+        gone = f"DELETE FROM {stage.table} AS s WHERE {touched} AND s.layout = {number} AND {same} RETURNING external_id"
+        left += [told[key] for (key,) in await writer.query(gone, end)]
     return left
 
 

@@ -102,5 +102,6 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answer={"type": "string"},
         query=(_SPREADSHEET,),
         media="text/csv",
+        aliases=("/api/inventory-feed/{id}/export.json",),
     ),
 )
