@@ -85,7 +85,8 @@ def play(server: dict[str, Any], path: str, requests: int, items: int, *, batch:
     """Load a server from another process. Raises `SubjectFailed` when it refuses anything."""
     options = {"port": server["port"], "token": server["token"], "path": path, "requests": requests, "items": items, "batch": batch}
     command = [sys.executable, "-m", "benchmarks.service.load", "--connections", str(connections)]
-    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    # In one word each: a token may begin with a hyphen.
+    command += [f"--{name}={value}" for name, value in options.items()]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(done.stdout)
     if found["refused"]:
