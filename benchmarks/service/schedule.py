@@ -20,6 +20,7 @@ from feedmill.service.opening import open_service
 from feedmill.service.scheduler import run_tick
 from feedmill.service.settings import ServiceSettings
 from sinks.sqlite import clock
+from sinks.sqlite.fence import Writer
 
 FEEDS, PROVIDERS, PAST_RUNS = 2_000, 200, 50
 TICK_LIMIT, CPU_LIMIT, MEMORY_LIMIT = 0.050, 0.02, 150e6
@@ -68,6 +69,7 @@ async def measure_ticks(url: str, feeds: int) -> Ticks:
         planning = await _drain(service, start)
         asking = await _drain(service, start + 2 * HOUR)
         resting = [await _time(service, start + 2 * HOUR) for _ in range(20)]
+        await _finish(service)
     return Ticks(planning, asking, resting)
 
 
@@ -84,12 +86,25 @@ async def _fill(service: Service, feeds: int) -> None:
         # Feeds have a past, which is not to be read at each tick.
         past = "INSERT INTO data_imports (feed_id, status, epoch, started_at, finished_at) VALUES (?, 'complete', 1, 0, 0)"
         await many(past, [(feed,) for _ in range(PAST_RUNS) for feed in range(1, feeds + 1)])
-        newest = "INSERT OR REPLACE INTO service_state (name, value) SELECT ?, max(id) FROM data_import_events"
-        for loop in (scheduler.MARK, alerts.MARK):
-            await writer.execute(newest, loop)
+        await _pass_events(writer)
     # What filling has left in the log is not to be paid for by the first ticks.
     async with service.store.database.connect() as connection:
         await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _pass_events(writer: Writer) -> None:
+    """Let the loops take all that has happened for known."""
+    newest = "INSERT OR REPLACE INTO service_state (name, value) SELECT ?, max(id) FROM data_import_events"
+    for loop in (scheduler.MARK, alerts.MARK):
+        await writer.execute(newest, loop)
+
+
+async def _finish(service: Service) -> None:
+    """End the runs that were asked for, as if they had been made: a service that still has them to make is not idle."""
+    async with service.store.writing() as writer:
+        await writer.execute("DELETE FROM jobs WHERE kind = 'run'")
+        await writer.execute("UPDATE data_imports SET status = 'complete', started_at = 0, finished_at = 0 WHERE status = 'pending'")
+        await _pass_events(writer)
 
 
 async def _drain(service: Service, now: int) -> list[float]:
