@@ -12,6 +12,8 @@ import orjson
 from feedmill.web.problems import FieldFault, Problem
 
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Made once: `dict | list` in the loop would be made anew for every value.
+_NESTED: Final = (dict, list)
 _NUL: Final = b"\\u0000"
 
 
@@ -39,9 +41,9 @@ def parse_json(raw: bytes, max_depth: int) -> object:
 def _count_pairs(value: object, max_depth: int) -> int:
     """Return how many attributes the objects of a value have. Raises `Problem` 400 as soon as it is nested deeper than `max_depth`."""
     if isinstance(value, dict):
-        count, inner = len(value), [each for each in value.values() if isinstance(each, dict | list)]
+        count, inner = len(value), [each for each in value.values() if isinstance(each, _NESTED)]
     elif isinstance(value, list):
-        count, inner = 0, [each for each in value if isinstance(each, dict | list)]
+        count, inner = 0, [each for each in value if isinstance(each, _NESTED)]
     else:
         return 0
     if not max_depth:
