@@ -83,7 +83,7 @@ def serving_bare() -> Iterator[tuple[int, int]]:
 
 
 def _play_singles(port: int, token: str, process: int, requests: int) -> Load:
-    play(port, token, _ONE, 20, 20)
+    play(port, token, _ONE, min(20, requests), 20)
     before = spent(family(process))
     load = play(port, token, _ONE, requests, 100)
     return replace(load, cpu=(spent(family(process)) - before) / (requests * CONNECTIONS))
