@@ -15,12 +15,9 @@ from benchmarks.parts import PARTS, measure_part
 from benchmarks.peers import find_command
 from benchmarks.report import Results, check_promises, write_report
 from benchmarks.server import serve
-from benchmarks.service.push import PUSHES, measure_pushes
+from benchmarks.service.whole import SERVICE, SMOKE, Extent, measure_service
 from benchmarks.transports.streams import TRANSPORTS, measure_streams
 from benchmarks.whole import measure_whole
-
-_REQUESTS, _SMOKE_REQUESTS = 400, 5
-"""Requests of each connection that pushes."""
 
 _SMOKE_ROWS, _SMOKE_PAIRS, _SMOKE_GIGABYTES = 5_000, 1, 0.01
 
@@ -36,7 +33,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="items in the catalogue, a multiple of 1,000 (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=3, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="what is streamed through each transport (default: %(default)s)")
-    parser.add_argument("--only", choices=[*PARTS, "sync", FORMATS_ONLY, TRANSPORTS, PUSHES], help="measure this alone")
+    parser.add_argument("--only", choices=[*PARTS, "sync", FORMATS_ONLY, TRANSPORTS, SERVICE], help="measure this alone")
     parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
     chosen = parser.parse_args(arguments)
@@ -55,13 +52,13 @@ def measure_all(chosen: argparse.Namespace) -> Results:
     if chosen.only in (None, FORMATS_ONLY):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             results.formats = compare_formats(Path(directory), chosen.rows, chosen.pairs, say)
-    if chosen.only not in (FORMATS_ONLY, TRANSPORTS, PUSHES):
+    if chosen.only not in (FORMATS_ONLY, TRANSPORTS, SERVICE):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             measure_syncs(chosen, Path(directory), results)
     if chosen.only in (None, TRANSPORTS):
         results.streams = measure_streams(int(chosen.gigabytes * 1e9), chosen.pairs, say)
-    if chosen.only in (None, PUSHES):
-        results.pushes = measure_pushes(_SMOKE_REQUESTS if chosen.smoke else _REQUESTS, chosen.pairs, say)
+    if chosen.only in (None, SERVICE):
+        results.service = measure_service(SMOKE if chosen.smoke else Extent(), chosen.rows, chosen.pairs, say)
     return results
 
 

@@ -15,8 +15,7 @@ from benchmarks.formats.report import write_section as write_formats
 from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
 from benchmarks.promise import Promise, write_promises
-from benchmarks.service.push import Pushes
-from benchmarks.service.report import check_pushes, write_pushes
+from benchmarks.service.whole import ServiceResults, check_service, write_service
 from benchmarks.transports.report import check_streams, write_section
 from benchmarks.transports.streams import Streams
 from benchmarks.whole import FIRST, PEER, SMALL, Whole
@@ -42,7 +41,7 @@ class Results:
     parts: dict[str, Measurement] = field(default_factory=dict)
     formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
-    pushes: Pushes | None = None
+    service: ServiceResults | None = None
 
 
 def check_promises(results: Results) -> list[Promise]:
@@ -50,7 +49,7 @@ def check_promises(results: Results) -> list[Promise]:
     syncs = _check_whole(results.whole) if results.whole is not None and _rows(results) >= PROMISED_ROWS else []
     formats = list(check_formats(results.formats)) if _promised(results.formats) else []
     streams = check_streams(results.streams) if results.streams is not None else []
-    return syncs + formats + streams + (check_pushes(results.pushes) if results.pushes is not None else [])
+    return syncs + formats + streams + (check_service(results.service) if results.service is not None else [])
 
 
 def _rows(results: Results) -> int:
@@ -99,8 +98,8 @@ def _lines(results: Results) -> Iterator[str]:
         yield from write_formats(results.formats, promised=_promised(results.formats))
     if results.streams is not None:
         yield from write_section(results.streams)
-    if results.pushes is not None:
-        yield from write_pushes(results.pushes)
+    if results.service is not None:
+        yield from write_service(results.service)
 
 
 def _whole(whole: Whole) -> Iterator[str]:

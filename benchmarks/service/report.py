@@ -26,14 +26,15 @@ def write_pushes(found: Pushes) -> Iterator[str]:
     """Yield the lines."""
     yield from ("", "## Pushes", "")
     yield from textwrap.wrap(
-        f"{CONNECTIONS} keep-alive connections, each of which sends the next item when the last one was answered; the client is a "
+        f"`feedmill serve` as it is installed, {CONNECTIONS} keep-alive connections, each of which sends the next item when the "
+        "last one was answered; the client is a "
         "process of its own, and so is each server. The bare handler is of the same server library, parses the same body and answers "
         f"it, and stores nothing. Figures are medians of {found.times}, pairs in turn; the ratio is that of the pairs. Batches have "
         "50 items, on 8 connections, and count until the last one is applied.",
         118,
         break_on_hyphens=False,
     )
-    yield from ("", "| server | requests/s | median | p99 |", "| --- | ---: | ---: | ---: |")
+    yield from ("", "| server | requests/s | median | p99 | CPU a request |", "| --- | ---: | ---: | ---: | ---: |")
     yield _row("the service, single pushes", found.ours)
     yield _row("bare handler", found.bare)
     yield from ("", f"Ratio: {found.ratio:.2f}. Items of batches: {found.batched_items:.0f} a second.")
@@ -41,4 +42,4 @@ def write_pushes(found: Pushes) -> Iterator[str]:
 
 
 def _row(title: str, load: Load) -> str:
-    return f"| {title} | {load.rate:.0f} | {load.median * 1e3:.1f} ms | {load.p99 * 1e3:.1f} ms |"
+    return f"| {title} | {load.rate:.0f} | {load.median * 1e3:.1f} ms | {load.p99 * 1e3:.1f} ms | {load.cpu * 1e6:.0f} µs |"

@@ -1,50 +1,32 @@
-"""`python -m benchmarks.service.schedule`: 2,000 hourly feeds: how long a tick takes, and what an idle server takes of the machine."""
+"""2,000 hourly feeds: how long a tick takes, and what an idle server takes of the machine."""
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 
+from benchmarks.promise import Promise, write_promises
+from benchmarks.service.daemon import DATABASE, run_daemon
+from benchmarks.service.processes import family, memory, spent
 from feedmill.service import alerts, scheduler
 from feedmill.service.context import Service
 from feedmill.service.opening import open_service
 from feedmill.service.scheduler import run_tick
 from feedmill.service.settings import ServiceSettings
 from sinks.sqlite import clock
+from sinks.sqlite.fence import Writer
 
 FEEDS, PROVIDERS, PAST_RUNS = 2_000, 200, 50
 TICK_LIMIT, CPU_LIMIT, MEMORY_LIMIT = 0.050, 0.02, 150e6
 HOUR = 3_600_000_000
-
-IDLE = """
-import sys
-import anyio
-from aiohttp import web
-from feedmill.service.opening import LOOPS, open_service
-from feedmill.service.settings import ServiceSettings
-from feedmill.web.app import build_app
-
-async def main():
-    async with open_service(ServiceSettings(database=sys.argv[1])) as service, anyio.create_task_group() as group:
-        for loop in LOOPS:
-            group.start_soon(loop, service)
-        runner = web.AppRunner(build_app(service))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        print("ready", flush=True)
-        await anyio.sleep_forever()
-
-anyio.run(main)
-"""
+SETTLE_SECONDS = 2.0
+"""For which a service that has just started is left alone before it is called idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +36,11 @@ class Ticks:
     planning: list[float]
     asking: list[float]
     resting: list[float]
+
+    @property
+    def worst(self) -> float:
+        """Return the seconds of the longest one."""
+        return max(map(max, (self.planning, self.asking, self.resting)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +52,15 @@ class Idle:
     processes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Both, of `feeds` feeds."""
+
+    feeds: int
+    ticks: Ticks
+    idle: Idle
+
+
 async def measure_ticks(url: str, feeds: int) -> Ticks:
     """Plan new feeds, let all of them be due in one hour, and look when none is."""
     async with open_service(ServiceSettings(database=url)) as service:
@@ -73,6 +69,7 @@ async def measure_ticks(url: str, feeds: int) -> Ticks:
         planning = await _drain(service, start)
         asking = await _drain(service, start + 2 * HOUR)
         resting = [await _time(service, start + 2 * HOUR) for _ in range(20)]
+        await _finish(service)
     return Ticks(planning, asking, resting)
 
 
@@ -89,12 +86,25 @@ async def _fill(service: Service, feeds: int) -> None:
         # Feeds have a past, which is not to be read at each tick.
         past = "INSERT INTO data_imports (feed_id, status, epoch, started_at, finished_at) VALUES (?, 'complete', 1, 0, 0)"
         await many(past, [(feed,) for _ in range(PAST_RUNS) for feed in range(1, feeds + 1)])
-        newest = "INSERT OR REPLACE INTO service_state (name, value) SELECT ?, max(id) FROM data_import_events"
-        for loop in (scheduler.MARK, alerts.MARK):
-            await writer.execute(newest, loop)
+        await _pass_events(writer)
     # What filling has left in the log is not to be paid for by the first ticks.
     async with service.store.database.connect() as connection:
         await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _pass_events(writer: Writer) -> None:
+    """Let the loops take all that has happened for known."""
+    newest = "INSERT OR REPLACE INTO service_state (name, value) SELECT ?, max(id) FROM data_import_events"
+    for loop in (scheduler.MARK, alerts.MARK):
+        await writer.execute(newest, loop)
+
+
+async def _finish(service: Service) -> None:
+    """End the runs that were asked for, as if they had been made: a service that still has them to make is not idle."""
+    async with service.store.writing() as writer:
+        await writer.execute("DELETE FROM jobs WHERE kind = 'run'")
+        await writer.execute("UPDATE data_imports SET status = 'complete', started_at = 0, finished_at = 0 WHERE status = 'pending'")
+        await _pass_events(writer)
 
 
 async def _drain(service: Service, now: int) -> list[float]:
@@ -113,58 +123,45 @@ async def _time(service: Service, now: int) -> float:
     return time.perf_counter() - begun
 
 
-def measure_idle(url: str, seconds: float) -> Idle:
-    """Run a server on a database, leave it alone, and look at it and at every process that it started."""
-    with subprocess.Popen([sys.executable, "-c", IDLE, url], stdout=subprocess.PIPE, text=True) as server:
-        try:
-            if server.stdout is None or server.stdout.readline() != "ready\n":
-                raise RuntimeError("the server did not start")
-            time.sleep(2.0)
-            before, begun = _cpu(family(server.pid)), time.monotonic()
-            time.sleep(seconds)
-            passed, processes = time.monotonic() - begun, family(server.pid)
-            return Idle((_cpu(processes) - before) / passed, sum(map(_memory, processes)), len(processes))
-        finally:
-            server.terminate()
+def measure_idle(directory: Path, seconds: float) -> Idle:
+    """Run the service on the database in a directory, leave it alone, and look at it and at every process that it started."""
+    with run_daemon(directory) as daemon:
+        time.sleep(min(SETTLE_SECONDS, seconds))
+        before, begun = spent(family(daemon.process)), time.monotonic()
+        time.sleep(seconds)
+        passed, processes = time.monotonic() - begun, family(daemon.process)
+        return Idle((spent(processes) - before) / passed, sum(map(memory, processes)), len(processes))
 
 
-def family(process: int) -> list[int]:
-    """Return a process and all that it started, and they, by their ids."""
-    found = [process]
-    for task in Path(f"/proc/{process}/task").iterdir():
-        found += (each for child in (task / "children").read_text("ascii").split() for each in family(int(child)))
-    return found
-
-
-def _cpu(processes: list[int]) -> float:
-    # Behind the name, which may hold blanks: fields 14 and 15 count ticks in user and in system mode.
-    fields = [Path(f"/proc/{each}/stat").read_text("utf-8").rpartition(")")[2].split() for each in processes]
-    return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory(process: int) -> int:
-    return int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def main(arguments: list[str]) -> int:
-    """Measure, print, and return 1 where a limit is not kept."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.service.schedule", description="Measure the schedule and an idle server.")
-    parser.add_argument("--feeds", type=int, default=FEEDS)
-    parser.add_argument("--seconds", type=float, default=30.0, help="for how long the idle server is watched (default: %(default)s)")
-    chosen = parser.parse_args(arguments)
+def measure_schedule(feeds: int, seconds: float, say: Callable[[str], None]) -> Schedule:
+    """Measure ticks of so many feeds, then a service that has them and nothing to do for so many seconds."""
     with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
-        url = f"sqlite:///{Path(directory)}/shop.db"
-        ticks = anyio.run(measure_ticks, url, chosen.feeds)
-        idle = measure_idle(url, chosen.seconds)
-    for name, times in (("planned", ticks.planning), ("due", ticks.asking), ("at rest", ticks.resting)):
-        middle, worst = statistics.median(times) * 1e3, max(times) * 1e3
-        print(f"{chosen.feeds:,} hourly feeds, {name}: {len(times)} ticks, median {middle:.1f} ms, worst {worst:.1f} ms")
-    print(f"idle server: {idle.core:.2%} of a core, {idle.memory / 1e6:.0f} MB in {idle.processes} processes")
-    kept = (
-        max(map(max, (ticks.planning, ticks.asking, ticks.resting))) < TICK_LIMIT and idle.core < CPU_LIMIT and idle.memory < MEMORY_LIMIT
-    )
-    return 0 if kept else 1
+        ticks = anyio.run(measure_ticks, f"sqlite:///{Path(directory) / DATABASE}", feeds)
+        idle = measure_idle(Path(directory), seconds)
+    say(f"{feeds:,} feeds: worst tick {ticks.worst * 1e3:.1f} ms; idle: {idle.core:.2%} of a core, {idle.memory / 1e6:.0f} MB")
+    return Schedule(feeds, ticks, idle)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def check_schedule(found: Schedule) -> list[Promise]:
+    """Compare with what is promised, of `FEEDS` feeds."""
+    if found.feeds < FEEDS:
+        return []
+    ticks, idle = found.ticks, found.idle
+    return [
+        Promise(f"a tick of {found.feeds:,} hourly feeds takes less than 50 ms", f"{ticks.worst * 1e3:.1f} ms", ticks.worst < TICK_LIMIT),
+        Promise("an idle service takes less than 2 % of a core", f"{idle.core:.2%}", idle.core < CPU_LIMIT),
+        Promise("and less than 150 MB, all its processes together", f"{idle.memory / 1e6:.0f} MB", idle.memory < MEMORY_LIMIT),
+    ]
+
+
+def write_schedule(found: Schedule) -> Iterator[str]:
+    """Yield the lines of the section."""
+    yield from ("", "## The schedule", "", f"| {found.feeds:,} hourly feeds | ticks | median | worst |", "| --- | ---: | ---: | ---: |")
+    ticks = found.ticks
+    rows = {"planned for the first time": ticks.planning, "all due within an hour": ticks.asking, "none due": ticks.resting}
+    for name, times in rows.items():
+        yield f"| {name} | {len(times)} | {statistics.median(times) * 1e3:.1f} ms | {max(times) * 1e3:.1f} ms |"
+    idle = found.idle
+    yield from ("", f"With them and nothing to do, `feedmill serve` takes {idle.core:.2%} of a core, and {idle.memory / 1e6:.0f} MB")
+    yield f"in {idle.processes} processes."
+    yield from write_promises(check_schedule(found))

@@ -14,6 +14,7 @@ from feedmill.web.problems import FieldFault, Problem
 
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NUL: Final = b"\\u0000"
+# Made once: `dict | list` in the loop would be made anew for every value.
 _NESTED: Final = (dict, list)
 
 

@@ -163,7 +163,7 @@ async def test_spans_tell_of_requests_and_runs(tmp_path: Path, monkeypatch: pyte
     """A request has a span by its route, a run one from its begin to its end; a failed one says so."""
     exporter, provider = InMemorySpanExporter(), TracerProvider(resource=Resource.get_empty())
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     monkeypatch.setattr(tracing, "_EVERY", 0.01)
     async with run_service(tmp_path, loops=False) as running, anyio.create_task_group() as group:
         feed = await add_feed(running, "acme")

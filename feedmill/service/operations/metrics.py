@@ -57,6 +57,7 @@ class Metrics:
             buckets=_PUSH_BUCKETS,
             registry=self.registry,
         )
+        self._counted: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
         self._now = _Present()
         self.registry.register(self._now)
         self._process: ProcessCollector | None = None
@@ -66,9 +67,15 @@ class Metrics:
 
     def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request by the template of its route; the time of those that push items is kept too."""
-        self._requests.labels(method, route, str(status)).inc()
-        if "/parse-webhook" in route:
-            self._pushes.labels(route).observe(seconds)
+        series = self._counted.get((method, route, status))
+        if series is None:
+            # Kept, because to find a series by its labels costs more than to count.
+            timed = self._pushes.labels(route) if "/parse-webhook" in route else None
+            series = self._counted[method, route, status] = (self._requests.labels(method, route, str(status)), timed)
+        counter, timed = series
+        counter.inc()
+        if timed is not None:
+            timed.observe(seconds)
 
     def count_run(self, ended: EndedRun) -> None:
         """Count a run that ended; one that is held is not counted by its records until it is decided."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,7 +19,7 @@ _PATIENCE = 5.0
 
 
 class Watch:
-    """Held by the service, one each."""
+    """Held by the service, one each. A block of `with watch:` is a call that is under way."""
 
     def __init__(self) -> None:
         self.metrics = Metrics()
@@ -29,16 +27,14 @@ class Watch:
         self._calls = 0
         self._quiet = anyio.Event()
 
-    @contextmanager
-    def calling(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Count a call as under way for as long as the block lasts."""
         self._calls += 1
-        try:
-            yield
-        finally:
-            self._calls -= 1
-            if not self._calls:
-                self._quiet.set()
+
+    def __exit__(self, *ended: object) -> None:
+        self._calls -= 1
+        if not self._calls:
+            self._quiet.set()
 
     async def quiet(self) -> None:
         """Wait for a moment in which no call is under way."""
