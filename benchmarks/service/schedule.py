@@ -14,10 +14,11 @@ import anyio
 from benchmarks.promise import Promise, write_promises
 from benchmarks.service.daemon import DATABASE, run_daemon
 from benchmarks.service.processes import family, memory, spent
-from feedmill.service import alerts, scheduler
+from feedmill.service.alerting import alerts
 from feedmill.service.context import Service
 from feedmill.service.opening import open_service
-from feedmill.service.scheduler import run_tick
+from feedmill.service.scheduling import scheduler
+from feedmill.service.scheduling.scheduler import run_tick
 from feedmill.service.settings import ServiceSettings
 from sinks.sqlite import clock
 from sinks.sqlite.fence import Writer

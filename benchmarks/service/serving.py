@@ -6,7 +6,7 @@ import anyio
 import orjson
 from aiohttp import web
 
-from feedmill.service.heap import settle_heap
+from feedmill.service.operations.heap import settle_heap
 
 
 async def put_nothing(request: web.Request) -> web.Response:

@@ -15,10 +15,10 @@ from anyio import to_thread
 from engine.errors import ConfigError, Retry
 from feedmill.assembly import as_sink_url
 from feedmill.exits import Exit
-from feedmill.service.heap import settle_heap
 from feedmill.service.opening import LOOPS, Loop, open_service
 from feedmill.service.operations import tracing
 from feedmill.service.operations.claim import claim_database
+from feedmill.service.operations.heap import settle_heap
 from feedmill.service.operations.notify import notify
 from feedmill.service.security.tokens import first_token
 from feedmill.web.transport.listening import listen

@@ -21,9 +21,9 @@ from feedmill.service.outbox.feed_hooks import keep_feed_hook
 from feedmill.shapes import dump
 from sinks.sqlite import clock
 from sinks.sqlite.locks import hold_feed
-from sinks.sqlite.service import feeds as stored
-from sinks.sqlite.service.health import Health, read_health
-from sinks.sqlite.service.removal import remove_chunk, retire_feed
+from sinks.sqlite.service.resources import feeds as stored
+from sinks.sqlite.service.resources.health import Health, read_health
+from sinks.sqlite.service.resources.removal import remove_chunk, retire_feed
 
 if TYPE_CHECKING:
     from engine.feed import Feed

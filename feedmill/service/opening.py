@@ -13,14 +13,14 @@ from anyio import to_thread
 from engine.errors import ConfigError
 from engine.source import Egress
 from feedmill.assembly import as_sink_url, load_plugins
-from feedmill.service.alerts import run_alerts
+from feedmill.service.alerting.alerts import run_alerts
 from feedmill.service.connecting import run_connecting
 from feedmill.service.context import Bells, Service
 from feedmill.service.inbox import run_inbox
 from feedmill.service.keys import key_file, load_keys
 from feedmill.service.outbox.loop import run_outbox
 from feedmill.service.pushing import run_pushes
-from feedmill.service.scheduler import run_scheduler
+from feedmill.service.scheduling.scheduler import run_scheduler
 from feedmill.service.security.gate import make_gate, run_token_uses
 from feedmill.service.security.rotation import watch_keys
 from feedmill.service.workers.pool import open_workers

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import ConfigError, RefuseRun, Retry
+from feedmill.service.definition.stored_feeds import read_stored_feed
 from feedmill.service.outgoing import Answered, post_json
-from feedmill.service.stored_feeds import read_stored_feed
 from feedmill.web.json_text import parse_json
 from feedmill.web.problems import Problem
 

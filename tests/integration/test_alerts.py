@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from engine.run import Problem
 from engine.source import Egress
-from feedmill.service.alerts import READERS, backoff, raise_alerts, tell_alerts
+from feedmill.service.alerting.alerts import READERS, backoff, raise_alerts, tell_alerts
+from feedmill.service.alerting.telling import AlertMail, AlertWebhook, Telling
 from feedmill.service.outgoing import Answered
 from feedmill.service.settings import Smtp
-from feedmill.service.telling import AlertMail, AlertWebhook, Telling
 from sinks.sqlite import clock
 from sinks.sqlite.service import events
 from sinks.sqlite.service.alerts import forget_alerts, raise_alert

@@ -124,8 +124,8 @@ async def test_a_list_is_queried_and_hides_what_is_loaded(tmp_path: Path) -> Non
 
 async def test_the_count_of_all_items_reads_an_index_alone(tmp_path: Path) -> None:
     """Counting all items, or those of a feed, never reads their rows, and pages by id or of a feed never sort."""
-    from sinks.sqlite.service.items import _SEEN
-    from sinks.sqlite.service.items import ITEMS as LISTED
+    from sinks.sqlite.service.resources.items import _SEEN
+    from sinks.sqlite.service.resources.items import ITEMS as LISTED
 
     async with run_service(tmp_path, loops=(run_pushes,)) as running, running.service.store.reading() as reader:
 

@@ -14,10 +14,10 @@ from feedmill.service.context import Service
 from feedmill.service.declared.apply import apply_feeds, plan_feeds
 from feedmill.service.declared.diff import Step
 from feedmill.service.declared.reading import load_declared
+from feedmill.service.definition.stored_feeds import StoredFeed, read_stored_feed
 from feedmill.service.opening import open_service
 from feedmill.service.settings import Outgoing, ServiceSettings
-from feedmill.service.stored_feeds import StoredFeed, read_stored_feed
-from sinks.sqlite.service.declared import feed_owners
+from sinks.sqlite.service.resources.declared import feed_owners
 
 ENVIRONMENT = {"ACME_PASSWORD": "geheim"}
 

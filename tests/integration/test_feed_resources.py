@@ -13,8 +13,8 @@ from anyio import create_task_group, to_thread
 from jsonschema_rs import validator_for
 
 from engine.contracts import FeedDefinition
+from feedmill.service.definition.stored_feeds import read_stored_feed
 from feedmill.service.settings import Outgoing
-from feedmill.service.stored_feeds import read_stored_feed
 from feedmill.web.app import all_endpoints
 from plugins.conformance.sink import batch, import_items
 from sinks.sqlite import clock

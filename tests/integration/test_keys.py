@@ -13,12 +13,12 @@ import structlog
 from anyio import to_thread
 
 from engine.errors import ConfigError, Retry
+from feedmill.service.definition.stored_feeds import read_stored_feed
 from feedmill.service.keys import VARIABLE, KeyRing, create_key_file, load_keys, new_key, read_key_file, replace_key_file
 from feedmill.service.opening import open_service
 from feedmill.service.security import rotation
 from feedmill.service.security.rotation import rotate_keys, watch_keys
 from feedmill.service.settings import ServiceSettings
-from feedmill.service.stored_feeds import read_stored_feed
 from sinks.sqlite.service.sealed import read_sealed
 from sinks.sqlite.service.store import Store, open_store
 from tests.servers.feedmill_service import run_service

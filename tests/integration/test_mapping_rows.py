@@ -7,7 +7,7 @@ from typing import Any
 
 from anyio import create_task_group, to_thread
 
-from feedmill.service.stored_feeds import StoredFeed, read_stored_feed
+from feedmill.service.definition.stored_feeds import StoredFeed, read_stored_feed
 from tests.servers.feedmill_service import Running, run_service
 
 FIELDS = "/api/inventory-feed-fields"

@@ -12,10 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine.run import Problem
-from feedmill.service import scheduler
 from feedmill.service.context import Service
 from feedmill.service.opening import open_service
-from feedmill.service.scheduler import recheck_plans, run_scheduler, run_tick
+from feedmill.service.scheduling import scheduler
+from feedmill.service.scheduling.scheduler import recheck_plans, run_scheduler, run_tick
 from feedmill.service.settings import Scheduler, ServiceSettings
 from sinks.sqlite import clock
 from sinks.sqlite.service.schedules import resume_feed

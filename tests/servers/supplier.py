@@ -12,7 +12,7 @@ from aiohttp import ClientConnectionResetError, web
 
 from engine.feed import build_feed
 from feedmill.service.context import Service
-from feedmill.service.stored_feeds import split_secrets
+from feedmill.service.definition.stored_feeds import split_secrets
 from sinks.sqlite.control import Control
 from tests.servers.web import serving
 

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import ConfigError
 from feedmill.service.definition.merging import State, merge_changes, merge_new
-from sinks.sqlite.service.feeds import FeedRow
+from sinks.sqlite.service.resources.feeds import FeedRow
 
 SETTINGS: Mapping[str, Any] = {
     "resourceType": "json",

@@ -26,7 +26,7 @@ def list_feeds(*, db: Db = None, config: Config = None, as_json: Json = False) -
     """Print the feeds of a database: id, name, provider."""
     from feedmill.exits import Exit
     from feedmill.shapes import dump
-    from sinks.sqlite.service.declared import feed_owners
+    from sinks.sqlite.service.resources.declared import feed_owners
 
     async def work(service: Service) -> int:
         async with service.store.reading() as reader:

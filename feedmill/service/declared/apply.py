@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError
 from feedmill.service.declared.diff import Known, Step, attributes_of, compare
-from feedmill.service.stored_feeds import read_stored_feed
-from sinks.sqlite.service.declared import feed_owners, provide
+from feedmill.service.definition.stored_feeds import read_stored_feed
+from sinks.sqlite.service.resources.declared import feed_owners, provide
 
 if TYPE_CHECKING:
     from engine.feed import Feed

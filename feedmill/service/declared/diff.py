@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from engine.settings.transport import TRANSPORT_SECRETS
 from engine.source import MASK, mask_location
-from feedmill.service.stored_feeds import SEALED
+from feedmill.service.definition.stored_feeds import SEALED
 
 if TYPE_CHECKING:
     from engine.feed import Feed

@@ -13,9 +13,9 @@ from engine.errors import ConfigError
 from engine.feed import COMPUTED, Feed, build_feed
 from engine.source import MASK, mask_location
 from feedmill.service.definition.masks import INNER, WHOLE, same_host, unmask, unmask_location, unmask_parameters
-from feedmill.service.stored_feeds import SEALED
+from feedmill.service.definition.stored_feeds import SEALED
 from sinks.sqlite.definitions import ROW_KINDS
-from sinks.sqlite.service.feeds import FIELDS, FeedRow, Rows
+from sinks.sqlite.service.resources.feeds import FIELDS, FeedRow, Rows
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue

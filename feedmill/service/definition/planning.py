@@ -12,16 +12,16 @@ from feedmill.assembly import PUSHED
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.masks import is_masked
 from feedmill.service.definition.merging import State, merge_changes, stored_definition, with_ids
+from feedmill.service.definition.stored_feeds import split_secrets
 from feedmill.service.keys import digest
-from feedmill.service.stored_feeds import split_secrets
 from sinks.sqlite.definitions import normal_row
-from sinks.sqlite.service import feeds as stored
+from sinks.sqlite.service.resources import feeds as stored
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue
     from engine.feed import Feed
     from feedmill.service.context import Service
-    from feedmill.service.stored_feeds import StoredFeed
+    from feedmill.service.definition.stored_feeds import StoredFeed
 
 SCHEDULING: Final = frozenset({"resourceType", "resourceLocation", "enabled", "automatedFetching", "fetchFrequency", "fetchSchedule"})
 """Attributes that say whether and when a feed is fetched by itself."""

@@ -14,8 +14,8 @@ from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.merging import State
 from feedmill.service.definition.planning import first_fetch
 from feedmill.service.keys import digest
-from sinks.sqlite.service import feeds as stored
-from sinks.sqlite.service.health import Health, read_health
+from sinks.sqlite.service.resources import feeds as stored
+from sinks.sqlite.service.resources.health import Health, read_health
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue

@@ -13,12 +13,12 @@ from engine.source import MASK, mask_location
 from feedmill.service.definition.masks import INNER, WHOLE
 from sinks.sqlite.clock import rfc3339
 from sinks.sqlite.definitions import ROW_KINDS
-from sinks.sqlite.service.feeds import FIELDS
+from sinks.sqlite.service.resources.feeds import FIELDS
 
 if TYPE_CHECKING:
     from engine.settings.resource import Resource
     from feedmill.service.definition.merging import State
-    from sinks.sqlite.service.health import Health
+    from sinks.sqlite.service.resources.health import Health
 
 ROW_MODELS: Final[Mapping[str, type[Resource]]] = {FIELDS: FieldRow, "jsonFields": JsonField, "mappings": Rewrite, "parameters": Parameter}
 _INNER_MODELS: Final[Mapping[str, type[Resource]]] = {"guard": GuardLimits, "transport": Transport, "pagination": Pagination}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from engine.errors import ConfigError, NotFound
+from feedmill.service.definition.stored_feeds import read_stored_feed
 from feedmill.service.outgoing import mask_url
-from feedmill.service.stored_feeds import read_stored_feed
 from sinks.sqlite import clock
 from sinks.sqlite.service.outbox.hooks import OF_FEED, NewHook, insert_hook, resume_hook
 from sinks.sqlite.service.outbox.news import TOPICS

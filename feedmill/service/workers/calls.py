@@ -21,13 +21,13 @@ from feedmill.logs import log_event, log_listener_error
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.merging import State
 from feedmill.service.definition.planning import try_feed
-from feedmill.service.stored_feeds import StoredFeed, read_stored_feed
+from feedmill.service.definition.stored_feeds import StoredFeed, read_stored_feed
 from feedmill.shapes import dump, shape_preview, shape_run
 from sinks.sqlite import decisions
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.diff import read_diff
 from sinks.sqlite.history.undo import plan_undo, undo
-from sinks.sqlite.service.feeds import read_feed, read_rows
+from sinks.sqlite.service.resources.feeds import read_feed, read_rows
 from sinks.sqlite.service.runs import AskedRun, end_undecided, read_asked_run
 from sinks.sqlite.sink import SqliteSink
 

@@ -13,8 +13,8 @@ from feedmill.web.endpoint import Call, Endpoint, answer
 from feedmill.web.problems import FieldFault, Problem
 from feedmill.web.queries import answer_list
 from feedmill.web.schemas import ID, TIME, body, properties_of, shown
-from sinks.sqlite.service.feed_lists import FEEDS
-from sinks.sqlite.service.feeds import FeedRow, read_feed
+from sinks.sqlite.service.resources.feed_lists import FEEDS
+from sinks.sqlite.service.resources.feeds import FeedRow, read_feed
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -17,9 +17,9 @@ from feedmill.web.resources.feeds import sent_object
 from feedmill.web.resources.providers import refuse_computed
 from feedmill.web.schemas import ID, TIME, body, properties_of, shown
 from sinks.sqlite.definitions import ROW_KINDS
-from sinks.sqlite.service.feed_lists import ROWS
-from sinks.sqlite.service.feeds import FIELDS
 from sinks.sqlite.service.listing import ListQuery, Scope, select_page
+from sinks.sqlite.service.resources.feed_lists import ROWS
+from sinks.sqlite.service.resources.feeds import FIELDS
 
 if TYPE_CHECKING:
     from aiohttp import web

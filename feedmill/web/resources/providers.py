@@ -16,8 +16,8 @@ from feedmill.web.problems import FieldFault, Problem
 from feedmill.web.queries import answer_list
 from feedmill.web.schemas import ID, TIME, properties_of, shown
 from sinks.sqlite import clock
-from sinks.sqlite.service.feed_lists import PROVIDERS
-from sinks.sqlite.service.providers import delete_provider, insert_provider, read_provider, update_provider
+from sinks.sqlite.service.resources.feed_lists import PROVIDERS
+from sinks.sqlite.service.resources.providers import delete_provider, insert_provider, read_provider, update_provider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

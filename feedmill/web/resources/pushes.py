@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from feedmill.service.definition.stored_feeds import read_stored_feed
 from feedmill.service.push_group import KeyReused, Reply, Request
-from feedmill.service.stored_feeds import read_stored_feed
 from feedmill.service.transforming import MOST_ITEMS
 from feedmill.web.access import authenticate_inbound
 from feedmill.web.endpoint import Call, Endpoint, Parameter, answer

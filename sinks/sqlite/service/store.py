@@ -14,7 +14,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Origin, Writer
 from sinks.sqlite.migrate import migrate
-from sinks.sqlite.service.health import ConnectedCounts
+from sinks.sqlite.service.resources.health import ConnectedCounts
 
 READERS: Final = 4
 """Requests that may read at once. More would wait for the interpreter, not for the disk."""

@@ -17,7 +17,7 @@ from sinks.sqlite import clock
 from sinks.sqlite.catalogue.listing import CONNECTIONS, read_row
 from sinks.sqlite.catalogue.manual import Handled, connect_by_id, disconnect_by_id
 from sinks.sqlite.fence import Origin, Writer
-from sinks.sqlite.service.items import read_item
+from sinks.sqlite.service.resources.items import read_item
 
 if TYPE_CHECKING:
     from aiohttp import web

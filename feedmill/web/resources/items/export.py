@@ -18,7 +18,7 @@ from feedmill.web.openapi.items import ITEM
 from feedmill.web.problems import FieldFault, Problem
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.queries import ItemFeed, read_item_feeds, read_page
-from sinks.sqlite.service.items import Item
+from sinks.sqlite.service.resources.items import Item
 from sinks.sqlite.service.store import Store
 
 COLUMNS: Final[Sequence[str]] = tuple(ITEM["properties"])

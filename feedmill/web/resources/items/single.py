@@ -13,7 +13,7 @@ from feedmill.web.endpoint import Call, Endpoint, answer
 from feedmill.web.openapi.items import ITEM, pushed_item_schema
 from feedmill.web.problems import Problem
 from feedmill.web.queries import answer_page, parse_list
-from sinks.sqlite.service.items import ITEMS, Address, find_address, read_item, select_items
+from sinks.sqlite.service.resources.items import ITEMS, Address, find_address, read_item, select_items
 from sinks.sqlite.single.group import Push
 from sinks.sqlite.single.removal import Removal
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from engine.errors import Conflict, NotFound
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.service.feed_lists import PROVIDERS
 from sinks.sqlite.service.listing import ListQuery, Scope, select_page
+from sinks.sqlite.service.resources.feed_lists import PROVIDERS
 
 COLUMNS: Final[Mapping[str, str]] = {
     "name": "name",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.feed import COMPUTED, Feed, FieldRow, JsonField, Rewrite
 from engine.settings.transport import Parameter
 from sinks.sqlite.definitions import ROW_KINDS
-from sinks.sqlite.service.feeds import COLUMNS, FIELDS
 from sinks.sqlite.service.listing import Column, Kind, Listed
+from sinks.sqlite.service.resources.feeds import COLUMNS, FIELDS
 
 if TYPE_CHECKING:
     from engine.settings.resource import Resource

@@ -13,8 +13,8 @@ import structlog
 from anyio import CapacityLimiter, create_task_group
 
 from engine.errors import FeedmillError
-from feedmill.service.scheduler import MARK as SCHEDULED
-from feedmill.service.telling import Telling, ways
+from feedmill.service.alerting.telling import Telling, ways
+from feedmill.service.scheduling.scheduler import MARK as SCHEDULED
 from sinks.sqlite import clock
 from sinks.sqlite.service.alerts import (
     Alert,

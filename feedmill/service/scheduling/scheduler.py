@@ -15,7 +15,7 @@ import structlog
 from anyio import to_thread
 
 from engine.errors import ConfigError, FeedmillError, UnderWay
-from feedmill.service.planning import MICROSECONDS, after_failure, after_success, plan, plan_earlier
+from feedmill.service.scheduling.planning import MICROSECONDS, after_failure, after_success, plan, plan_earlier
 from sinks.sqlite import clock
 from sinks.sqlite.service.alerts import raise_alert, resolve_alerts
 from sinks.sqlite.service.events import is_behind, read_mark, read_outcomes, write_mark

@@ -1,0 +1,1 @@
+"""Which feeds are due: planned, asked for, paused when they fail."""

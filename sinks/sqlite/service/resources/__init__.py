@@ -1,0 +1,1 @@
+"""What the API shows of feeds, providers and items, and how that is written."""
