@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.e2e.supplier import COMMAND, Supplier, feedmill, serve, started, table
+from tests.e2e.supplier import COMMAND, Supplier, feedmill, read_items, serve, started, table
 
 HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
 FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
@@ -33,10 +33,8 @@ def to(name: str = "shop.db") -> tuple[str, ...]:
 
 
 async def items(cwd: Path, name: str = "shop.db") -> dict[str, dict[str, object]]:
-    """Return what `feedmill items` prints, by key."""
-    outcome = await feedmill("items", "--db", f"sqlite:///{name}", "--feed", "acme", cwd=cwd)
-    assert outcome.code == 0, outcome.err
-    return {item["externalId"]: item for item in outcome.lines}
+    """Return the items of a database, by key."""
+    return {item["externalId"]: item for item in await read_items(cwd / name)}
 
 
 def comparable(found: dict[str, dict[str, object]]) -> list[tuple[object, ...]]:
