@@ -41,6 +41,9 @@ def parse_list(pairs: Iterable[tuple[str, str]]) -> ListQuery:
     attributes: list[str] = []
     single: dict[str, str] = {}
     for key, value in pairs:
+        if not key and not value:
+            # Of a & at the end, which some versions of yarl tell and others do not.
+            continue
         found = _KEY.fullmatch(key)
         parts = _PART.findall(found["rest"]) if found else []
         head = found["head"] if found else ""

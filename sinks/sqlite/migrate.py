@@ -36,7 +36,7 @@ def migrate(database: Database) -> None:
     with explained(database.name), closing(database.open_blocking(create=True)) as connection:
         _use_wal(connection)
         if _stored_revision(connection) != HEAD:
-            _upgrade(database)
+            upgrade(database)
 
 
 def require_head(database: Database) -> None:
@@ -54,29 +54,8 @@ def require_head(database: Database) -> None:
         )
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
-    # Changing the journal mode of a new file is the one step for which SQLite does not wait: of two processes that create
-    # the same database, one is told "locked" at once.
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        except sqlite3.OperationalError as error:
-            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def _stored_revision(connection: sqlite3.Connection) -> str | None:
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'").fetchone() is None:
-        return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return None if row is None else str(row[0])
-
-
-def _upgrade(database: Database) -> None:
+def upgrade(database: Database) -> None:
+    """Run the migrations that a database lacks, in one transaction; see `migrate`."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -101,6 +80,28 @@ def _upgrade(database: Database) -> None:
             f"the database {database.name} has a schema this Feedmill does not know ({error});"
             " it was written by a newer version: install that one, or give another file"
         ) from error
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # Changing the journal mode of a new file is the one step for which SQLite does not wait: of two processes that create
+    # the same database, one is told "locked" at once.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _stored_revision(connection: sqlite3.Connection) -> str | None:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'").fetchone() is None:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """The server keeps to its own OpenAPI document, whatever is sent: schemathesis makes the calls.
 
 Every endpoint of the document is called with what its schemas admit and with what they do not, half of the time with ids that
-exist. `FEEDMILL_API_EXAMPLES` says how often; `make fuzz` sets it higher.
+exist, and once with what it takes. `FEEDMILL_API_EXAMPLES` says how often; `make fuzz` sets it higher.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ from schemathesis.checks import (
 )
 from schemathesis.core.result import Ok
 
-from engine.contracts import FeedDefinition
-from feedmill.service.settings import Limits, Outgoing
-from tests.servers.feedmill_service import Running, make_token, run_service
+from tests.servers.feedmill_service import make_token
+from tests.servers.seeded_service import REWRITE, Seeded, run_seeded_service
 
-EXAMPLES: Final = int(os.environ.get("FEEDMILL_API_EXAMPLES", "3"))
+EXAMPLES: Final = int(os.environ.get("FEEDMILL_API_EXAMPLES", "2"))
 CHECKS: Final[Sequence[CheckFunction]] = (
     not_a_server_error,
     status_code_conformance,
@@ -40,17 +39,28 @@ CHECKS: Final[Sequence[CheckFunction]] = (
     response_schema_conformance,
     response_headers_conformance,
 )
-SEEDS: Final[Sequence[tuple[str, Any]]] = (
-    ("/api/dropship-providers.json", {"name": "Acme"}),
-    ("/api/inventory-feeds.json", {"name": "seeded", "resourceType": "webhook", "dropshipProviderId": 1}),
-    ("/api/products.json", {"name": "Lamp"}),
-    ("/api/variants.json", {"sku": "A"}),
-    ("/api/inventory-feed-variants.json", {"inventoryFeedId": 1, "externalId": "A", "vendorSku": "A", "inventoryQuantity": 3}),
-    ("/api/inventory-feed-variants.json", {"inventoryFeedId": 1, "externalId": "B", "vendorSku": "B"}),
-    ("/api/webhooks.json", {"location": "https://127.0.0.1:9/told"}),
-    ("/api/api-tokens.json", {"name": "shop", "scopes": ["read"]}),
-)
-"""What is there when the calls of an endpoint begin; what cannot be made again, or has no such endpoint, is passed over."""
+ITEM: Final = {"externalId": "new", "vendorSku": "new", "inventoryQuantity": 4}
+ACKNOWLEDGED: Final = {"id": 2, "sku": "V-2"}
+SOUND: Final[dict[str, Any]] = {
+    "POST /api/inventory-feeds.json": {"name": "another", "resourceType": "webhook", "dropshipProviderId": 1},
+    "POST /api/inventory-feed-fields.json": {"inventoryFeedId": 4, "name": "brand", "purpose": "brandName"},
+    "POST /api/inventory-feed-json-fields.json": {"inventoryFeedId": 4, "path": "price", "purpose": "retailPrice"},
+    "POST /api/inventory-feed-mappings.json": {"inventoryFeedId": 4, **REWRITE},
+    "PUT /api/inventory-feed-mappings/{id}.json": {"transformTo": "size"},
+    "PUT /api/inventory-feed-json-fields/{id}.json": {"path": "stock"},
+    "POST /api/variants.json": {"sku": "V-3"},
+    "POST /api/inventory-feed-variants.json": {"inventoryFeedId": 1, **ITEM},
+    "PUT /api/inventory-feeds/{id}/parse-webhook.json": ITEM,
+    "PUT /api/inventory-feeds/{id}/parse-webhooks.json": [ITEM],
+    "POST /webhooks/inventory-feeds/parse-webhooks.json": [ITEM],
+    "DELETE /api/inventory-feeds/{id}/remove-by-external-id.json": {"externalId": "A"},
+    "PUT /api/inventory-feed-variants/{id}/connect.json": {"variantId": 1},
+    "PUT /api/channels/{channel}/acknowledge-inventory-feed-variants.json": ACKNOWLEDGED,
+    "PUT /api/channels/{channel}/acknowledge-inventory-feed-variants-batches.json": [ACKNOWLEDGED],
+    "PUT /api/channels/{channel}/disconnect-inventory-feed-variants.json": {"id": 1},
+    "PUT /api/channels/{channel}/disconnect-inventory-feed-variants-batches.json": [{"id": 1}],
+}
+"""Bodies that are taken, where what is made up by chance hardly ever is; the others get through by themselves."""
 
 NAMING: Final = ("id", "inventoryFeedId", "inventoryFeedVariantId", "variantId", "productId", "dropshipProviderId", "feedId")
 """Attributes of bodies that name something, and are made to name what is there."""
@@ -59,25 +69,46 @@ NAMING: Final = ("id", "inventoryFeedId", "inventoryFeedVariantId", "variantId",
 class Caller:
     """Calls from a thread of their own, as a client makes them."""
 
-    def __init__(self, running: Running) -> None:
-        self._running = running
+    def __init__(self, seeded: Seeded) -> None:
+        self._seeded = seeded
         self.session = requests.Session()
         self.session.trust_env = False
         self.statuses: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
     def renew(self) -> None:
-        """Take a new token: an endpoint may have revoked the last."""
-        token = from_thread.run(make_token, self._running.service, "admin")
+        """Take a new token, since an endpoint may have revoked the last, and put everything back."""
+        token = from_thread.run(make_token, self._seeded.running.service, "admin")
         self.session.headers["Authorization"] = f"Bearer {token}"
+        from_thread.run(self._seeded.restore)
 
-    def seed(self) -> None:
-        """Make what the calls of an endpoint are to find."""
-        for path, body in SEEDS:
-            self.session.post(f"{self._running.url}{path}", json=body, timeout=20)
+    def call(self, operation: Any, case: Any) -> None:
+        """Make a call and hold its answer to the document."""
+        answer = case.call(session=self.session, timeout=20)
+        self.statuses[operation.label][answer.status_code] += 1
+        case.validate_response(answer, checks=list(CHECKS))
+
+    def sound_case(self, operation: Any) -> Any:
+        """Return a call that has everything it needs."""
+        path, case = {"id": self._sound_id(operation.label), "channel": "shop"}, {}
+        if operation.label in SOUND:
+            case = {"body": SOUND[operation.label], "media_type": "application/json"}
+        elif operation.label == "POST /api/variants/upload.json":
+            case = {"body": b"sku\nV-4\n", "media_type": "text/csv"}
+        elif operation.label == "POST /api/webhooks.json":
+            case = {"body": {"location": self._seeded.location}, "media_type": "application/json"}
+        headers = {"feedmill-webhook-hash": self._seeded.secret} if operation.path.startswith("/webhooks") else {}
+        return operation.Case(path_parameters=path, headers=headers, **case)
+
+    def _sound_id(self, label: str) -> int:
+        if "/data-imports/{id}/" in label:
+            return self._seeded.complete if "undo" in label or ".csv" in label else self._seeded.held
+        if label.endswith(("preview.json", "fetch.json")):
+            return 2
+        return self.known_ids(label.partition(" ")[2])[0] if "{id}" in label else 1
 
     def known_ids(self, path: str) -> list[int]:
         """Return ids for the `{id}` of a path: of the list that stands before it, else small ones."""
-        answer = self.session.get(f"{self._running.url}{path.partition('/{id}')[0]}.json?limit=5", timeout=20)
+        answer = self.session.get(f"{self._seeded.running.url}{path.partition('/{id}')[0]}.json?limit=5", timeout=20)
         rows = answer.json() if answer.status_code == 200 else []
         return [row["id"] for row in rows if isinstance(row, dict) and "id" in row] or [1]
 
@@ -106,7 +137,7 @@ def point_to_seeds(body: object) -> None:
 def check(operation: Any, caller: Caller) -> None:
     """Call an endpoint again and again, and hold each answer to the document."""
     caller.renew()
-    caller.seed()
+    caller.call(operation, caller.sound_case(operation))
     numbers = caller.known_ids(operation.path) if "{id}" in operation.path else []
     modes = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
 
@@ -115,9 +146,7 @@ def check(operation: Any, caller: Caller) -> None:
             case.path_parameters["id"] = number
         if known:
             point_to_seeds(case.body)
-        answer = case.call(session=caller.session, timeout=20)
-        caller.statuses[operation.label][answer.status_code] += 1
-        case.validate_response(answer, checks=list(CHECKS))
+        caller.call(operation, case)
 
     ids = st.one_of(st.sampled_from(numbers), st.none()) if numbers else st.none()
     for mode in modes if takes_something(operation) else modes[:1]:
@@ -135,16 +164,14 @@ def check(operation: Any, caller: Caller) -> None:
 @pytest.mark.timeout(3600 if EXAMPLES > 3 else 120)
 async def test_every_endpoint_answers_as_the_document_says(tmp_path: Path) -> None:
     """No call is answered by a 5xx that is our fault, a status that is not documented, or a body that is not of its schema."""
-    settings_of_egress = Outgoing(allow_private=True, ports=())
-    async with run_service(tmp_path, egress=settings_of_egress, limits=Limits(failures_per_second=None)) as running:
-        await running.service.store.control.find_feed(FeedDefinition("seeded-below"))
-        status, document = await running.call("GET", "/api/openapi.json", token="")
+    async with run_seeded_service(tmp_path) as seeded:
+        status, document = await seeded.running.call("GET", "/api/openapi.json", token="")
         assert status == 200
-        caller = Caller(running)
+        caller = Caller(seeded)
         faults: list[str] = []
 
         def walk() -> None:
-            for operation in operations(document, running.url):
+            for operation in operations(document, seeded.running.url):
                 try:
                     check(operation, caller)
                 except (AssertionError, BaseExceptionGroup) as error:
@@ -154,4 +181,4 @@ async def test_every_endpoint_answers_as_the_document_says(tmp_path: Path) -> No
         caller.session.close()
         assert not faults, "\n\n".join(faults)
         reached = [label for label, statuses in caller.statuses.items() if any(status < 400 for status in statuses)]
-        assert len(reached) > len(caller.statuses) // 2, f"too few calls get through to tell anything: {caller.statuses}"
+        assert len(reached) > 0.9 * len(caller.statuses), f"too few calls get through to tell anything: {caller.statuses}"

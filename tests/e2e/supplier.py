@@ -16,6 +16,9 @@ import orjson
 from aiohttp import web
 from anyio.abc import Process
 
+from feedmill.shapes import dump
+from sinks.sqlite.queries import open_queries
+
 COMMAND = Path(sys.executable).with_name("feedmill")
 
 # A suite that runs in the background of a shell inherits an ignored SIGINT, and a command would inherit it from the suite.
@@ -91,6 +94,12 @@ async def feedmill(*arguments: str, cwd: Path) -> Outcome:
     """Run the command line to its end."""
     done = await anyio.run_process([str(COMMAND), *arguments], cwd=cwd, check=False)
     return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+async def read_items(database: Path, feed: str = "acme") -> list[dict[str, Any]]:
+    """Return what `feedmill items` prints, by the same calls, without the second of a process that starts."""
+    async with open_queries(f"sqlite:///{database}") as queries:
+        return [orjson.loads(dump(item)) async for item in queries.items(feed)]
 
 
 @asynccontextmanager

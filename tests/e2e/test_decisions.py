@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from anyio import Path as AsyncPath
 
-from tests.e2e.supplier import Supplier, feedmill, serve, table
+from tests.e2e.supplier import Supplier, feedmill, read_items, serve, table
 
 HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
 FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
@@ -35,8 +35,7 @@ async def sync(supplier: Supplier, cwd: Path, *more: str, code: int = 0) -> int:
 
 async def stock(cwd: Path) -> dict[str, object]:
     """Return the stock by key."""
-    outcome = await feedmill("items", *DB, "--feed", "acme", cwd=cwd)
-    return {item["externalId"]: item["inventoryQuantity"] for item in outcome.lines}
+    return {item["externalId"]: item["inventoryQuantity"] for item in await read_items(cwd / "shop.db")}
 
 
 async def test_a_held_run_is_looked_at_and_decided(supplier: Supplier, tmp_path: Path) -> None:

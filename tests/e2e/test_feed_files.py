@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.e2e.supplier import Outcome, Supplier, feedmill, serve, table
+from tests.e2e.supplier import Outcome, Supplier, feedmill, read_items, serve, table
 
 HEADER = ("Artikelnr", "Bezeichnung", "Lagerbestand", "VK-Preis", "VPE")
 ROWS = [(f"{n:05d}", f"Teil {n}", n % 7, f"{n},50", (6, 12)[n % 2]) for n in range(1, 101)]
@@ -38,8 +38,8 @@ async def synced(cwd: Path, *more: str) -> list[tuple[object, ...]]:
     outcome = await feedmill("sync", "--config", "feed.toml", "--json", *more, cwd=cwd)
     assert outcome.code == 0, outcome.out + outcome.err
     assert outcome.json["status"] == "complete"
-    found = await feedmill("items", "--db", "shop.db", "--feed", "acme", cwd=cwd)
-    return sorted((item["externalId"], item["name"], item["inventoryQuantity"], item["retailPrice"]) for item in found.lines)
+    found = await read_items(cwd / "shop.db")
+    return sorted((item["externalId"], item["name"], item["inventoryQuantity"], item["retailPrice"]) for item in found)
 
 
 EXPECTED = [(f"{n:05d}", f"Teil {n}", n % 7, n + 0.5) for n in range(1, 101)]
@@ -99,9 +99,9 @@ async def test_a_feed_file_replaces_what_is_stored(supplier: Supplier, tmp_path:
     """A setting that was taken out of the file is no longer in force, although it was stored."""
     await guessed(supplier.url, tmp_path)
     await feedmill("sync", "--config", "feed.toml", "--set", "allocationBuffer=2", cwd=tmp_path)
-    buffered = (await feedmill("items", "--db", "shop.db", "--feed", "acme", cwd=tmp_path)).lines
+    buffered = await read_items(tmp_path / "shop.db")
     await feedmill("sync", "--config", "feed.toml", "--refetch", cwd=tmp_path)
-    plain = (await feedmill("items", "--db", "shop.db", "--feed", "acme", cwd=tmp_path)).lines
+    plain = await read_items(tmp_path / "shop.db")
     assert [item["availableQuantity"] for item in buffered] == [max(item["inventoryQuantity"] - 2, 0) for item in plain]
     assert [item["availableQuantity"] for item in plain] == [item["inventoryQuantity"] for item in plain]
 

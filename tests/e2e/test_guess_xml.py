@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.e2e.supplier import feedmill
+from tests.e2e.supplier import feedmill, read_items
 
 ROWS = [(f"A-{n:03d}", f"Teil {n}", n % 7, f"{n}.50") for n in range(1, 41)]
 LAYOUTS = {
@@ -30,8 +30,8 @@ async def test_a_guess_of_xml_runs(tmp_path: Path, layout: str) -> None:
     assert (check.code, check.out) == (0, "feed.toml: ok\n"), check.out
     outcome = await feedmill("sync", "--config", "feed.toml", "--json", cwd=tmp_path)
     assert outcome.json["status"] == "complete", outcome.out
-    found = await feedmill("items", "--db", "shop.db", "--feed", "acme", cwd=tmp_path)
-    items = sorted((item["externalId"], item["name"], item["inventoryQuantity"], item["retailPrice"]) for item in found.lines)
+    found = await read_items(tmp_path / "shop.db")
+    items = sorted((item["externalId"], item["name"], item["inventoryQuantity"], item["retailPrice"]) for item in found)
     assert items == [(key, name, stock, float(price)) for key, name, stock, price in ROWS]
 
 
@@ -44,5 +44,5 @@ async def test_a_preset_needs_no_rows(tmp_path: Path) -> None:
     await anyio.Path(tmp_path, "feed.toml").write_text(guess.out, "utf-8")
     outcome = await feedmill("sync", "--config", "feed.toml", "--json", cwd=tmp_path)
     assert (outcome.json["status"], outcome.json["created"]) == ("complete", 30), outcome.out
-    found = await feedmill("items", "--db", "shop.db", "--feed", "acme", cwd=tmp_path)
-    assert sorted((int(item["externalId"]), item["inventoryQuantity"]) for item in found.lines) == [(n, n % 5) for n in range(1, 31)]
+    found = await read_items(tmp_path / "shop.db")
+    assert sorted((int(item["externalId"]), item["inventoryQuantity"]) for item in found) == [(n, n % 5) for n in range(1, 31)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.e2e.supplier import Outcome, Supplier, feedmill, serve, table
+from tests.e2e.supplier import Outcome, Supplier, feedmill, read_items, serve, table
 
 TO = ("--to", "sqlite:///shop.db", "--feed", "acme")
 FIELDS = ("--field", "sku=Nr", "--field", "inventoryQuantity=Lager")
@@ -30,7 +30,7 @@ def stock(*, sold_out: int = 0) -> bytes:
 
 async def quantities(cwd: Path) -> list[int]:
     """Return the stock of every item."""
-    return [item["inventoryQuantity"] for item in (await feedmill("items", "--db", "shop.db", "--feed", "acme", cwd=cwd)).lines]
+    return [item["inventoryQuantity"] for item in await read_items(cwd / "shop.db")]
 
 
 async def held(supplier: Supplier, cwd: Path, *arguments: str) -> Outcome:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.supplier import Supplier, feedmill, serve
+from tests.e2e.supplier import Supplier, feedmill, read_items, serve
 
 FIELDS = ("--field", "externalId=@id", "--field", "inventoryQuantity=stock/qty", "--field", "retailPrice=price")
 TO = ("--to", "sqlite:///shop.db", "--feed", "acme")
@@ -31,8 +31,7 @@ async def supplier() -> AsyncIterator[Supplier]:
 
 async def stock(cwd: Path) -> dict[str, tuple[object, object]]:
     """Return quantity and price of the stored items, by key."""
-    outcome = await feedmill("items", "--db", "sqlite:///shop.db", "--feed", "acme", cwd=cwd)
-    return {item["externalId"]: (item["inventoryQuantity"], item["retailPrice"]) for item in outcome.lines}
+    return {item["externalId"]: (item["inventoryQuantity"], item["retailPrice"]) for item in await read_items(cwd / "shop.db")}
 
 
 async def test_rows_of_xpath_import_a_feed_and_follow_it(supplier: Supplier, tmp_path: Path) -> None:

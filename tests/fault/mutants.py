@@ -1,4 +1,4 @@
-"""Seeded defects: what somebody might break in the sink or the guard, and the quickest tests that must notice.
+"""Seeded defects: what somebody might break in the sink, the guard or the service, and the quickest tests that must notice.
 
 Each is an exact text of a file and what takes its place. `test_mutants.py` plays them on a copy of the tree.
 """
@@ -14,6 +14,9 @@ _CONFORMS: Final = "tests/conformance/test_sinks.py::test_sink_conforms"
 _HOLDS: Final = "tests/unit/test_guard_holds.py"
 _UNDO: Final = "tests/unit/test_undo.py::"
 _LIMIT: Final = "tests/integration/test_daily_limit.py::"
+_PUSHES: Final = "tests/integration/test_pushes.py::"
+_TOGETHER: Final = "tests/integration/test_together.py::"
+_TOKENS: Final = "tests/integration/test_api_tokens.py::"
 _LATER: Final = "tests/unit/test_sqlite_later_writes.py"
 
 
@@ -186,13 +189,6 @@ MUTANTS: Final = (
         (f"{_LIMIT}test_a_run_takes_what_the_day_allows_in_the_order_of_the_feed", f"{_LIMIT}test_feeds_share_one_limit"),
     ),
     Mutant(
-        "a pushed item is not counted in its transaction",
-        "sinks/sqlite/single/calls.py",
-        "        await count_items(self._writer, allowance, [stored.number])\n",
-        "",
-        (f"{_LIMIT}test_an_item_counts_once_a_day_and_an_unchanged_one_never",),
-    ),
-    Mutant(
         "a pushed item keeps its digest",
         "sinks/sqlite/single/rows.py",
         '        cells["content_hash"] = None\n',
@@ -205,5 +201,99 @@ MUTANTS: Final = (
         'VALUES (?, ?, ?)", origin.run, origin.call, origin.at)',
         'SELECT ?, ?, ? WHERE 0", origin.run, origin.call, origin.at)',
         (f"{_UNDO}test_an_undo_gives_back_every_column",),
+    ),
+    Mutant(
+        "another call under a known key is answered as the first",
+        "feedmill/service/push_group.py",
+        "if first is not None and first.digest != once.digest:",
+        "if False:",
+        (f"{_PUSHES}test_a_key_makes_a_call_that_comes_again_answer_what_it_answered",),
+    ),
+    Mutant(
+        "twins of one commit are both done",
+        "feedmill/service/push_group.py",
+        "if (feed, once.key) in self._seen:\n            return False",
+        "if (feed, once.key) in self._seen:\n            return True",
+        (f"{_PUSHES}test_a_key_makes_a_call_that_comes_again_answer_what_it_answered",),
+    ),
+    Mutant(
+        "a key is known whatever feed it is of",
+        "sinks/sqlite/service/idempotency.py",
+        "FROM main.idempotency_keys WHERE feed_id = ? AND key = ? AND created_at > ?",
+        "FROM main.idempotency_keys WHERE ? AND key = ? AND created_at > ?",
+        (f"{_PUSHES}test_a_key_makes_a_call_that_comes_again_answer_what_it_answered",),
+    ),
+    Mutant(
+        "an older sequence is taken",
+        "sinks/sqlite/single/checks.py",
+        "return mine < last",
+        "return False",
+        (f"{_PUSHES}test_one_item_is_created_updated_and_answered_whole",),
+    ),
+    Mutant(
+        "pushed items are not counted in their transaction",
+        "sinks/sqlite/single/group.py",
+        "finish(count_items(self._writer, purse.allowance, sorted(spent)))",
+        "pass",
+        (
+            "tests/integration/test_api_items.py::test_a_put_counts_against_the_daily_limit_and_an_older_one_is_stale",
+            f"{_LIMIT}test_an_item_counts_once_a_day_and_an_unchanged_one_never",
+        ),
+    ),
+    Mutant(
+        "what became of a batch is stored apart from what it did",
+        "feedmill/service/batch_group.py",
+        "    for batch, pushes in chosen:\n        end_batch",
+        "    connection.commit()\n    for batch, pushes in chosen:\n        end_batch",
+        (f"{_TOGETHER}test_a_batch_is_applied_and_ended_at_once",),
+    ),
+    Mutant(
+        "a webhook's mark moves in a transaction of its own",
+        "feedmill/service/outbox/fan_out.py",
+        "        for hook, feed in found.lagging:\n",
+        "        await writer.connection.commit()\n        for hook, feed in found.lagging:\n",
+        (f"{_TOGETHER}test_payloads_are_stored_and_the_mark_moves_at_once",),
+    ),
+    Mutant(
+        "a revoked token is taken",
+        "sinks/sqlite/service/tokens.py",
+        "FROM main.api_tokens WHERE digest = ? AND revoked_at IS NULL",
+        "FROM main.api_tokens WHERE digest = ?",
+        (f"{_TOKENS}test_tokens_live_from_being_made_to_being_revoked",),
+    ),
+    Mutant(
+        "a revoked token is remembered",
+        "feedmill/service/security/gate.py",
+        "        self._known.clear()\n        self._era += 1",
+        "        self._era += 1",
+        (f"{_TOKENS}test_tokens_live_from_being_made_to_being_revoked",),
+    ),
+    Mutant(
+        "a token of one feed pushes to all",
+        "feedmill/web/access.py",
+        'f"feed:{feed}:push" in caller.scopes',
+        'any(scope.startswith("feed:") for scope in caller.scopes)',
+        ("tests/integration/test_security.py::test_who_may_not",),
+    ),
+    Mutant(
+        "what the service posts goes anywhere",
+        "feedmill/service/outgoing.py",
+        "replace(source, egress=egress, shown_as=mask_url(url))",
+        "replace(source, shown_as=mask_url(url))",
+        ("tests/integration/test_outgoing.py::test_an_address_that_is_not_allowed_gets_no_connection",),
+    ),
+    Mutant(
+        "a run that begins again keeps its epoch",
+        "sinks/sqlite/control.py",
+        "values(epoch=RUNS.c.epoch + 1, **values).returning(RUNS.c.epoch)",
+        "values(**values).returning(RUNS.c.epoch)",
+        ("tests/unit/test_bound_runs.py::test_a_dead_run_is_taken_over_as_the_same",),
+    ),
+    Mutant(
+        "a change of a feed replaces it",
+        "feedmill/service/definition/merging.py",
+        "    merged = dict(stored)\n    for name, value in sent.items():\n        if name not in COMPUTED:",
+        "    merged: dict[str, object] = {}\n    for name, value in sent.items():\n        if name not in COMPUTED:",
+        ("tests/unit/test_feed_merging.py",),
     ),
 )

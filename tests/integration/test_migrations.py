@@ -29,6 +29,7 @@ from sinks.sqlite.migrate import HEAD, MIGRATIONS, migrate
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.service.tables import METADATA
 from sinks.sqlite.sink import open_sqlite
+from tests.servers.migrated import repeat_upgrade, upgrade
 
 OLD_TIME = 1_000_000_000
 """Long past: a source that was just written is read only once its time has settled."""
@@ -44,6 +45,12 @@ async def main():
 
 anyio.run(main)
 """
+
+
+@pytest.fixture(autouse=True)
+def migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the migrations themselves, which all other tests are spared."""
+    monkeypatch.setattr("sinks.sqlite.migrate.upgrade", upgrade)
 
 
 def table_names(path: Path) -> set[str]:
@@ -96,6 +103,27 @@ def downgrade(path: Path, revision: str) -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, revision)
+
+
+def test_the_databases_of_the_other_tests_are_what_the_migrations_make(tmp_path: Path) -> None:
+    """The statements that stand in for the migrations leave the same schema, rows and settings, and nothing where something is."""
+    made = []
+    for name, make in (("migrated", upgrade), ("repeated", repeat_upgrade)):
+        database = locate(f"sqlite:///{tmp_path}/{name}.db")
+        make(database)
+        made.append(everything_in(tmp_path / f"{name}.db"))
+        make(database)
+        assert everything_in(tmp_path / f"{name}.db") == made[-1]
+    assert made[0] == made[1]
+
+
+def everything_in(path: Path) -> object:
+    """Return the text of a database's schema, the rows of all its tables, and what it is set to."""
+    with closing(sqlite3.connect(path)) as connection:
+        schema = connection.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+        rows = {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for kind, name, _ in schema if kind == "table"}
+        pragmas = ("user_version", "application_id", "auto_vacuum", "page_size", "encoding")
+        return schema, rows, [connection.execute(f"PRAGMA {pragma}").fetchone() for pragma in pragmas]
 
 
 def test_downgrade_leaves_nothing(tmp_path: Path) -> None:

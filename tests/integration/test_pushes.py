@@ -145,6 +145,10 @@ async def test_a_key_makes_a_call_that_comes_again_answer_what_it_answered(runni
     status, told = await running.call("PUT", ONE, {**ITEM, "inventoryQuantity": 5}, headers=key)
     assert (status, told["type"].rpartition(":")[2]) == (409, "idempotency-key-reused")
     assert await ask(running, "SELECT inventory_quantity FROM inventory_feed_variants") == [(8,)]
+    assert (await running.call("PUT", MANY, [ITEM], headers=key))[0] == 409
+    other = await make_feed(running.service, "other", secret="another")
+    status, elsewhere = await running.call("PUT", ONE.replace("/1/", f"/{other}/"), ITEM, headers=key)
+    assert (status, elsewhere["inventoryFeedId"]) == (200, other)
     bad = {"Idempotency-Key": "k2"}
     assert (await running.call("PUT", ONE, {"externalId": "n"}, headers=bad))[0] == 422
     assert (await running.call("PUT", ONE, {**ITEM, "externalId": "n"}, headers=bad))[0] == 200

@@ -211,7 +211,8 @@ def uses(field: str, alias: str) -> list[str]:
     direct = re.compile(
         rf"\b(?:feed|built|limits)\.{field}\b|\.get\(\"{alias}\"|, \"{alias}\", problems|\"{field}\"|\"{alias}\": \(|'\$\.{alias}'"
     )
-    return [name for name, text in SOURCES.items() if name != "engine/feed.py" and direct.search(text)]
+    # Whichever way it is read, one of its names stands there; looking for a text is a hundred times faster than for the pattern.
+    return [name for name, text in SOURCES.items() if name != "engine/feed.py" and (field in text or alias in text) and direct.search(text)]
 
 
 @pytest.mark.parametrize(("model", "listed"), [(Feed, "in_force"), (GuardLimits, "guard_in_force")])

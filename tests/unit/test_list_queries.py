@@ -171,3 +171,10 @@ async def test_rows_hold_what_was_asked_for_in_its_kind(reader: Writer) -> None:
     }
     parts = Listed(GOODS.source, GOODS.columns, GOODS.key, parts={"raw": Column("g.price")})
     assert (await select_page(reader, parts, ListQuery((Condition("id", "eq", ("1",)),), ("name",)))).rows == [{"raw": 1_500_000}]
+
+
+def test_an_empty_part_of_a_query_asks_for_nothing() -> None:
+    """A & too many is no fault; a value without a name is."""
+    assert parse_list([("limit", "2"), ("", "")]).limit == 2
+    with pytest.raises(Problem):
+        parse_list([("", "x")])
