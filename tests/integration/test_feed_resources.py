@@ -293,7 +293,7 @@ async def test_a_run_gives_way_to_what_was_changed_while_it_ran(running: Running
 
 async def test_a_feed_goes_with_all_that_hangs_on_it(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """A feed under way stays; else its items, runs, rejects and history go, in several transactions, and no other feed's."""
-    monkeypatch.setattr("sinks.sqlite.service.removal.CHUNK_ROWS", 7)
+    monkeypatch.setattr("sinks.sqlite.service.resources.removal.CHUNK_ROWS", 7)
     for name in ("acme", "other"):
         await made(running, name=name)
         async with open_sqlite(running.service.url) as sink:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from anyio import to_thread
 
+from feedmill.items import push
 from feedmill.service import batch_group
 from feedmill.service.outbox import fan_out as fanning
 from feedmill.service.settings import Outgoing
@@ -60,12 +61,11 @@ async def test_a_batch_is_applied_and_ended_at_once(tmp_path: Path, monkeypatch:
 async def test_payloads_are_stored_and_the_mark_moves_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the webhook moved on, there are no payloads of it, so that the next round tells everything once."""
     async with run_service(tmp_path, loops=False, egress=Outgoing(allow_private=True)) as running:
-        feed = await make_feed(running.service)
+        await make_feed(running.service)
         assert (await running.call("POST", "/api/webhooks.json", {"location": "http://127.0.0.1:9/"}))[0] == 200
-        item = {"inventoryFeedId": feed, "externalId": "a", "vendorSku": "a"}
-        assert (await running.call("POST", "/api/inventory-feed-variants.json", item))[0] == 200
+        await push(running.service.url, "pushed", {"externalId": "a", "vendorSku": "a"})
         with monkeypatch.context() as patch:
-            patch.setattr(fanning.marks, "move_mark", die)
+            patch.setattr("sinks.sqlite.service.outbox.hooks.move_mark", die)
             with pytest.raises(Dead):
                 await fanning.fan_out(running.service)
         assert await count(running, "webhook_payloads") == 0

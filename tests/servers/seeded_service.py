@@ -40,13 +40,14 @@ class Seeded:
         origin = Origin(clock.now(), call=f"restore:{secrets.token_hex(8)}")
         async with self.running.service.store.changing(origin) as writer:
             await writer.execute("PRAGMA defer_foreign_keys = ON")
-            made_by = dict(await writer.query("SELECT name, sql FROM seeded.sqlite_master WHERE type = 'table'"))
+            found = await writer.query("SELECT name, sql FROM seeded.sqlite_master WHERE type = 'table'")
+            made_by = {str(name): str(sql) for name, sql in found}
             there = {name for (name,) in await writer.query("SELECT name FROM main.sqlite_master WHERE type = 'table'")}
             # A row that is replaced takes the rows that hang on it along: they come after it.
             tables = [table.name for table in METADATA.sorted_tables]
-            for name in (*tables, *sorted(str(name) for name in made_by.keys() - tables if not str(name).startswith("sqlite_"))):
+            for name in (*tables, *sorted(name for name in made_by.keys() - tables if not name.startswith("sqlite_"))):
                 if name not in there:  # The stage of a held run.
-                    await writer.execute(str(made_by[name]))
+                    await writer.execute(made_by[name])
                 await writer.execute(f'INSERT OR REPLACE INTO main."{name}" SELECT * FROM seeded."{name}"')
 
 
@@ -96,7 +97,9 @@ async def run_seeded_service(directory: Path, **settings: Any) -> AsyncIterator[
         chosen = {"egress": Outgoing(allow_private=True, ports=(port,)), "limits": Limits(failures_per_second=None), **settings}
         async with run_service(directory, **chosen) as running:
             seeded = await _begin(running, supplier.url)
-            async with running.service.store.lending() as connection:
-                await connection.execute("VACUUM INTO ?", (f"{directory}/seeded.db",))
-                await connection.execute("ATTACH ? AS seeded", (f"{directory}/seeded.db",))
+            # Attached to the connection that writes, which `restore` works on; none of both can be done in a transaction.
+            async with running.service.store.writing() as writer:
+                connection = writer.connection
+            await connection.execute("VACUUM INTO ?", (f"{directory}/seeded.db",))
+            await connection.execute("ATTACH ? AS seeded", (f"{directory}/seeded.db",))
             yield seeded
