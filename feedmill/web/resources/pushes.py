@@ -129,20 +129,22 @@ def _not_an_item() -> Problem:
 
 _ITEMS: Final = {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": {"type": "object"}}
 
+PUT_ITEM: Final = Endpoint(
+    "PUT",
+    "/api/inventory-feeds/{id}/parse-webhook.json",
+    put_item,
+    "Create or update one item of a feed; the answer of success means that it is on disk",
+    _TAG,
+    "push",
+    body=SENT_ITEM,
+    answer=SHOWN_ITEM,
+    statuses={409: _CONFLICT, 429: _LIMITED, 503: _FULL},
+    headers=(_KEY,),
+    aliases=("/api/inventory-feed/{id}/parse-webhook.json",),
+)
+
 ENDPOINTS: Final = (
-    Endpoint(
-        "PUT",
-        "/api/inventory-feeds/{id}/parse-webhook.json",
-        put_item,
-        "Create or update one item of a feed; the answer of success means that it is on disk",
-        _TAG,
-        "push",
-        body=SENT_ITEM,
-        answer=SHOWN_ITEM,
-        statuses={409: _CONFLICT, 429: _LIMITED, 503: _FULL},
-        headers=(_KEY,),
-        aliases=("/api/inventory-feed/{id}/parse-webhook.json",),
-    ),
+    PUT_ITEM,
     Endpoint(
         "PUT",
         "/api/inventory-feeds/{id}/parse-webhooks.json",
