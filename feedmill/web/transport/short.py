@@ -1,7 +1,7 @@
 """The short way of the call that comes most often: one item pushed, with nothing about it that is out of the ordinary.
 
-What the application would have done for it, without its router and middlewares. Every check that fails, and everything that is not
-plain, leaves the call to the application, before anything was counted or done: it alone knows how to refuse.
+What the application would have done for it, without its router and middlewares. Whatever is not plain, or may not be, is left to the
+application before anything was counted, read or done: only what is wrong with the item itself is refused here, in the same words.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import HttpVersion11, hdrs, web
+from multidict import istr
 
 from engine.errors import FeedmillError
 from feedmill.service.keys import digest
@@ -22,7 +23,7 @@ from feedmill.service.push_group import Request
 from feedmill.web.access import admits, shown_token
 from feedmill.web.json_text import parse_json
 from feedmill.web.problems import Problem, answer_error
-from feedmill.web.resources.pushes import PUT_ITEM
+from feedmill.web.resources.pushes import PUT_ITEM, check_item
 from feedmill.web.transport.connections import Connection
 from feedmill.web.transport.exchange import CLIENT_GONE, PLAIN, SERVER, Exchange, add_headers, begin, log_exchange
 from sinks.sqlite.single.group import Push
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _PATH: Final = re.compile(re.escape(PUT_ITEM.path).replace(re.escape("{id}"), "([1-9][0-9]{0,17})"), re.ASCII)
-_UNUSUAL: Final = (hdrs.EXPECT, hdrs.CONTENT_ENCODING, hdrs.TRANSFER_ENCODING, hdrs.UPGRADE, "Idempotency-Key")
+_KEY: Final = istr("Idempotency-Key")
 _KINDS: Final = (None, PUT_ITEM.takes)
 _REST: Final = "".join(f"{name}: {value}\r\n" for name, value in {**PLAIN, "Server": SERVER, "Cache-Control": "no-store"}.items())
 
@@ -85,7 +86,11 @@ class ShortWay:
             and request.version == HttpVersion11
             and request.keep_alive
             and headers.get(hdrs.CONTENT_TYPE) in _KINDS
-            and not any(name in headers for name in _UNUSUAL)
+            and hdrs.EXPECT not in headers
+            and hdrs.CONTENT_ENCODING not in headers
+            and hdrs.TRANSFER_ENCODING not in headers
+            and hdrs.UPGRADE not in headers
+            and _KEY not in headers
             and 0 < (request.content_length or 0) <= self._most
             and not self._service.stopping
             and not is_traced()
@@ -94,8 +99,7 @@ class ShortWay:
     async def _push(self, request: web.BaseRequest, feed: str) -> web.StreamResponse:
         began, service = perf_counter(), self._service
         caller = self._caller(request, feed)
-        sent = None if caller is None else await self._item(request)
-        if caller is None or sent is None:
+        if caller is None:
             return await self._ordinary(request)
         level = None
         if service.gate.writes is not None:
@@ -106,15 +110,16 @@ class ShortWay:
         service.gate.note_use(caller)
         exchange = begin(request, ())
         exchange.token, exchange.level = caller.token, level
-        return await self._answer(request, exchange, Request(Push(int(feed), sent)), began)
+        return await self._answer(request, exchange, int(feed), began)
 
-    async def _answer(self, request: web.BaseRequest, exchange: Exchange, asked: Request, began: float) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, exchange: Exchange, feed: int, began: float) -> web.StreamResponse:
         service, connection, status = self._service, request.protocol, 500
         if isinstance(connection, Connection):
             connection.began()
         try:
             with service.watch:
-                reply = await service.pushing.ask(service, asked)
+                sent = parse_json(request.content.read_nowait(), service.settings.server.max_json_depth)
+                reply = await service.pushing.ask(service, Request(Push(feed, check_item(sent))))
             status = reply.status
             return self._show(reply, exchange)
         except (Problem, FeedmillError) as error:
@@ -138,14 +143,6 @@ class ShortWay:
         token = shown_token(request)
         caller = self._service.gate.tokens.known(digest(token)) if token else None
         return caller if caller is not None and admits(caller, PUT_ITEM, feed) else None
-
-    async def _item(self, request: web.BaseRequest) -> dict[str, object] | None:
-        """Return the item of a body, which has arrived whole, None where it is to be refused."""
-        try:
-            sent = parse_json(await request.read(), self._service.settings.server.max_json_depth)
-        except Problem:
-            return None
-        return sent if isinstance(sent, dict) else None
 
     def _show(self, reply: Reply, exchange: Exchange) -> _Answer:
         now = int(time())
