@@ -1,18 +1,27 @@
-"""Pushes of one item go a short way past the application: what they are answered is what the application answers."""
+"""Pushes of one item: their short way past the application, on which they are answered as it would, and the commit that they share."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import anyio
 import orjson
 import pytest
 from aiohttp import web
+from anyio import create_task_group
+from anyio.lowlevel import checkpoint
 
+from feedmill.service import pushing
+from feedmill.service.push_group import Ended, Request, commit_group
 from feedmill.service.security import gate
-from feedmill.service.settings import Limits, Server
+from feedmill.service.settings import Limits as Rates
+from feedmill.service.settings import Push as Limits
+from feedmill.service.settings import Server
 from feedmill.web.transport import short
+from sinks.sqlite.single.group import Push
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.pushed_feed import make_feed
 
@@ -92,7 +101,7 @@ async def ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(short.ShortWay, "_answer", noted)
     # A token is asked for again after a second, by the application: not while the two ways are compared.
     monkeypatch.setattr(gate, "FRESH_SECONDS", 3_600.0)
-    limits = Limits(writes_per_second=0.01, burst=len(CALLS))
+    limits = Rates(writes_per_second=0.01, burst=len(CALLS))
     async with run_service(tmp_path, limits=limits, server=Server(port=0, max_body_bytes=2_000)) as running:
         assert await make_feed(running.service) == 1
         tokens = {way: await make_token(running.service, "feed:1:push") for way in "sl"}
@@ -152,3 +161,33 @@ async def test_both_ways_are_bounded(ways: Ways) -> None:
         assert quick == long
         assert quick[0] == status
         assert ways.went
+
+
+async def test_a_commit_waits_for_as_many_as_the_last_one_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was answered by one commit shares the next, however far apart they send; who comes alone waits no longer than it may."""
+    sizes: list[int] = []
+
+    def noted(connection: sqlite3.Connection, name: str, requests: Sequence[Request], limits: Limits) -> list[Ended]:
+        sizes.append(len(requests))
+        return commit_group(connection, name, requests, limits)
+
+    monkeypatch.setattr(pushing, "commit_group", noted)
+    async with run_service(tmp_path, push=Limits(gather_ms=100)) as running:
+        feed = await make_feed(running.service)
+
+        async def push(key: str) -> None:
+            sent = {"externalId": key, "vendorSku": key}
+            assert (await running.service.pushing.ask(running.service, Request(Push(feed, sent)))).status == 200
+
+        async with create_task_group() as group:
+            group.start_soon(push, "a")
+            group.start_soon(push, "b")
+        async with create_task_group() as group:
+            group.start_soon(push, "a")
+            for _ in range(50):
+                await checkpoint()
+            assert sizes == [2]
+            group.start_soon(push, "b")
+        with anyio.fail_after(10):
+            await push("a")
+        assert sizes == [2, 2, 1]
