@@ -132,7 +132,12 @@ def shape_guess(guess: Guess, *, name: str, source: str) -> dict[str, object]:
 
 def dump(value: object) -> str:
     """Return JSON text; decimals stay exact numbers."""
-    return orjson.dumps(value, default=_exact, option=orjson.OPT_UTC_Z).decode()
+    return dump_bytes(value).decode()
+
+
+def dump_bytes(value: object) -> bytes:
+    """Return JSON text in UTF-8; decimals stay exact numbers."""
+    return orjson.dumps(value, default=_exact, option=orjson.OPT_UTC_Z)
 
 
 def _exact(value: object) -> object:

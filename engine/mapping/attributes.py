@@ -48,7 +48,7 @@ def read_attributes(sent: Mapping[str, object], allowed: Collection[str], faults
             faults[name] = "is no attribute of an item" if attribute is None else "is not set in this way"
             continue
         try:
-            read = None if value is None else _READERS[attribute.kind](attribute, value)
+            read = None if value is None else _READER_OF[name](attribute, value)
         except RejectRecord as fault:
             faults[name] = str(fault)
             continue
@@ -87,6 +87,8 @@ def _integer(attribute: Attribute, value: object) -> Value:
 
 
 def _quantity(_: Attribute, value: object) -> Value:
+    if type(value) is int:
+        return checked(value)
     return as_quantity(_decimal(value, "is no number"))
 
 
@@ -154,3 +156,5 @@ _READERS: Final[Mapping[Kind, Callable[[Attribute, object], Value]]] = {
     Kind.FLAG: _flag,
     Kind.JSON: _json,
 }
+_READER_OF: Final = {name: _READERS[attribute.kind] for name, attribute in ATTRIBUTES.items()}
+"""By name, because to hash a kind costs more than most readers do."""

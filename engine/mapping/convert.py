@@ -47,7 +47,7 @@ _DAMAGED: Final = re.compile(r"[-+]?\d+(?:[.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
 
 def read_key(text: str) -> str | None:
     """Read an identifier: text, never a number; what cannot be seen does not tell two apart. Raises `RejectRecord` for `1.23E+12`."""
-    key = trim(text.translate(INVISIBLE))
+    key = trim(text if text.isascii() else text.translate(INVISIBLE))
     refuse_damaged(key)
     return key or None
 

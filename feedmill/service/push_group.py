@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from engine.errors import Conflict, FeedmillError, InternalError, NotFound, Retry, StoreFailed
-from feedmill.shapes import dump
+from feedmill.shapes import dump_bytes
 from sinks.sqlite import clock
 from sinks.sqlite.service.idempotency import Once, find_answer, store_answers
 from sinks.sqlite.service.inbox import NewBatch, accept_batch, measure_waiting
@@ -141,11 +141,11 @@ class _Commit:
             else:
                 count, size = count + 1, size + len(batch.body)
                 number = accept_batch(self._connection, batch, now=self._now)
-                replies.append(Reply(202, dump({"batchId": number}).encode()))
+                replies.append(Reply(202, dump_bytes({"batchId": number})))
         return replies
 
 
 def _reply(result: Pushed | FeedmillError) -> Reply | FeedmillError:
     if isinstance(result, FeedmillError):
         return result
-    return Reply(200, dump(result.show()).encode(), result.outcome)
+    return Reply(200, dump_bytes(result.show()), result.outcome)

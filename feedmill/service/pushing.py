@@ -42,6 +42,9 @@ class Pushing:
         self._groups: deque[_Group] = deque()
         self._count = 0
         self._arrived = anyio.Event()
+        self._last = 0
+        self._wanted = 0
+        self._enough = anyio.Event()
         self._running = False
         self._ending = anyio.Lock()
         self._alive_until: dict[int, float] = {}
@@ -91,6 +94,8 @@ class Pushing:
         group = self._groups[-1]
         group.requests.append(request)
         self._count += 1
+        if self._count >= self._wanted:
+            self._enough.set()
         return group, len(group.requests) - 1
 
     async def run(self, service: Service, connection: sqlite3.Connection) -> None:
@@ -108,11 +113,21 @@ class Pushing:
                     await self._commit(service, connection)
 
     async def _gather(self, limits: PushSettings) -> None:
-        """Wait for a request, and for others as long as some come, within the time that the first may be kept waiting."""
+        """Wait for a request, and for others within the time that the first may be kept waiting.
+
+        For as many as the last commit had, since who was answered then is likely to send the next, and then for as long as some come.
+        A commit of half as many would be under way while the others are read, and the two would only take the interpreter from each
+        other.
+        """
         if not self._groups:
             self._arrived = anyio.Event()
             await self._arrived.wait()
         end = anyio.current_time() + limits.gather_ms / 1_000
+        self._wanted = min(self._last, limits.max_group)
+        if self._count < self._wanted:
+            self._enough = anyio.Event()
+            with anyio.move_on_after(limits.gather_ms / 1_000):
+                await self._enough.wait()
         seen = 0
         while seen < self._count < limits.max_group and anyio.current_time() < end:
             seen = self._count
@@ -125,6 +140,7 @@ class Pushing:
             # Taken when its turn has come: until then others may join it.
             group = self._groups.popleft()
             self._count -= len(group.requests)
+            self._last = len(group.requests)
             try:
                 group.ended = await to_thread.run_sync(commit_group, connection, name, group.requests, service.settings.push)
             finally:

@@ -67,7 +67,7 @@ class Scheduler(Section):
 class Push(Section):
     """`[push]`: how single items are gathered into one commit, and how much may wait in the inbox."""
 
-    gather_ms: Annotated[float, Field(ge=0, le=100)] = Field(default=2.0, description="Milliseconds for which items are gathered.")
+    gather_ms: Annotated[float, Field(ge=0, le=100)] = Field(default=4.0, description="Milliseconds for which items are gathered, at most.")
     max_group: Count = Field(default=256, description="Most items of one commit.")
     max_waiting: Count = Field(default=5_000, description="Most items that wait for their commit; beyond it 503.")
     max_inbox_batches: Count = Field(default=10_000, description="Most batches that wait to be applied; beyond it 503.")

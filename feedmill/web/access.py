@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from feedmill.service.security.gate import Reading
     from feedmill.web.endpoint import Endpoint
 
-__all__ = ["Caller", "authenticate", "authenticate_inbound"]
+__all__ = ["Caller", "admits", "authenticate", "authenticate_inbound", "shown_token"]
 
 HASH_HEADERS: Final = ("feedmill-webhook-hash", "jetti-webhook-hash")
 _READING: Final = ("GET", "HEAD")
@@ -47,17 +47,17 @@ async def authenticate(service: Service, request: web.Request, endpoint: Endpoin
         _count(service, request, f"feed {await authenticate_inbound(service, request)}")
     if endpoint.scope in OPEN:
         return None
-    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = shown_token(request)
+    if not token:
         raise _unauthenticated("send Authorization: Bearer TOKEN")
-    caller = await _recognise(service, request, service.gate.tokens, digest(token.strip()))
+    caller = await _recognise(service, request, service.gate.tokens, digest(token))
     if caller is None:
         raise _unauthenticated("the token is not known, or was revoked")
     service.gate.note_use(caller)
     if (exchange := current()) is not None:
         exchange.token = caller.token
     _count(service, request, caller.token)
-    if not _may(caller, endpoint, request.match_info.get("id")):
+    if not admits(caller, endpoint, request.match_info.get("id")):
         raise Problem(403, "forbidden", f"the token's scopes do not admit this call, which needs {endpoint.scope}")
     return caller
 
@@ -75,7 +75,13 @@ async def authenticate_inbound(service: Service, request: web.Request) -> int:
     return feed
 
 
-def _may(caller: Caller, endpoint: Endpoint, feed: str | None) -> bool:
+def shown_token(request: web.BaseRequest) -> str:
+    """Return the token that a request shows, a text without anything where it shows none."""
+    scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def admits(caller: Caller, endpoint: Endpoint, feed: str | None) -> bool:
     """Return whether the scopes admit a call; `feed` is the id in the path of an endpoint that is pushed to."""
     if "admin" in caller.scopes or endpoint.scope == "token":
         return True

@@ -8,7 +8,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import structlog
 from aiohttp import web
 
 from engine.errors import FeedmillError
@@ -16,7 +15,7 @@ from feedmill.web import resources
 from feedmill.web.access import authenticate
 from feedmill.web.bodies import read_body
 from feedmill.web.endpoint import Call, Endpoint
-from feedmill.web.problems import FieldFault, Problem, explain
+from feedmill.web.problems import FieldFault, Problem, answer_error
 from feedmill.web.transport.exchange import add_headers
 from feedmill.web.transport.serving import exchanging, expect_later
 from feedmill.web.watching import watch_calls
@@ -80,21 +79,15 @@ def _check_query(request: web.Request, endpoint: Endpoint) -> None:
 
 @web.middleware
 async def _answer_problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever a call raises into a problem document; what is our fault is logged whole and told without its details."""
+    """Turn whatever a call raises into a problem document."""
     try:
         return await handler(request)
-    except Problem as problem:
-        return problem.response()
+    except (Problem, FeedmillError) as error:
+        return answer_error(error, request)
     except web.HTTPException as error:
         if error.status < 400:
             raise
         return _explain_refusal(error, request).response()
-    except FeedmillError as error:
-        known = explain(error)
-        if known is None:
-            structlog.get_logger("feedmill").error("a call failed", path=request.path, method=request.method, exc_info=error)
-            known = Problem(500, "internal", "the server is at fault, and has logged how; please report it")
-        return known.response()
 
 
 def _explain_refusal(error: web.HTTPException, request: web.Request) -> Problem:

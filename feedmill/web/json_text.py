@@ -16,6 +16,7 @@ _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NUL: Final = b"\\u0000"
 # Made once: `dict | list` in the loop would be made anew for every value.
 _NESTED: Final = (dict, list)
+_NESTED_TYPES: Final = frozenset(_NESTED)
 
 
 def parse_json(raw: bytes, max_depth: int) -> object:
@@ -44,6 +45,9 @@ def _count_pairs(sent: object, max_depth: int) -> int:
 
     Level by level: a call for each of half a million lists, which fit into a body, would hold everybody else up.
     """
+    if max_depth > 0 and isinstance(sent, dict) and _NESTED_TYPES.isdisjoint(map(type, sent.values())):
+        # A flat object, as an item that is pushed mostly is.
+        return len(sent)
     count = 0
     level = [sent] if isinstance(sent, dict | list) else []
     for _ in range(max_depth):

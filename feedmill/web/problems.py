@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 import orjson
+import structlog
 from aiohttp import web
 
 from engine.errors import (
@@ -115,6 +116,15 @@ def explain(error: FeedmillError) -> Problem | None:
             members = {"run": error.run} if isinstance(error, UnderWay) else None
             return Problem(known.status, known.name, _first_line(error), faults=_faults(error), retry_after=wait, members=members)
     return None
+
+
+def answer_error(error: Problem | FeedmillError, request: web.BaseRequest) -> web.Response:
+    """Return what a call is answered that ended so; what is our fault is logged whole and told without its details."""
+    known = error if isinstance(error, Problem) else explain(error)
+    if known is None:
+        structlog.get_logger("feedmill").error("a call failed", path=request.path, method=request.method, exc_info=error)
+        known = Problem(500, "internal", "the server is at fault, and has logged how; please report it")
+    return known.response()
 
 
 def _first_line(error: FeedmillError) -> str:

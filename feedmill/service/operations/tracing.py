@@ -39,17 +39,19 @@ _AT_ONCE: Final = 100
 
 def request_span(method: str, route: str) -> AbstractContextManager[Span] | None:
     """Return a span of a request that opens with a block and is the parent of what happens in it; None where nobody takes spans."""
-    if not AVAILABLE:
+    if not is_traced():
         return None
     trace = _api()
-    # Without a provider the API would make a span only to drop it, at a tenth of what a push costs.
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        return None
     attributes = {"http.request.method": method, "http.route": route}
     span: AbstractContextManager[Span] = trace.get_tracer(_NAME).start_as_current_span(
         f"{method} {route}", kind=trace.SpanKind.SERVER, attributes=attributes
     )
     return span
+
+
+def is_traced() -> bool:
+    """Return whether somebody takes spans. Without a provider the API makes each only to drop it, at a tenth of what a push costs."""
+    return AVAILABLE and not isinstance(_api().get_tracer_provider(), _api().ProxyTracerProvider)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -39,10 +40,7 @@ _FULL: Final = "Too much waits to be stored; see Retry-After."
 
 async def put_item(call: Call) -> web.StreamResponse:
     """Create or update one item; answer it as it is on disk."""
-    sent = call.sent
-    if not isinstance(sent, dict):
-        raise _not_an_item()
-    return await _ask(call, Request(Push(call.id, sent), await _once(call)))
+    return await _ask(call, Request(Push(call.id, check_item(call.sent)), await _once(call)))
 
 
 async def remove_item(call: Call) -> web.StreamResponse:
@@ -123,26 +121,31 @@ async def _is_transformed(call: Call, feed: int) -> bool:
     return bool(stored.secrets.get("parseWebhookEndpoint"))
 
 
-def _not_an_item() -> Problem:
-    return Problem(422, "invalid", "the body is no item", faults=[FieldFault("", "is no object")])
+def check_item(sent: object) -> Mapping[str, object]:
+    """Return the body of a push. Raises `Problem` 422 for what is no object."""
+    if not isinstance(sent, dict):
+        raise Problem(422, "invalid", "the body is no item", faults=[FieldFault("", "is no object")])
+    return sent
 
 
 _ITEMS: Final = {"type": "array", "minItems": 1, "maxItems": MOST_ITEMS, "items": {"type": "object"}}
 
+PUT_ITEM: Final = Endpoint(
+    "PUT",
+    "/api/inventory-feeds/{id}/parse-webhook.json",
+    put_item,
+    "Create or update one item of a feed; the answer of success means that it is on disk",
+    _TAG,
+    "push",
+    body=SENT_ITEM,
+    answer=SHOWN_ITEM,
+    statuses={409: _CONFLICT, 429: _LIMITED, 503: _FULL},
+    headers=(_KEY,),
+    aliases=("/api/inventory-feed/{id}/parse-webhook.json",),
+)
+
 ENDPOINTS: Final = (
-    Endpoint(
-        "PUT",
-        "/api/inventory-feeds/{id}/parse-webhook.json",
-        put_item,
-        "Create or update one item of a feed; the answer of success means that it is on disk",
-        _TAG,
-        "push",
-        body=SENT_ITEM,
-        answer=SHOWN_ITEM,
-        statuses={409: _CONFLICT, 429: _LIMITED, 503: _FULL},
-        headers=(_KEY,),
-        aliases=("/api/inventory-feed/{id}/parse-webhook.json",),
-    ),
+    PUT_ITEM,
     Endpoint(
         "PUT",
         "/api/inventory-feeds/{id}/parse-webhooks.json",

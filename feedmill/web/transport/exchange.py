@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 SERVER: Final = "feedmill"
 """What answers say of the program that gave them: no version, which would only help an attacker."""
 
+CLIENT_GONE: Final = 499
+"""What is logged where the client did not wait for the end; it is never sent."""
+
+PLAIN: Final = {"X-Content-Type-Options": "nosniff"}
+"""What every answer carries whatever it is about."""
+
 _ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 _PRIVATE: Final = ("/api/", "/webhooks/")
 _PROCESS: Final = secrets.token_hex(4)
@@ -48,7 +54,7 @@ def current() -> Exchange | None:
     return _CURRENT.get()
 
 
-def begin(request: web.Request, trusted: tuple[str, ...]) -> Exchange:
+def begin(request: web.BaseRequest, trusted: tuple[str, ...]) -> Exchange:
     """Begin an exchange, under the id that a trusted proxy gave it or one of its own; everything logged meanwhile holds it."""
     named = request.headers.get("X-Request-Id") if trusted else None
     if named is None or not _ID.fullmatch(named) or not is_trusted(request.remote or "", trusted):
@@ -66,11 +72,11 @@ def name_request(logger: object, method: str, event: MutableMapping[str, Any]) -
     return event
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Add what every answer carries, to streamed ones too."""
     headers = response.headers
     headers["Server"] = SERVER
-    headers["X-Content-Type-Options"] = "nosniff"
+    headers.update(PLAIN)
     if request.path.startswith(_PRIVATE):
         headers.setdefault("Cache-Control", "no-store")
     exchange = _CURRENT.get()
@@ -80,17 +86,16 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
             headers.update(exchange.level.headers())
 
 
-def log_exchange(request: web.Request, status: int, exchange: Exchange, settings: ServiceSettings) -> None:
+def log_exchange(request: web.BaseRequest, path: str | None, status: int, exchange: Exchange, settings: ServiceSettings) -> None:
     """Log a request: what failed always, everything with `[log] access`. The path is the endpoint's, so that no id or secret is in it."""
     failed = status >= 400
     if not failed and not settings.log.access:
         return
-    resource = request.match_info.route.resource
     log = structlog.get_logger("feedmill")
     (log.error if status >= 500 else log.info)(
         "request",
         method=request.method,
-        path=resource.canonical if resource is not None else None,
+        path=path,
         status=status,
         ms=round((perf_counter() - exchange.began) * 1000, 2),
         token_id=exchange.token,

@@ -18,6 +18,7 @@ from anyio import to_thread
 from engine.errors import ConfigError, Retry
 from feedmill.web.app import all_endpoints, build_app
 from feedmill.web.transport.connections import Bounds, Connection
+from feedmill.web.transport.short import ShortWay
 from feedmill.web.transport.tls import load_certificate, server_context
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ async def listen(service: Service) -> AsyncIterator[Listening]:
     runner = web.AppRunner(build_app(service), handle_signals=False, shutdown_timeout=_LAST_SECONDS)
     await runner.setup()
     try:
+        if runner.server is not None:
+            runner.server.request_handler = ShortWay(service, runner.server.request_handler).handle
         site = BoundedSite(runner, server, context)
         await site.start()
         yield Listening(server, runner.addresses[0][1], context)

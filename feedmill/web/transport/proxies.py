@@ -29,7 +29,7 @@ class Client:
     host: str
 
 
-def client_of(request: web.Request, trusted: tuple[str, ...]) -> Client:
+def client_of(request: web.BaseRequest, trusted: tuple[str, ...]) -> Client:
     """Return who sent a request: the peer, or whom a trusted proxy names.
 
     Addresses are read from the right, since what stands left of an address that is not trusted is whatever the client wrote. Where
@@ -71,11 +71,11 @@ def _parse(text: str) -> _Address | None:
     return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
-def _split(request: web.Request, name: str) -> list[str]:
+def _split(request: web.BaseRequest, name: str) -> list[str]:
     return [part.strip() for value in request.headers.getall(name, ()) for part in value.split(",")]
 
 
-def _forwarded(request: web.Request) -> Iterator[str]:
+def _forwarded(request: web.BaseRequest) -> Iterator[str]:
     for found in _FORWARDED.finditer(",".join(request.headers.getall("Forwarded", ()))):
         yield found[1].strip('"')
 
@@ -98,12 +98,12 @@ def _without_port(text: str) -> str:
     return text.partition(":")[0] if text.count(":") == 1 else text
 
 
-def _scheme(request: web.Request) -> str:
+def _scheme(request: web.BaseRequest) -> str:
     standard = _PROTO.search(request.headers.get("Forwarded", ""))
     named = standard[1] if standard else request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
     return named.lower() if named.lower() in ("http", "https") else request.scheme
 
 
-def _host(request: web.Request) -> str:
+def _host(request: web.BaseRequest) -> str:
     named = request.headers.get("X-Forwarded-Host", "").partition(",")[0].strip()
     return named if _HOST.fullmatch(named) else request.host

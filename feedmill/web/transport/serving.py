@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from feedmill.web.transport.connections import Connection
-from feedmill.web.transport.exchange import begin, log_exchange
+from feedmill.web.transport.exchange import CLIENT_GONE, begin, log_exchange
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
 
     from feedmill.service.context import Service
-
-_CLIENT_GONE: Final = 499
-"""What is logged where the client did not wait for the end; it is never sent."""
 
 
 def exchanging(service: Service) -> Middleware:
@@ -38,12 +35,13 @@ def exchanging(service: Service) -> Middleware:
                 response.force_close()
             return response
         except (ConnectionError, asyncio.CancelledError):
-            status = _CLIENT_GONE
+            status = CLIENT_GONE
             raise
         finally:
             if isinstance(connection, Connection):
                 connection.answered(request.content)
-            log_exchange(request, status, exchange, settings)
+            resource = request.match_info.route.resource
+            log_exchange(request, None if resource is None else resource.canonical, status, exchange, settings)
 
     return answer_request
 

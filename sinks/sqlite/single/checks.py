@@ -50,7 +50,9 @@ class Place:
 def read_push(sent: Mapping[str, object], faults: dict[str, str], *, now: int) -> tuple[dict[str, Value], Place]:
     """Return the values of a pushed item and its place; `externalId` is among them unless it is at fault."""
     place = Place(_read_sequence(sent.get("sequence"), faults), _read_occurred_at(sent.get("occurredAt"), faults, now=now))
-    values = read_attributes({name: value for name, value in sent.items() if name not in ("sequence", "occurredAt")}, PUSHABLE, faults)
+    placed = "sequence" in sent or "occurredAt" in sent
+    said = {name: value for name, value in sent.items() if name not in ("sequence", "occurredAt")} if placed else sent
+    values = read_attributes(said, PUSHABLE, faults)
     if values.get("externalId") is None:
         faults.setdefault("externalId", "is mandatory and not blank")
     if "status" in sent and "status" not in faults:

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, TypeAlias
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from engine.batch import JsonValue, Value
 from engine.contracts import FeedDefinition
@@ -155,8 +155,13 @@ class _Group:
         faults: dict[str, str] = {}
         values, where = read_push(push.sent, faults, now=self._now)
         key = str(values.pop("externalId", None) or "")
-        call = push.call or f"push:{UUID(int=(self._names + place) % _NAMES)}"
+        call = push.call or self._name(place)
         return _Read(place, call, target, (target.number, key), values, where, faults, push.batch, push.item)
+
+    def _name(self, place: int) -> str:
+        """Return the name of a call: a UUID as text, for which none has to be made."""
+        digits = f"{(self._names + place) % _NAMES:032x}"
+        return f"push:{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def _wave(self, reads: Sequence[_Read]) -> int:
         """Do as many of the pushes as can be done at once, and return how many these were."""
