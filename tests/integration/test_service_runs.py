@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import orjson
 import pytest
 from anyio import to_thread
 
+from feedmill.service.context import Service
 from feedmill.service.security.rotation import rotate_keys
+from sinks.sqlite import clock
 from tests.servers.feedmill_service import Running, make_token, run_service
 from tests.servers.supplier import Supplier, store_feed, supplying
 
@@ -250,3 +253,34 @@ async def test_a_held_run_is_decided_and_undone(shop: Shop) -> None:
     await shop.post(held["id"], "undo", status=409)
     status, refused = await shop.api.call("POST", f"/api/data-imports/{held['id']}/approve.json", {"coment": "x"})
     assert (status, refused["errors"][0]["field"]) == (422, "coment")
+
+
+async def test_a_run_waits_for_the_batches_that_came_before_it(shop: Shop) -> None:
+    """What a batch said before the run was asked for is older than what the run reads, whenever it is applied."""
+    service = shop.api.service
+    body = orjson.dumps([{"externalId": "a", "vendorSku": "a", "inventoryQuantity": 9}])
+    now = clock.now()
+    async with service.pushing.lock:
+        async with service.store.writing() as writer:
+            await writer.connection.execute(
+                "INSERT INTO main.batches (feed_id, origin, status, body, bytes, items, available_at, created_at, updated_at)"
+                " VALUES (?, 'api', 'pending', ?, ?, 1, ?, ?, ?)",
+                (shop.feed, body, len(body), now, now, now),
+            )
+        run = (await shop.fetch())["id"]
+        with anyio.fail_after(30):
+            while not await _was_put_off(service, run) and (await shop.run(run))["status"] in ("pending", "started"):
+                await anyio.sleep(0.01)
+    service.bells.inbox.ring()
+    await shop.ended(run, "complete")
+    with anyio.fail_after(30):
+        while not (await shop.api.call("GET", "/api/batches/1.json"))[1]["finishedAt"]:
+            await anyio.sleep(0.01)
+    assert await shop.stock() == {"a": 1, "b": 2, "c": 3}
+
+
+async def _was_put_off(service: Service, run: int) -> bool:
+    """Return whether the job of a run was taken once and waits again."""
+    async with service.store.reading() as reader:
+        tried = "SELECT 1 FROM main.jobs WHERE dedupe_key = ? AND owner IS NULL AND attempts > 0"
+        return bool(await reader.query(tried, f"run:{run}"))

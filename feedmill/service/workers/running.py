@@ -13,8 +13,17 @@ from anyio import CancelScope, get_cancelled_exc_class
 from engine.errors import FeedmillError, Retry, UnderWay
 from engine.run import Problem
 from feedmill.service.workers.messages import WorkerDied
+from sinks.sqlite import clock
 from sinks.sqlite.locks import hold_feed
-from sinks.sqlite.service.runs import JOB_KIND, end_undecided, list_left_feeds, list_unfinished, put_back, read_asked_run
+from sinks.sqlite.service.runs import (
+    JOB_KIND,
+    awaits_batches,
+    end_undecided,
+    list_left_feeds,
+    list_unfinished,
+    put_back,
+    read_asked_run,
+)
 
 if TYPE_CHECKING:
     from engine.scheduling.jobs import ClaimedJob
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from sinks.sqlite.service.runs import AskedRun
 
 RECONCILE_SECONDS: Final = 60.0
+BATCHES_SECONDS: Final = 0.5
 LONGEST_WAIT: Final = 300.0
 """Seconds after which, at the latest, another worker tries to finish what is decided, however many it has killed."""
 
@@ -79,7 +89,7 @@ async def _admit(service: Service, run: int) -> AskedRun | None:
 
     So does one that is not wanted any more: a stock that somebody wants to keep out must not come because it was in a queue.
 
-    One that is decided is tried for ever: it can only be completed.
+    One that is decided is tried for ever: it can only be completed. Raises `Retry` where batches have to be applied first.
     """
     most = service.settings.workers.max_epochs
     async with service.store.writing() as writer:
@@ -90,7 +100,11 @@ async def _admit(service: Service, run: int) -> AskedRun | None:
             why = "the feed, or its provider, was disabled before it was done; nothing was applied"
             await end_undecided(writer, run, "cancelled", Problem("cancelled", why))
             return None
-        if asked.decided or asked.deaths < most:
+        if asked.decided:
+            return asked
+        if asked.deaths < most:
+            if await awaits_batches(writer, run, now=clock.now()):
+                raise Retry(f"run {run} waits for the batches that came before it", retry_after=BATCHES_SECONDS)
             return asked
         told = f"the run ended its worker {asked.deaths} times, and is not tried again; nothing was applied. See the log for how they ended"
         await end_undecided(writer, run, "error", Problem("poison", told))

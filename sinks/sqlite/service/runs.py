@@ -94,6 +94,18 @@ async def read_asked_run(reader: Writer, run: int) -> AskedRun | None:
     return AskedRun(run, int(str(feed)), str(name), str(status), bool(decided), bool(refetch), int(str(deaths)), bool(wanted))
 
 
+async def awaits_batches(reader: Writer, run: int, *, now: int) -> bool:
+    """Return whether batches can be applied that the feed of a run had taken before the run was asked for.
+
+    They are older than what the run is going to read; applied after it they would pass for newer.
+    """
+    older = (
+        "SELECT 1 FROM main.data_imports AS r CROSS JOIN main.batches AS b ON b.status = 'pending' AND b.feed_id = r.feed_id"
+        " AND b.available_at <= ? AND b.created_at <= r.enqueued_at WHERE r.id = ? LIMIT 1"
+    )
+    return bool(await reader.query(older, now, run))
+
+
 async def put_back(writer: Writer, asked: AskedRun) -> None:
     """Let a run wait again whose worker was killed by whoever stops the service, where it had begun since `asked` and is not decided."""
     stops = "coalesce(json_extract(requested, '$.stops'), 0)"
