@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-import structlog
 from aiohttp import web
 
-from engine.errors import FeedmillError, NotFound
+from engine.errors import NotFound
 from feedmill.shapes import dump
+from feedmill.web.downloads import breaking_off
 from feedmill.web.endpoint import Call, Endpoint, Parameter
 from feedmill.web.openapi.items import ITEM
 from feedmill.web.problems import FieldFault, Problem
@@ -41,16 +41,10 @@ async def _export(call: Call) -> web.StreamResponse:
     response.content_type, response.charset = "text/csv", "utf-8"
     await response.prepare(call.request)
     await response.write(_lines([COLUMNS]))
-    try:
+    with breaking_off(call):
         async for items in _pages(store, feed, first):
             await response.write(_lines([[_cell(item[name], guarded=guarded) for name in COLUMNS] for item in items]))
-    except FeedmillError as error:
-        # The status is sent: what tells the receiver that it has not got all is that the body does not end.
-        structlog.get_logger("feedmill").error("an export ended early", feed=feed.number, exc_info=error)
-        if call.request.transport is not None:
-            call.request.transport.abort()
-        return response
-    await response.write_eof()
+        await response.write_eof()
     return response
 
 
