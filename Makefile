@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test soak mutants check bench fuzz docs test-lowest lock clean
+.PHONY: help run demo test soak mutants check bench bench-smoke fuzz docs test-lowest lock clean
 
 PYTHONS := $(or $(PYTHON),python3 python3.11 python3.12 python3.13)
 LOCK_FLAGS ?=
@@ -46,6 +46,9 @@ check: .venv/.stamp-dev ## lint, format, types, import contracts
 
 bench: .venv/.stamp-dev ## measure speed and memory, beside sqlite3, curl and sftp (20 minutes, 7 GB below TMPDIR)
 	.venv/bin/python -m benchmarks
+
+bench-smoke: .venv/.stamp-dev ## the benchmarks on a few rows: does everything run? (a minute)
+	.venv/bin/python -m pytest tests/integration/play_benchmarks.py
 
 fuzz: .venv/.stamp-fuzz ## fuzz every mapper, two minutes each, and the API; SECONDS_EACH=600 for longer
 	.venv/bin/python -m tests.fuzz --seconds $(SECONDS_EACH)

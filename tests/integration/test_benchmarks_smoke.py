@@ -11,38 +11,16 @@ import pytest
 
 from benchmarks.measure import Measurement, SubjectFailed, measure_command, measure_module
 from benchmarks.parts import PARTS
-from benchmarks.peers import find_command
 from benchmarks.transports.material import page, write_material
 from benchmarks.transports.report import check_streams, write_section
 from benchmarks.transports.streams import Stream, Streams
 
-BARE = {"XML": ("bare lxml.iterparse",), "JSON": ("bare ijson",)}
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the benchmarks from the repository's root, as `make bench` does."""
     return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
-    """Every subject ends, counts what it must and has its row in the page; the page is written only where it was asked for."""
-    page = tmp_path / "page.md"
-    done = run("--smoke", "--write", str(page))
-    assert done.returncode == 0, done.stderr
-    assert page.read_text(encoding="utf-8") == done.stdout
-    page_of_syncs, _, of_service = done.stdout.partition("## Pushes")
-    assert [line for line in of_service.splitlines() if line.startswith("## ")] == ["## Reading while a run loads", "## The schedule"]
-    assert "5,000 rows loading" in of_service
-    rows = [line for line in page_of_syncs.splitlines() if line.startswith("| ") and " ---" not in line]
-    measured = [row.split(" | ")[0].removeprefix("| ") for row in rows if "5,000" in row]
-    assert measured[-6:] == [f"{title}: {what}" for title in ("XML", "JSON") for what in (*BARE[title], "mapper alone", "whole sync")]
-    assert measured[:-6][-len(PARTS) :] == list(PARTS.values())
-    assert len(measured) == 6 + len(PARTS) + 4 + (find_command() is not None)
-    assert ("equal tables" if find_command() else "nothing was compared") in done.stdout
-    streamed = page_of_syncs.partition("## Transports")[2].splitlines()
-    titles = [line.split(" | ")[0].removeprefix("| ").partition(",")[0] for line in streamed if " MB/s |" not in line and " MB |" in line]
-    assert titles == ["file", "http", "http", "https", "rest", "ftp", "ftps", "sftp"]
 
 
 def test_one_subject_can_be_measured_alone() -> None:
