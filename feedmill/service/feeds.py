@@ -26,17 +26,11 @@ from sinks.sqlite.service.resources.health import Health, read_health
 from sinks.sqlite.service.resources.removal import remove_chunk, retire_feed
 
 if TYPE_CHECKING:
-    from engine.feed import Feed
     from feedmill.service.context import Service
     from sinks.sqlite.fence import Writer
 
 ATTEMPTS: Final = 16
 """How often a change is tried that another one came before, between reading and writing."""
-
-
-async def check_feed(service: Service, feed: Feed) -> None:
-    """Raise `ConfigError` with everything for which this service would refuse a feed. Fetches nothing."""
-    await to_thread.run_sync(Judge(service.registry, service.egress).judge, feed)
 
 
 async def create_feed(service: Service, attributes: Mapping[str, object]) -> int:

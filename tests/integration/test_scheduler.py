@@ -18,7 +18,7 @@ from feedmill.service.scheduling import scheduler
 from feedmill.service.scheduling.scheduler import recheck_plans, run_scheduler, run_tick
 from feedmill.service.settings import Scheduler, ServiceSettings
 from sinks.sqlite import clock
-from sinks.sqlite.service.schedules import resume_feed
+from sinks.sqlite.service.resources.feeds import plan_anew, resume
 from tests.integration.schedule_parts import DAY, HOUR, MINUTE, SECOND, alerts_of, end_run, feed_row, make_feed, runs_of, write
 
 NOON = 1_790_000_000 // 86_400 * DAY + 12 * HOUR
@@ -143,7 +143,8 @@ async def test_whoever_ends_a_pause_gives_a_new_start(tmp_path: Path) -> None:
             assert (await alerts_of(service))[f"feed:{feed}:paused"] == (1, True)
             if end_pause == "resume":
                 async with service.store.writing() as writer:
-                    await resume_feed(writer, feed)
+                    await resume(writer, feed)
+                    await plan_anew(writer, feed, 0)
             else:
                 await write(service, "UPDATE main.inventory_feeds SET paused_at = NULL, next_fetch_at = 0")
                 await end_run(service, feed, "complete")

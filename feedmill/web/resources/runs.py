@@ -21,11 +21,11 @@ from feedmill.web.run_rows import LISTED, SCHEMA, read_run, shape_row
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.service.runs import enqueue_run
+from sinks.sqlite.single.targets import WORKING
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service
 
-_WORKING: Final = ("accepted", "onboarding")
 """Of what status a provider's feeds are fetched."""
 
 _FEED: Final = (
@@ -135,7 +135,7 @@ async def _require_fetched(reader: Writer, feed: int) -> None:
     name, enabled, provider, status = await _require_source(reader, feed)
     if not enabled:
         raise Conflict(f"feed {name!r} is not enabled: set enabled first")
-    if status not in _WORKING:
+    if status not in WORKING:
         raise Conflict(f"feed {name!r} is of the provider {provider!r}, which is {status}: its feeds are paused")
 
 

@@ -14,7 +14,7 @@ from sinks.sqlite import clock
 from sinks.sqlite.control import dump_problems
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.service.jobs import insert_job
-from sinks.sqlite.service.schedules import WORKING
+from sinks.sqlite.single.targets import WORKING
 
 JOB_KIND: Final = "run"
 

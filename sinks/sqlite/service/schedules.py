@@ -9,12 +9,10 @@ from typing import Any, Final
 import orjson
 
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.single.targets import WORKING
 
 PUSHED: Final = ("webhook", "manual", "upload")
 """Types of feeds that nothing is fetched from."""
-
-WORKING: Final = ("accepted", "onboarding")
-"""Statuses of a provider whose feeds are fetched."""
 
 _FEED: Final = (
     "SELECT f.id, f.name, f.dropship_provider_id, f.settings, f.enabled, f.next_fetch_at, f.failures, f.paused_at, p.status, p.timezone,"
@@ -100,13 +98,6 @@ async def write_plans(writer: Writer, feeds: Iterable[ScheduledFeed]) -> None:
     """Store when feeds are due, how often they have failed, and whether they are paused; that is no change of their settings."""
     rows = [(feed.id, feed.due, feed.failures, feed.paused_at, feed.pause_reason) for feed in feeds]
     await writer.execute(_WRITE, orjson.dumps(rows).decode())
-
-
-async def resume_feed(writer: Writer, feed: int) -> None:
-    """End the pause of a feed and have it planned anew, inside the caller's transaction; then ring `bells.schedule`."""
-    await writer.execute(
-        "UPDATE main.inventory_feeds SET failures = 0, paused_at = NULL, pause_reason = NULL, next_fetch_at = 0 WHERE id = ?", feed
-    )
 
 
 async def last_asked(reader: Writer, feed: int) -> int | None:

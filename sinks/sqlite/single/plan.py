@@ -73,11 +73,6 @@ async def read_allowance(writer: Writer) -> Allowance | None:
     return Allowance(limit, day, max(limit - counted, 0), now)
 
 
-async def is_counted(writer: Writer, allowance: Allowance, item: int) -> bool:
-    """Return whether an item was counted today, so that it may change again."""
-    return bool(await writer.query("SELECT 1 FROM main.plan_usage WHERE day = ? AND item_id = ?", allowance.day, item))
-
-
 async def count_items(writer: Writer, allowance: Allowance, items: Sequence[int]) -> None:
     """Count items that the transaction under way has written; each once a day."""
     fresh = await writer.execute(

@@ -13,8 +13,8 @@ from engine.errors import Conflict, FeedmillError, UnderWay
 from sinks.sqlite.clock import rfc3339
 from sinks.sqlite.queries import ItemFeed
 
-ACTIVE: Final = ("accepted", "onboarding")
-"""The statuses of a provider whose feeds are not paused."""
+WORKING: Final = ("accepted", "onboarding")
+"""Statuses of a provider whose feeds are fetched and pushed to."""
 
 _FEEDS: Final = (
     "SELECT f.id, f.name, f.settings, f.loading_run_id, f.enabled, p.status,"
@@ -56,5 +56,5 @@ def read_targets(connection: sqlite3.Connection, feeds: Collection[int]) -> dict
 
 def _target(number: int, name: str, text: str, loading: int | None, enabled: int, status: str, fetched: int | None) -> Target:
     settings: dict[str, Any] = orjson.loads(text)
-    paused = f"its provider is {status}" if status not in ACTIVE else None if enabled else "it is not enabled"
+    paused = f"its provider is {status}" if status not in WORKING else None if enabled else "it is not enabled"
     return Target(number, name, settings, loading, paused, ItemFeed(number, rfc3339(fetched), settings))
