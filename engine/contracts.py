@@ -143,6 +143,9 @@ SYNC_FLAGS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Which attributes of a known item each flag of a feed lets later runs change; all others always follow the source."""
 
+PUSHED: Final = frozenset({"webhook", "upload", "manual"})
+"""Types of resources that nothing is fetched for: what they hold is sent."""
+
 HISTORY_DAYS: Final = 90
 """For how many days the changes of a feed's items are kept unless the feed says otherwise."""
 

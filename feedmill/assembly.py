@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from anyio import to_thread
 
-from engine.contracts import Connector, MapperSpec, Sink, SinkSpec
+from engine.contracts import PUSHED, Connector, MapperSpec, Sink, SinkSpec
 from engine.errors import ConfigError
 from engine.feed import Feed, FieldRow, build_feed
 from engine.flow.pipeline import STALL_PATIENCE, Job
@@ -31,8 +31,6 @@ _TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".nd
 _PACKED: Final = frozenset({".gz", ".zip", ".bz2", ".xz", ".zst"})
 _FORMAT_OF_TYPE: Final = {"ftpCsv": "csv", "xml": "xpath", "json": "json"}
 _WEB: Final = frozenset({"http", "https"})
-PUSHED: Final = frozenset({"webhook", "upload", "manual"})
-"""Types of resources that nothing is fetched for: what they hold is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
+from engine.contracts import PUSHED
 from engine.errors import ConfigError
 from engine.feed import Feed, build_feed
 from engine.settings.resource import OptionalText
-from feedmill.assembly import PUSHED, Request
+from feedmill.assembly import Request
 from feedmill.feedfile.model import FeedFile
 
 

@@ -201,7 +201,7 @@ def copied(empty: Path) -> Iterator[Path]:
         yield Path(shutil.copy(empty, directory))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.none() | st.integers(0, 3), st.lists(pushes | pushes | edits | removals | days, max_size=12))
 def test_calls_do_what_a_dictionary_does(
     empty: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None, steps: list[tuple[Any, ...]]
@@ -229,7 +229,7 @@ def test_calls_do_what_a_dictionary_does(
         anyio.run(play, path)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 3), st.lists(runs | runs | days, min_size=1, max_size=6))
 def test_limited_runs_catch_up(empty: Path, monkeypatch: pytest.MonkeyPatch, limit: int, steps: list[tuple[Any, ...]]) -> None:
     """What a run leaves out is what is over the limit, in the order of the feed; the feed's last state stands once the days allow it."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from connectors.wire.egress import check_address, check_url
+from engine.contracts import PUSHED
 from engine.errors import ConfigError, FeedmillError
 from engine.feed import Feed, FieldRow
 from engine.mapping.rules import with_subfields
 from engine.scheduling.calendar import check_schedule
 from engine.settings.transport import locate
 from engine.source import Egress, Source, parse_location
-from feedmill.assembly import PUSHED, find_mapper, make_connector, make_recipe
+from feedmill.assembly import find_mapper, make_connector, make_recipe
 from feedmill.feedfile.trial import faults_of, told, try_mapping
 from feedmill.service.definition.masks import is_masked
 

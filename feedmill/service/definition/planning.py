@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.contracts import PUSHED
 from engine.errors import ConfigError
-from feedmill.assembly import PUSHED
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.masks import is_masked
 from feedmill.service.definition.merging import State, merge_changes, stored_definition, with_ids

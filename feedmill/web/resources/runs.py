@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from aiohttp import web
 from pydantic import Field, field_validator
 
+from engine.contracts import PUSHED
 from engine.errors import Conflict, NotFound
 from engine.settings.resource import Resource
-from feedmill.assembly import PUSHED
 from feedmill.shapes import REJECT_COLUMNS, shape_reject
 from feedmill.web.downloads import stream_csv
 from feedmill.web.endpoint import Call, Endpoint, Parameter, Schema, answer

@@ -8,11 +8,9 @@ from typing import Any, Final
 
 import orjson
 
+from engine.contracts import PUSHED
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.single.targets import WORKING
-
-PUSHED: Final = ("webhook", "manual", "upload")
-"""Types of feeds that nothing is fetched from."""
 
 _FEED: Final = (
     "SELECT f.id, f.name, f.dropship_provider_id, f.settings, f.enabled, f.next_fetch_at, f.failures, f.paused_at, p.status, p.timezone,"

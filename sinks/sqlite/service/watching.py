@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from engine.contracts import PUSHED
+
 if TYPE_CHECKING:
     from sinks.sqlite.fence import Writer
 
 OUTCOMES: Final = ("created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed", "limited")
-_PUSHED: Final = ("webhook", "upload", "manual")
+
 _SUCCEEDED: Final = ("complete", "skipped")
 _ENDED: Final = (
     "SELECT e.id, e.run_id, e.feed_id, f.name, e.kind, e.status, e.at, r.started_at, r.bytes, r.seconds, r.stages, r.read,"
@@ -116,7 +118,7 @@ async def read_feeds(reader: Writer) -> dict[int, KnownFeed]:
     """Return every feed that is enabled, by its id."""
     settings = "SELECT id, name, created_at, coalesce(json_extract(settings, '$.resourceType'), '') FROM main.inventory_feeds WHERE enabled"
     return {
-        int(str(number)): KnownFeed(str(name), int(str(made)), str(kind) not in _PUSHED)
+        int(str(number)): KnownFeed(str(name), int(str(made)), str(kind) not in PUSHED)
         for number, name, made, kind in await reader.query(settings)
     }
 
