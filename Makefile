@@ -44,10 +44,10 @@ check: .venv/.stamp-dev ## lint, format, types, import contracts
 	.venv/bin/pyright
 	.venv/bin/python -m pytest -q tests/unit/test_import_contract.py
 
-bench: .venv/.stamp-dev ## measure speed and memory, beside sqlite3, curl and sftp (20 minutes, 7 GB below TMPDIR)
+bench: .venv/.stamp-bench ## measure speed and memory, beside sqlite3, curl and sftp (20 minutes, 7 GB below TMPDIR)
 	.venv/bin/python -m benchmarks
 
-bench-smoke: .venv/.stamp-dev ## the benchmarks on a few rows: does everything run? (a minute)
+bench-smoke: .venv/.stamp-bench ## the benchmarks on a few rows: does everything run? (a minute)
 	.venv/bin/python -m pytest tests/integration/play_benchmarks.py
 
 fuzz: .venv/.stamp-fuzz ## fuzz every mapper, two minutes each, and the API; SECONDS_EACH=600 for longer
@@ -61,7 +61,7 @@ test-lowest: .venv-lowest/.stamp-dev .servers/.stamp ## the suite on the lowest 
 	.venv-lowest/bin/python -m pytest $(PARALLEL)
 
 lock: .venv/.stamp-lock ## renew both constraints files; LOCK_FLAGS=--upgrade moves every version
-	$(LOCK) --group dev --group docs --group fuzz $(LOCK_FLAGS) --output-file constraints.txt
+	$(LOCK) --group dev --group docs --group fuzz --group bench $(LOCK_FLAGS) --output-file constraints.txt
 	$(LOCK) --group dev --resolution lowest-direct --upgrade --output-file constraints-lowest.txt
 
 clean: ## remove what the targets made, environments too; databases stay
@@ -77,6 +77,11 @@ LOCK = .venv/bin/uv pip compile pyproject.toml --quiet --universal --python-vers
 
 .venv/.stamp-docs: .venv/.stamp-dev
 	$(call install,.venv,constraints.txt,--group docs)
+	@touch $@
+
+# The peers that Feedmill is measured beside, and what draws the plots: half a gigabyte that nothing else needs.
+.venv/.stamp-bench: .venv/.stamp-dev
+	$(call install,.venv,constraints.txt,--group bench)
 	@touch $@
 
 # Kept out of `dev`: it has wheels for few platforms, and nothing else needs it.
