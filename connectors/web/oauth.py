@@ -131,14 +131,13 @@ def _endpoint(source: Source) -> Source:
 async def _fetch(session: aiohttp.ClientSession, source: Source, key: _Key) -> _Token:
     endpoint = _endpoint(source)
     asked = monotonic()
-    if key[0] in _IN_BODY:
-        answer = await _ask(session, endpoint, key, in_body=True)
-    else:
-        answer = await _ask(session, endpoint, key, in_body=False)
-        if answer.wants_body:
-            answer = await _ask(session, endpoint, key, in_body=True)
-            if answer.succeeded:
-                _IN_BODY.add(key[0])
+    in_body = key[0] in _IN_BODY
+    answer = await _ask(session, endpoint, key, in_body=in_body)
+    if answer.wants_other_way:
+        # An endpoint may change its mind: what was found once is where to begin, not the only way.
+        answer = await _ask(session, endpoint, key, in_body=not in_body)
+        if answer.succeeded:
+            (_IN_BODY.discard if in_body else _IN_BODY.add)(key[0])
     return answer.token(endpoint, asked)
 
 
@@ -195,8 +194,8 @@ class _Answered:
         return self.status == 200 and self._text() is not None
 
     @property
-    def wants_body(self) -> bool:
-        """Return whether the answer may mean that Basic credentials are not taken here: some read the body only."""
+    def wants_other_way(self) -> bool:
+        """Return whether the answer may mean that the credentials are not taken from there: some read the head only, some the body."""
         return not self.succeeded and (self.status == 401 or self.error in _IN_BODY_ERRORS)
 
     def token(self, endpoint: Source, asked: float) -> _Token:

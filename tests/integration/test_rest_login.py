@@ -103,6 +103,14 @@ async def test_a_server_that_wants_the_secret_in_the_body_gets_it_there(shop: Ap
     assert [(bool(basic), "client_secret" in form) for basic, form in shop.token_requests] == [(True, False), (False, True), (False, True)]
 
 
+async def test_an_endpoint_that_takes_the_secret_elsewhere_now_is_asked_that_way(shop: Api) -> None:
+    """Where the credentials were taken last is where to begin, not the only way."""
+    shop.secret_in_body = True
+    await read(trading(shop, scope="one"))
+    shop.secret_in_body = False
+    assert await read(trading(shop, scope="two")) == shop.whole("page")
+
+
 @pytest.mark.parametrize("expires_in", [0, "0"])
 async def test_a_token_is_not_used_beyond_its_time(shop: Api, expires_in: object) -> None:
     """A token that has run out is renewed before the request, not after a refusal; the time may be written as text."""
