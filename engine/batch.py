@@ -23,18 +23,49 @@ RAW_TEXT_LIMIT: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
+class KnownRecords:
+    """A stretch of a document that the last complete run has read: whole records, every one of them an item as it is stored.
+
+    `first` is the place of the first of its `records` in the screen's set, `print` the stretch's fingerprint, `lines` how many
+    lines it takes.
+    """
+
+    first: int
+    records: int
+    print: bytes
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class RawRecords:
     """Whole records as the source wrote them, cut out of the byte stream but not yet looked into.
 
     `offset` is the byte offset and `line` the 1-based line of the first record in the document. `data` never ends inside a
     record. `final` marks the last piece of a document (its `data` may be empty): a mapper that holds records back while
-    parsing gives them up there.
+    parsing gives them up there. Where `known` is set there is no data: a screen knows the records that stand there, and they are not
+    parsed.
     """
 
     data: bytes
     offset: int
     line: int
     final: bool = False
+    known: KnownRecords | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a piece one by one: `parts` tile `body`, each is one record with what ends it, whatever is in it.
+
+    `lines[i]` is how many lines lie before part i in the body, None where each part is one line. `reading` says all that has a part in
+    what the parts mean, beside their bytes. A stretch of records ends behind `ending`.
+    """
+
+    body: bytes
+    parts: Sequence[bytes]
+    lines: Sequence[int] | None
+    reading: bytes
+    ending: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +96,35 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Items whose records a screen knew, so that nobody has parsed them: they stand in the source as they are stored.
+
+    `items` are the ids under which the sink knows them and `records` the ordinals of their records, both signed 64-bit integers in
+    the machine's order, `prints` the records' fingerprints of 16 bytes. All three in the order of the source.
+    """
+
+    items: bytes = b""
+    records: bytes = b""
+    prints: bytes = b""
+
+    def __len__(self) -> int:
+        return len(self.items) // 8
+
+
+NO_ITEMS: Final = Known()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of consecutive records with its fingerprint: `records` of them from the ordinal `first` on, in `lines` lines."""
+
+    print: bytes
+    first: int
+    records: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class ItemBatch:
     """Mapped, valid items on their way to a sink: parallel lists, one entry an item.
 
@@ -75,6 +135,9 @@ class ItemBatch:
     of items that the source itself says are gone, and None of all others. `spoiled` holds the readable keys of rejected records,
     each with the ordinal of the last such record, or of the first where `duplicateKeys` is `first`: those items are not missing, and
     where a feed adds up the stock of the records of a key, their sums are not known.
+
+    Where the sink keeps a screen, `prints` are the fingerprints of the items' records, 16 bytes each, empty where there are none;
+    `known` are the items of the same stretch of the source whose records need not be read, and `blocks` its blocks.
     """
 
     columns: tuple[str, ...]
@@ -85,6 +148,9 @@ class ItemBatch:
     records: list[int]
     clears: frozenset[str] = frozenset()
     spoiled: Mapping[str, int] = field(default_factory=dict)
+    prints: bytes = b""
+    known: Known = NO_ITEMS
+    blocks: Sequence[Block] = ()
 
     def __len__(self) -> int:
         return len(self.keys)

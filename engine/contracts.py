@@ -9,15 +9,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
-from engine.batch import Batch, ItemBatch, JsonValue, RawRecords, Reject
+from engine.batch import Batch, ItemBatch, JsonValue, KnownRecords, RawRecords, Records, Reject
 from engine.document import Document
 from engine.figures import Figures
 from engine.source import Source
 
 if TYPE_CHECKING:
     from engine.run import Counts, RunRecord
+    from engine.screen.screening import Remembered
 
 
 class Connector(Protocol):
@@ -122,6 +123,52 @@ class Mapper(Protocol):
 
         Where several rows of the piece began at one line, `nth` of them is meant, counted from 0.
         """
+        ...
+
+
+class Screen(Protocol):
+    """Tell a mapper what of a document the last complete run has read already, so that it need neither cut nor parse it.
+
+    A known block is whole records that began where a record begins and ended where one ends, under the same reading, and a reader
+    that stood at the beginning of a record stands at the beginning of the next one behind it.
+    """
+
+    @property
+    def knows(self) -> bool:
+        """Return whether anything is known at all; where not, asking is a waste."""
+        ...
+
+    def cut(self, data: bytes | bytearray, start: int, end: int, ending: bytes) -> int:
+        """Return where the block that begins at `start` ends, behind an `ending`; -1 where the bytes up to `end` do not tell.
+
+        Cuts depend on the bytes behind `start` alone. That one is the end of a record is for the mapper to prove.
+        """
+        ...
+
+    def find(self, block: bytes, reading: bytes) -> KnownRecords | None:
+        """Return what is known of the bytes of a block, None where it is not known as a whole."""
+        ...
+
+
+@runtime_checkable
+class ScreenedMapper(Mapper, Protocol):
+    """A mapper whose records can be told apart without parsing, and are read each by itself.
+
+    `feed` and `finish` may yield pieces without data, with `RawRecords.known` set, where the mapper stands at the beginning of a
+    record and the screen knows the block that follows. The last 64 KiB of a document at least come as pieces with data, since what
+    ends a document can be judged only beside what stands before it. The final piece is always parsed whole.
+    """
+
+    def screen(self, screen: Screen) -> bool:
+        """Ask this screen from now on, before the first byte; False where the document's settings let no record stand by itself."""
+        ...
+
+    def split(self, raw: RawRecords) -> Records | None:
+        """Return a piece's records one by one; None where they cannot be told apart safely, or where a part would not be one record."""
+        ...
+
+    def join(self, parts: Sequence[bytes], reading: bytes, offset: int) -> RawRecords:
+        """Make a piece of single records of one reading, for `parse`: its first line is 1, `offset` a number of its own."""
         ...
 
 
@@ -350,6 +397,28 @@ class SinkSession(Protocol):
         A complete run's checkpoint takes the place of the old one in the same transaction. A run that is not complete leaves the
         checkpoint as it is.
         """
+        ...
+
+
+@runtime_checkable
+class ScreeningSession(SinkSession, Protocol):
+    """A session that keeps a screen: which record of the source made which item, as the last complete run left it.
+
+    What it hands out must be true of the items as they are: a record that is known made an item that nobody has written since, so that
+    staging it again would change nothing. It stages what `ItemBatch.known` holds as items met unchanged, in the order of all records of
+    the batch, and gathers prints and blocks for the next run, which `finish` of a complete run stores in its transaction.
+    """
+
+    async def remembered(self, mark: str) -> Remembered | None:
+        """Return what is known under this mark, None where nothing is, or where the feed's settings let no record stand by itself."""
+        ...
+
+    def remember(self, mark: str, pattern: bytes, evidence: Mapping[str, JsonValue]) -> None:
+        """Keep, when the run completes, what was gathered, under a mark; without this call what was known before is forgotten."""
+        ...
+
+    async def restart(self) -> None:
+        """Forget everything that was staged and kept: the source is read once more, from its beginning and without a screen."""
         ...
 
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 
 import anyio
-from anyio import CancelScope, to_thread
+from anyio import CancelScope
 
-from engine.batch import JsonValue
-from engine.contracts import Checkpoint, Connector, DocumentFacts, FeedDefinition, Sink, SinkSession
+from engine.contracts import Checkpoint, Connector, DocumentFacts, FeedDefinition, ScreeningSession, Sink, SinkSession
 from engine.decode import Ended, Opened, Part
 from engine.document import Document
 from engine.errors import InternalError, NotModified, RefuseRun, Retry, Stalled, Superseded
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.feed import Feed
 from engine.figures import Figures
-from engine.flow.absence import Absence
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.flow.checkpoint import confirm, fingerprint, known_versions, left_by, make_checkpoint, refuse_older, wait_left
-from engine.flow.drift import find_drift
+from engine.flow.lanes import Lane, OpenLane, Order, inline, thread
+from engine.flow.reading import Verdict
 from engine.flow.tally import Progress, Tally
-from engine.flow.transform import MappedBatch, Recipe, Transform
+from engine.flow.transform import MappedBatch, Recipe
 from engine.flow.unpacking import Unpacking
 from engine.guard import judge, refuse_unknown_sums, refuse_unusable
 from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
+from engine.screen.screening import Screening
 from engine.source import Source
 
 STALL_PATIENCE: Final = 300.0
@@ -35,7 +35,7 @@ STALL_PATIENCE: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run to do. `lane` says where the mapper works: in a thread, or inline, which suits tests and tiny feeds.
+    """One run to do. `lane` says where the mapper works.
 
     With `refetch` the source is read whatever the last complete run left.
     """
@@ -46,7 +46,7 @@ class Job:
     sink: Sink
     dry_run: bool = False
     refetch: bool = False
-    lane: Literal["thread", "inline"] = "thread"
+    lane: OpenLane = thread
     budget: Budget = field(default_factory=Budget)
     stall_patience: float = STALL_PATIENCE
     on_progress: Callable[[Progress], None] | None = None
@@ -65,40 +65,38 @@ async def run_feed(job: Job) -> RunRecord:
     outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
     it applies; the session ends such a run as failed.
     """
-    fetch, decode, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "decode", "map", "stage", "apply")))
+    *_, apply = clocks = tuple(map(StageClock, ("fetch", "decode", "map", "stage", "apply")))
     feed = job.recipe.feed
     tally = Tally(feed.name, job.dry_run, clocks, feed.duplicate_keys)
-    absence = Absence(job.recipe.rows)
     ended: RunRecord | _Decided
     async with job.sink.session(feed.definition(), dry_run=job.dry_run) as session:
         _notify(job, RunStarted(feed.name, session.run, job.source.name))
         mark = fingerprint(job.recipe, job.source)
         # A refetch reads the source as if for the first time, so a person can have everything guessed anew.
         job = replace(job, recipe=replace(job.recipe, pinned={} if job.refetch else session.dialect))
-        source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark), tell=_Told(tally, fetch))
-        received: Channel[Part] = Channel(job.budget)
-        chunks: Channel[Part] = Channel(job.budget)
-        batches: Channel[MappedBatch] = Channel(job.budget)
+        source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark))
         try:
             _leave_alone(session.asked_at, feed.transport.min_interval)
-            async with _lone_error(), anyio.create_task_group() as watched:
-                watched.start_soon(_watch, clocks[:4], job.stall_patience)
-                async with anyio.create_task_group() as stages:
-                    stages.start_soon(_fetch, job, source, fetch, received, tally)
-                    stages.start_soon(_decode, job, decode, received, chunks, tally)
-                    stages.start_soon(_map, job, map_, chunks, batches, tally, session.dialect, absence)
-                    stages.start_soon(_stage, job, stage, batches, session, tally)
-                watched.cancel_scope.cancel()
+            screened = _Screened.of(job, session, mark)
+            try:
+                verdict = await _read(job, source, session, tally, screened)
+            except _Doubt:
+                tally = await _begin_again(job, session, tally)
+                screened = screened.without()
+                verdict = await _read(job, replace(source, known={}), session, tally, screened)
             if not job.refetch:
                 refuse_older(session.checkpoint, mark, tally.newest, source)
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
             refuse_unknown_sums(tally.keyless)
-            tally.note(absence.judge())
+            tally.note(verdict.problems)
+            if verdict.refusal is not None:
+                raise RefuseRun(verdict.refusal)
             planned = await _plan(session, tally, feed.definition())
             checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned)
             if checkpoint is not None and tally.awaited:
                 checkpoint = checkpoint.unread()
             held = _reasons_to_hold(feed, planned)
+            screened.remember(verdict)
             ended = await _hold(session, tally, held, planned.counts, checkpoint) if held else _Decided(planned, checkpoint)
         except Superseded:
             raise
@@ -108,13 +106,72 @@ async def run_feed(job: Job) -> RunRecord:
             ended = await _discard(session, tally, RunStatus.SKIPPED, reason)
         except (Retry, RefuseRun) as error:
             ended = await _discard(session, tally, RunStatus.ERROR, error)
-        finally:
-            received.drain()
-            chunks.drain()
-            batches.drain()
         record = ended if isinstance(ended, RunRecord) else await _apply(apply, session, tally, ended)
     _notify(job, RunFinished(record))
     return record
+
+
+async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, screened: _Screened) -> Verdict:
+    """Bring the source from the connector to the sink's stage, and return what its records say all together."""
+    fetch, decode, map_, stage, _ = tally.clocks
+    source = replace(source, tell=_Told(tally, fetch))
+    received: Channel[Part] = Channel(job.budget)
+    chunks: Channel[Part] = Channel(job.budget)
+    batches: Channel[MappedBatch] = Channel(job.budget)
+    verdicts: list[Verdict] = []
+    try:
+        async with _lone_error(), anyio.create_task_group() as watched:
+            watched.start_soon(_watch, tally.clocks[:4], job.stall_patience)
+            async with anyio.create_task_group() as stages:
+                stages.start_soon(_fetch, job, source, fetch, received, tally)
+                stages.start_soon(_decode, job, decode, received, chunks, tally)
+                stages.start_soon(_map, job, map_, chunks, batches, tally, screened, verdicts)
+                stages.start_soon(_stage, job, stage, batches, session, tally)
+            watched.cancel_scope.cancel()
+    finally:
+        received.drain()
+        chunks.drain()
+        batches.drain()
+    return verdicts[0]
+
+
+async def _begin_again(job: Job, session: SinkSession, tally: Tally) -> Tally:
+    if not isinstance(session, ScreeningSession):
+        raise InternalError("a run that had no screen was in doubt of it")
+    await session.restart()
+    again = Tally(tally.feed, tally.dry_run, tally.clocks, tally.duplicate_keys)
+    again.asked_at = tally.asked_at
+    return again
+
+
+class _Doubt(Exception):
+    """What the records say all together cannot be told, because some were known and not parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Screened:
+    """The screen of a run: what the session remembers under the run's mark, if it keeps a screen at all."""
+
+    session: SinkSession
+    mark: str
+    reads: bool = True
+
+    @classmethod
+    def of(cls, job: Job, session: SinkSession, mark: str) -> _Screened:
+        return cls(session, mark, reads=not job.refetch)
+
+    def without(self) -> _Screened:
+        """Return the same for a run that reads every record."""
+        return replace(self, reads=False)
+
+    async def open(self) -> Screening | None:
+        if not isinstance(self.session, ScreeningSession):
+            return None
+        return Screening(self.mark, await self.session.remembered(self.mark) if self.reads else None)
+
+    def remember(self, verdict: Verdict) -> None:
+        if isinstance(self.session, ScreeningSession) and verdict.pattern:
+            self.session.remember(self.mark, verdict.pattern, verdict.evidence)
 
 
 async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part], tally: Tally) -> None:
@@ -142,7 +199,7 @@ async def _pass_on(document: Document, clock: StageClock, out: Channel[Part], ta
 
 
 async def _decode(job: Job, clock: StageClock, source: Channel[Part], out: Channel[Part], tally: Tally) -> None:
-    with clock.running(), Unpacking(job.recipe.decoding, inline=job.lane == "inline") as unpacking:
+    with clock.running(), Unpacking(job.recipe.decoding, inline=job.lane is inline) as unpacking:
         async for part in source.receive(clock):
             unpacking.take(part)
             while (decoded := await unpacking.next_part()) is not None:
@@ -157,61 +214,35 @@ async def _map(
     source: Channel[Part],
     out: Channel[MappedBatch],
     tally: Tally,
-    before: Mapping[str, JsonValue],
-    absence: Absence,
+    screened: _Screened,
+    verdicts: list[Verdict],
 ) -> None:
-    numbers = job.recipe.read_numbers()
-    first: Transform | None = None
-    transform: Transform | None = None
-    records = 0
+    lane: Lane | None = None
+    verdict = Verdict()
     with clock.running():
-        async for part in source.receive(clock):
-            if isinstance(part, Opened):
-                try:
-                    transform = Transform(job.recipe, part.facts, numbers=numbers, records=records)
-                except RefuseRun as error:
-                    raise _of_document(error, part.facts.name, job.source.name) from None
-                first = first or transform
-            elif transform is not None and first is not None:
-                try:
-                    produced = await _in_lane(job, transform, part)
-                    if transform is first and isinstance(part, Ended):
-                        _note_drift(job.recipe, first, before, tally)
-                except RefuseRun as error:
-                    if transform is first:
-                        _note_drift(job.recipe, first, before, tally)
-                    raise _of_document(error, transform.document, job.source.name) from None
-                finally:
-                    # Also when the document is refused: how it was read is half of the explanation.
-                    tally.dialect = first.dialect
-                    tally.note(transform.problems)
-                if isinstance(part, Ended):
-                    transform.tell(absence)
-                for batch in produced:
-                    records += batch.read
+        async with AsyncExitStack() as stack:
+            async for part in source.receive(clock):
+                if lane is None and isinstance(part, Opened):
+                    # Not before there is something to read: a source that is unchanged needs neither lane nor screen.
+                    order = Order(job.recipe, job.source.name, screened.session.dialect, await screened.open(), part.facts)
+                    lane = await stack.enter_async_context(job.lane(order))
+                if lane is None:
+                    raise InternalError("bytes came before their document was opened")
+                advance = await lane.take(part)
+                tally.dialect = advance.dialect or tally.dialect
+                tally.note(advance.problems)
+                if advance.refusal is not None:
+                    raise RefuseRun(advance.refusal)
+                for batch in advance.batches:
                     await out.send(batch, batch.weight, clock)
-        if contradiction := numbers.contradiction():
-            raise RefuseRun(contradiction)
+            if lane is not None:
+                verdict = await lane.judge()
+        if verdict.doubt:
+            raise _Doubt
+        if verdict.contradiction is not None:
+            raise RefuseRun(verdict.contradiction)
+        verdicts.append(verdict)
         out.close()
-
-
-def _note_drift(recipe: Recipe, transform: Transform, before: Mapping[str, JsonValue], tally: Tally) -> None:
-    drift = find_drift(before, transform.dialect, [name for row in recipe.rows for name in row.names])
-    tally.note([drift] if drift is not None else [])
-
-
-def _of_document(error: RefuseRun, document: str, source: str) -> RefuseRun:
-    """Return a refusal that names the one of several documents that it is of."""
-    return error if document == source or document in str(error) else RefuseRun(f"{document}: {error}")
-
-
-async def _in_lane(job: Job, transform: Transform, part: bytes | Ended) -> list[MappedBatch]:
-    def work() -> list[MappedBatch]:
-        produced: Iterable[MappedBatch] = transform.finish() if isinstance(part, Ended) else transform.feed(part)
-        return list(produced)
-
-    # Abandoned when the run ends early, so that a mapper that hangs cannot hold the run open; what it still does is thrown away.
-    return await to_thread.run_sync(work, abandon_on_cancel=True) if job.lane == "thread" else work()
 
 
 async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], session: SinkSession, tally: Tally) -> None:
@@ -219,8 +250,9 @@ async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], sess
         async for batch in source.receive(clock):
             if batch.rejects:
                 await session.keep(batch.rejects)
-            if batch.items.keys or batch.items.spoiled:
-                await session.stage(batch.items)
+            items = batch.items
+            if items.keys or items.spoiled or items.known or items.blocks:
+                await session.stage(items)
             tally.add(batch)
             if job.on_progress is not None:
                 job.on_progress(tally.progress())

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Reject
-from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings
+from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Records, Reject
+from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings, ScreenedMapper
 from engine.decode import Decoding
+from engine.errors import InternalError
 from engine.feed import Feed
 from engine.flow.absence import Absence
 from engine.mapping.fields import MappingRow, Rule
 from engine.mapping.numbers import NumberReader
 from engine.mapping.rules import Mapped, Rules, Trace, compile_rules
 from engine.run import Problem
+
+if TYPE_CHECKING:
+    from engine.screen.screening import Screening
+    from engine.screen.sifting import Sifter, Unit
 
 _BYTES_AS_OBJECTS: Final = 4
 """How much more memory a parsed row takes than its raw bytes, measured on rows of 185 bytes in eleven columns."""
@@ -80,7 +85,8 @@ _FORMAT_ATTRIBUTES: Final = {
 class Transform:
     """Read one document. Not for several threads at once; `records` is the number of records read before it.
 
-    `observe` is shown every parsed batch before its rules; a preview shows people the raw text by it.
+    `observe` is shown every parsed batch before its rules; a preview shows people the raw text by it. What a `screening` knows is
+    counted and not parsed, where the mapper can tell records apart.
     """
 
     def __init__(
@@ -91,6 +97,7 @@ class Transform:
         numbers: NumberReader,
         records: int = 0,
         observe: Callable[[Batch], None] | None = None,
+        screening: Screening | None = None,
     ) -> None:
         self._recipe = recipe
         self._document = document
@@ -99,14 +106,96 @@ class Transform:
         self._observe = observe
         self._mapper: Mapper = recipe.create_mapper(recipe.settings if records == 0 else recipe.later().settings, document)
         self._rules: Rules | None = None
+        self._screening = screening
+        self._screened: ScreenedMapper | None = None
+        if screening is not None and isinstance(self._mapper, ScreenedMapper) and self._mapper.screen(screening):
+            self._screened = self._mapper
+        self._sifter: Sifter | None = None
+        self._units = 0
 
     def feed(self, chunk: bytes) -> Iterable[MappedBatch]:
         """Take bytes and yield what they complete."""
-        return map(self._map, self._mapper.feed(chunk))
+        return self._produce(self._mapper.feed(chunk))
 
     def finish(self) -> Iterable[MappedBatch]:
         """Yield the rest of the document."""
-        return map(self._map, self._mapper.finish())
+        return self._produce(self._mapper.finish())
+
+    def _produce(self, pieces: Iterable[RawRecords]) -> Iterator[MappedBatch]:
+        for piece in pieces:
+            # A small document is its final piece, of which nothing is ever known.
+            if self._screened is not None and (self._sifter is not None or not piece.final):
+                yield from self._sift(self._screened, piece)
+            elif piece.known is None:
+                yield self._map(piece)
+            else:
+                raise InternalError(f"{self._document.name}: the mapper knows records though it was given no screen")
+
+    def _sift(self, mapper: ScreenedMapper, piece: RawRecords) -> Iterator[MappedBatch]:
+        sifter = self._sifter or self._begin_sifting()
+        if piece.known is not None:
+            sifter.skip(piece.known)
+        else:
+            records = mapper.split(piece)
+            if piece.final or records is None:
+                yield from self._flush(mapper, sifter)
+                yield self._map_whole(sifter, piece, records)
+                return
+            if sifter.is_full(records.reading):
+                yield from self._flush(mapper, sifter)
+            sifter.sift(records, piece.line)
+        if sifter.is_full():
+            yield from self._flush(mapper, sifter)
+
+    def _begin_sifting(self) -> Sifter:
+        # Here, so that small documents pay nothing: what it is made of takes a tenth of a second to import.
+        from engine.screen.sifting import Sifter
+
+        if self._screening is None:
+            raise InternalError("records are sifted without a screen")
+        self._sifter = Sifter(self._screening, self._records + 1)
+        return self._sifter
+
+    def _flush(self, mapper: ScreenedMapper, sifter: Sifter) -> Iterator[MappedBatch]:
+        if sifter.empty:
+            return
+        unit = sifter.take()
+        if not unit.parts:
+            self._records += unit.records
+            yield MappedBatch(replace(_NOTHING, known=unit.known, blocks=unit.blocks), (), unit.records, len(unit.known.prints) * 2)
+            return
+        self._units += 1
+        yield self._map_unit(mapper.join(unit.parts, unit.reading, -self._units), unit)
+
+    def _map_unit(self, raw: RawRecords, unit: Unit) -> MappedBatch:
+        """Parse the records of a unit, which stand apart in the source; places in it are translated to places there."""
+        batch = self._mapper.parse(raw)
+        mapped = self._apply(batch)
+        found = number_records(batch, 0)
+        if len(batch.rows) + len(batch.flaws) != len(unit.parts):
+            raise InternalError(f"{self._document.name}: {len(unit.parts)} records were split, {len(batch.rows) + len(batch.flaws)} parsed")
+        ordinals = Ordinals([unit.ordinals[place] for place in found.rows], [unit.ordinals[place] for place in found.flaws])
+        lines = Ordinals([unit.lines[place] for place in found.rows], [unit.lines[place] for place in found.flaws])
+        prints = [unit.prints[place] for place in found.rows] if _are_apart(batch) else None
+        made = self._make(raw, batch, mapped, ordinals, lines, prints)
+        self._records += unit.records
+        items = replace(made.items, known=unit.known, blocks=unit.blocks)
+        return replace(made, items=items, read=unit.records, weight=made.weight + 2 * len(unit.known.prints))
+
+    def _map_whole(self, sifter: Sifter, raw: RawRecords, records: Records | None) -> MappedBatch:
+        """Parse a piece as it is. Where its records can be told apart they are known the next time."""
+        named = sifter.name_all(records) if records is not None else []
+        blocks = sifter.take().blocks
+        batch = self._mapper.parse(raw)
+        mapped = self._apply(batch)
+        count = len(batch.rows) + len(batch.flaws)
+        sure = bool(named) and count == len(named) and _are_apart(batch)
+        ordinals = number_records(batch, self._records + 1)
+        prints = [named[ordinal - self._records - 1] for ordinal in ordinals.rows] if sure else None
+        self._records += count
+        sifter.ordinal = self._records + 1
+        made = self._make(raw, batch, mapped, ordinals, None, prints)
+        return replace(made, items=replace(made.items, blocks=blocks)) if sure else made
 
     @property
     def mapper(self) -> Mapper:
@@ -144,19 +233,34 @@ class Transform:
         if self._observe is not None:
             self._observe(batch)
         mapped = self._apply(batch)
-        read = len(batch.rows) + len(batch.flaws)
         ordinals = number_records(batch, self._records + 1)
-        self._records += read
-        rejects = [self._reject(flaw, ordinal) for flaw, ordinal in zip(batch.flaws, ordinals.flaws, strict=True)]
+        self._records += len(batch.rows) + len(batch.flaws)
+        return self._make(raw, batch, mapped, ordinals, None, None)
+
+    def _make(
+        self, raw: RawRecords, batch: Batch, mapped: Mapped, ordinals: Ordinals, lines: Ordinals | None, prints: Sequence[bytes] | None
+    ) -> MappedBatch:
+        """Put a batch together. `lines` are where its records stand in the document, None where the batch says so itself."""
+        shown = lines or Ordinals(batch.lines, [flaw.line for flaw in batch.flaws])
+        places = zip(batch.flaws, ordinals.flaws, shown.flaws, strict=True)
+        rejects = [self._reject(flaw, ordinal, line) for flaw, ordinal, line in places]
         for index, flaw in mapped.flaws.items():
             nth = index - bisect_left(batch.lines, flaw.line)
-            rejects.append(self._reject(replace(flaw, raw=self._mapper.excerpt(raw, flaw.line, nth)), ordinals.rows[index]))
+            excerpt = self._mapper.excerpt(raw, flaw.line, nth)
+            rejects.append(self._reject(replace(flaw, raw=excerpt), ordinals.rows[index], shown.rows[index]))
         rejects.sort(key=lambda reject: reject.record)
         spoiled = {key: ordinals.rows[index] for key, index in mapped.spoiled.items()}
-        items = replace(mapped.items, records=[ordinals.rows[index] for index in mapped.indices], spoiled=spoiled)
+        items = replace(
+            mapped.items,
+            lines=mapped.items.lines if lines is None else [lines.rows[index] for index in mapped.indices],
+            records=[ordinals.rows[index] for index in mapped.indices],
+            spoiled=spoiled,
+            prints=b"" if prints is None else b"".join([prints[index] for index in mapped.indices]),
+        )
         keyless = 0
         if self._recipe.feed.duplicate_keys == "sum":
             keyless = mapped.keyless + sum(flaw.fate == "rejected" for flaw in batch.flaws)
+        read = len(batch.rows) + len(batch.flaws)
         return MappedBatch(items, tuple(rejects), read, _BYTES_AS_OBJECTS * len(raw.data), keyless)
 
     def _apply(self, batch: Batch) -> Mapped:
@@ -172,8 +276,16 @@ class Transform:
         )
         return self._rules
 
-    def _reject(self, flaw: Flaw, ordinal: int) -> Reject:
-        return Reject(ordinal, flaw.line, flaw.column, flaw.value, flaw.reason, flaw.raw, self._document.name, flaw.fate)
+    def _reject(self, flaw: Flaw, ordinal: int, line: int) -> Reject:
+        return Reject(ordinal, line, flaw.column, flaw.value, flaw.reason, flaw.raw, self._document.name, flaw.fate)
+
+
+_NOTHING: Final = ItemBatch((), [], [], [], [], [])
+
+
+def _are_apart(batch: Batch) -> bool:
+    """Tell whether it is sure which record became a row and which a flaw: not where one of each begins in the same line."""
+    return not batch.flaws or {flaw.line for flaw in batch.flaws}.isdisjoint(batch.lines)
 
 
 @dataclass(frozen=True, slots=True)

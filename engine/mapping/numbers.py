@@ -14,6 +14,7 @@ from typing import Final
 
 import orjson
 
+from engine.batch import JsonValue
 from engine.errors import RejectRecord
 from engine.mapping.currency import meanings
 from engine.schema import MONEY_DIGITS, MONEY_SCALE
@@ -162,6 +163,36 @@ class NumberReader:
             f"the numbers contradict decimalNotation={self.notation}: {self.other_only!r} can only be meant as {_OTHER[self.notation]}, "
             f"so {self.ambiguous!r} may be wrong by a factor of a thousand; set decimalNotation={_OTHER[self.notation]}"
         )
+
+    def evidence(self, before: object = None) -> dict[str, JsonValue]:
+        """Return what was met that speaks for or against a notation and a currency, with what was met before."""
+        told = _Evidence.of(before)
+        common = self._currencies & told.currencies if self._currencies and told.currencies else self._currencies or told.currencies
+        return {
+            "other": self.other_only or told.other,
+            "ambiguous": self.ambiguous or told.ambiguous,
+            "currencies": sorted(common),
+        }
+
+    def doubts(self, before: object) -> bool:
+        """Return whether numbers that were read in an earlier run, and may be in this one too, would contradict what was met here."""
+        told = _Evidence.of(before)
+        other, ambiguous = self.other_only or told.other, self.ambiguous or told.ambiguous
+        mixed = bool(self._currencies and told.currencies and not self._currencies & told.currencies)
+        return mixed or (other is not None and ambiguous is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    other: str | None
+    ambiguous: str | None
+    currencies: frozenset[str]
+
+    @classmethod
+    def of(cls, told: object) -> _Evidence:
+        if not isinstance(told, dict):
+            return cls(None, None, frozenset())
+        return cls(told.get("other"), told.get("ambiguous"), frozenset(told.get("currencies") or ()))
 
 
 def _holds_several(text: str) -> bool:

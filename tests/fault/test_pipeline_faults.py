@@ -13,6 +13,7 @@ from engine.batch import Batch, RawRecords
 from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import ConfigError, FeedmillError, InternalError, RefuseRun, Retry, Superseded
 from engine.flow.channel import Budget
+from engine.flow.lanes import inline, thread
 from engine.flow.pipeline import Job, run_feed
 from engine.run import Counts, RunRecord, RunStatus
 from tests.integration.pipeline_parts import LineMapper, MemoryConnector, MemorySink, job, recipe, table, until
@@ -121,7 +122,7 @@ async def test_a_mapper_that_refuses_applies_nothing(error: FeedmillError, code:
     """Whenever it can be told, in either lane. A refusal names the document, of which a source may have several."""
     made = faulty(place, error)
     message = f"memory:1: {error}" if isinstance(error, RefuseRun) else str(error)
-    await fails(replace(made, lane="thread" if lane == "thread" else "inline"), code, message)
+    await fails(replace(made, lane=thread if lane == "thread" else inline), code, message)
 
 
 @pytest.mark.parametrize(("error", "code"), FAULTS)

@@ -15,6 +15,7 @@ from engine.document import Document
 from engine.errors import RefuseRun
 from engine.feed import build_feed
 from engine.flow.channel import Budget
+from engine.flow.lanes import inline
 from engine.flow.pipeline import Job
 from engine.flow.transform import Recipe, preset_rows
 from engine.run import Counts, RunRecord, RunStatus
@@ -278,7 +279,7 @@ def recipe(*, create: Callable[[MapperSettings, DocumentFacts], Mapper] = LineMa
 
 def job(connector: MemoryConnector, sink: MemorySink, *, made: Recipe | None = None) -> Job:
     """Make a run of these parts, mapped inline; `dataclasses.replace` varies it."""
-    return Job(made or recipe(), parse_location("memory://shop/items"), connector, sink, lane="inline", budget=Budget())
+    return Job(made or recipe(), parse_location("memory://shop/items"), connector, sink, lane=inline, budget=Budget())
 
 
 def table(*lines: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import anyio
 import pytest
@@ -15,6 +14,7 @@ from engine.contracts import Sink
 from engine.events import RunEvent, RunFinished, RunStarted
 from engine.feed import build_feed
 from engine.flow.channel import Budget
+from engine.flow.lanes import OpenLane, inline, thread
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.tally import Progress
 from engine.flow.transform import Recipe, preset_rows
@@ -88,13 +88,13 @@ async def test_however_the_bytes_are_cut_the_run_is_the_same() -> None:
     assert all(run == runs[0] for run in runs)
 
 
-@pytest.mark.parametrize("lane", ["inline", "thread"])
-async def test_the_lane_of_the_mapper_changes_nothing(lane: Literal["inline", "thread"]) -> None:
+@pytest.mark.parametrize("lane", [inline, thread], ids=["inline", "thread"])
+async def test_the_lane_of_the_mapper_changes_nothing(lane: OpenLane) -> None:
     """In a thread or inline: the same items, digests, rejects and figures."""
     document = table(*(f"k{number % 60},{number if number % 29 else 'x'},{number}.5" for number in range(200)))
     sinks = MemorySink(), MemorySink()
     records = []
-    for sink, where in zip(sinks, ("inline", lane), strict=True):
+    for sink, where in zip(sinks, (inline, lane), strict=True):
         chunks = [document[at : at + 100] for at in range(0, len(document), 100)]
         records.append(await run_feed(replace(job(MemoryConnector([chunks]), sink), lane=where)))
     assert (sinks[0].items, sinks[0].digests, sinks[0].rejects) == (sinks[1].items, sinks[1].digests, sinks[1].rejects)
@@ -181,8 +181,8 @@ async def test_only_some_of_many_rejects_are_shown_and_the_rest_are_counted() ->
     assert record.problems[-1].message == "5 more records were rejected; all are kept with the run"
 
 
-@pytest.mark.parametrize("lane", ["inline", "thread"])
-async def test_a_slow_sink_holds_the_source_back(lane: Literal["inline", "thread"]) -> None:
+@pytest.mark.parametrize("lane", [inline, thread], ids=["inline", "thread"])
+async def test_a_slow_sink_holds_the_source_back(lane: OpenLane) -> None:
     """A source that offers a hundred times the limit is read no further than the limit, until the sink takes more."""
     limit, chunk = 20_000, table(*(f"k{number:04d},1,1" for number in range(100)))[len(HEADER) :]
     offered = 100 * limit // len(chunk)

@@ -15,6 +15,7 @@ from engine.batch import JsonValue, Value
 from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import RefuseRun
 from engine.feed import build_feed
+from engine.flow.lanes import inline
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.transform import Recipe, preset_rows
 from engine.run import Counts, RunRecord, RunStatus
@@ -100,7 +101,7 @@ def recipe() -> Recipe:
 
 def run(sink: MemorySink, document: bytes) -> RunRecord:
     """Run the feed once over a document."""
-    job = Job(recipe(), parse_location("memory://shop/items"), MemoryConnector([[document]]), sink, lane="inline")
+    job = Job(recipe(), parse_location("memory://shop/items"), MemoryConnector([[document]]), sink, lane=inline)
     return anyio.run(run_feed, job)
 
 

@@ -1,0 +1,117 @@
+"""What one complete run has left: its records' fingerprints with the items they made, and the blocks they lay in, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from engine.screen.prints import PRINT_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Integers = NDArray[np.int64]
+
+_NEAR: Final = 4
+"""How many blocks ahead of the last one that was met a block is looked for before all are searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """The set as it is stored: a record is 24 bytes, a block 28. `firsts` are places in the records, which lie in the source's order.
+
+    Every record of a block is in the set.
+    """
+
+    prints: bytes
+    items: bytes
+    block_prints: bytes
+    firsts: bytes
+    records: bytes
+    lines: bytes
+
+
+class KnownSet:
+    """Look up blocks and records of the last complete run. `without` are the items of which the set is not true any more."""
+
+    def __init__(self, arrays: Arrays, without: Iterable[int] = ()) -> None:
+        self.prints = arrays.prints
+        self.items: Integers = np.frombuffer(arrays.items, np.int64)
+        self._block_prints = arrays.block_prints
+        self._firsts: Integers = np.frombuffer(arrays.firsts, np.int64)
+        self._records = np.frombuffer(arrays.records, np.int16)
+        self._lines = np.frombuffer(arrays.lines, np.int16)
+        gone = np.isin(self.items, np.fromiter(without, np.int64))
+        # A stale record is one that no fingerprint leads to, a stale block is any that holds one.
+        self._stale = gone if gone.any() else None
+        self._stale_before: Integers | None = None if self._stale is None else np.concatenate(([0], np.cumsum(gone)))
+        self._expected = 0
+        self._sorted: tuple[NDArray[np.uint64], Integers] | None = None
+        self._sorted_blocks: tuple[NDArray[np.uint64], Integers] | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def find_block(self, wanted: bytes) -> tuple[int, int, int] | None:
+        """Return the place of a block's first record, how many it has and how many lines it takes; None when it is not known.
+
+        A stretch that did not change comes in the order in which it was, so the next few blocks are compared before any search.
+        """
+        prints = self._block_prints
+        at = self._expected * PRINT_BYTES
+        if prints[at : at + PRINT_BYTES] == wanted:
+            index = self._expected
+        elif (near := self._near(wanted, at)) is not None:
+            index = near
+        elif (far := self._search_block(wanted)) is not None:
+            index = far
+        else:
+            return None
+        self._expected = index + 1
+        first, records = int(self._firsts[index]), int(self._records[index])
+        if self._stale_before is not None and self._stale_before[first + records] != self._stale_before[first]:
+            return None
+        return first, records, int(self._lines[index])
+
+    def _near(self, wanted: bytes, at: int) -> int | None:
+        found = self._block_prints.find(wanted, at, at + _NEAR * PRINT_BYTES)
+        return found // PRINT_BYTES if found >= 0 and found % PRINT_BYTES == 0 else None
+
+    def _search_block(self, wanted: bytes) -> int | None:
+        if self._sorted_blocks is None:
+            self._sorted_blocks = _sort(self._block_prints)
+        found = int(_search(self._sorted_blocks, self._block_prints, wanted)[0])
+        return found if found >= 0 else None
+
+    def look_up(self, prints: bytes) -> Integers:
+        """Return the place of each record of these fingerprints, -1 where it is not known."""
+        if self._sorted is None:
+            self._sorted = _sort(self.prints)
+        found = _search(self._sorted, self.prints, prints)
+        if self._stale is not None and len(self):
+            found[(found >= 0) & self._stale[found]] = -1
+        return found
+
+
+def _halves(prints: bytes) -> NDArray[np.uint64]:
+    return np.frombuffer(prints, np.uint64).reshape(-1, 2)
+
+
+def _sort(prints: bytes) -> tuple[NDArray[np.uint64], Integers]:
+    marks = _halves(prints)[:, 0]
+    order = np.argsort(marks, kind="stable")
+    return marks[order], order
+
+
+def _search(ordered: tuple[NDArray[np.uint64], Integers], prints: bytes, wanted: bytes) -> Integers:
+    """Return the places of fingerprints: found by their first half, confirmed by the second."""
+    marks, order = ordered
+    asked = _halves(wanted)
+    if not len(marks):
+        return np.full(len(asked), -1, np.int64)
+    places = order[np.minimum(np.searchsorted(marks, asked[:, 0]), len(marks) - 1)]
+    places[(_halves(prints)[places] != asked).any(axis=1)] = -1
+    return places

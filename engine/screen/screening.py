@@ -1,0 +1,88 @@
+"""The screen of one run: asked by a mapper before it cuts, and by the transform before it parses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from engine.batch import JsonValue, KnownRecords
+from engine.screen.blocks import cut_block, learn_pattern
+from engine.screen.prints import Printer
+
+if TYPE_CHECKING:
+    from engine.screen.known import Arrays, KnownSet
+
+_SAMPLE: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a complete run leaves for the screen of the next: how blocks were cut, what was known, and what spoke for the whole.
+
+    `without` are items that somebody else has written since. `evidence` is what a run concludes from all of its records together.
+    """
+
+    pattern: bytes
+    arrays: Arrays
+    evidence: Mapping[str, JsonValue] = field(default_factory=dict)
+    without: Iterable[int] = ()
+
+
+class Screening:
+    """Tell known stretches and records from others, see `engine.contracts.Screen`. One a run; not for several threads at once.
+
+    Nothing is loaded before a mapper asks for the first time, which it does of big documents only.
+    """
+
+    def __init__(self, mark: str, remembered: Remembered | None = None) -> None:
+        self._printer = Printer(mark)
+        self._remembered = remembered
+        self._known: KnownSet | None = None
+        self._pattern = remembered.pattern if remembered is not None else b""
+        self.evidence: Mapping[str, JsonValue] = remembered.evidence if remembered is not None else {}
+        self.met = 0
+
+    @property
+    def knows(self) -> bool:
+        """Return whether anything is known at all."""
+        return self._remembered is not None
+
+    @property
+    def pattern(self) -> bytes:
+        """Return by which text blocks are cut, empty where none was learned."""
+        return self._pattern
+
+    @property
+    def known(self) -> KnownSet:
+        """Return the set of the last complete run, empty where there was none."""
+        if self._known is None:
+            from engine.screen.known import Arrays, KnownSet
+
+            remembered = self._remembered
+            arrays = remembered.arrays if remembered is not None else Arrays(b"", b"", b"", b"", b"", b"")
+            self._known = KnownSet(arrays, remembered.without if remembered is not None else ())
+        return self._known
+
+    def cut(self, data: bytes | bytearray, start: int, end: int, ending: bytes) -> int:
+        """Return where the block that begins at `start` ends, -1 where the bytes up to `end` do not tell."""
+        if not self._pattern:
+            self._pattern = learn_pattern(bytes(data[start : min(end, start + _SAMPLE)]))
+        return cut_block(data, start, end, self._pattern, ending)
+
+    def find(self, block: bytes, reading: bytes) -> KnownRecords | None:
+        """Return what is known of a block, None when it is not known as a whole."""
+        print_ = self._printer.block(block, reading)
+        found = self.known.find_block(print_)
+        if found is None:
+            return None
+        first, records, lines = found
+        return KnownRecords(first, records, print_, lines)
+
+    def name_block(self, block: bytes, reading: bytes) -> bytes:
+        """Return the fingerprint of a block."""
+        return self._printer.block(block, reading)
+
+    def name_records(self, parts: Iterable[bytes], reading: bytes) -> bytes:
+        """Return the fingerprints of records, 16 bytes each."""
+        return self._printer.records(list(parts), reading)
