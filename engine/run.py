@@ -98,7 +98,7 @@ class RunRecord:
 
     `asked_at` is when the run first asked its source for anything, None when it never came to that. `figures` is what the guard
     judged, None where it did not come to that. Until a run is applied, `skipped` includes what the store is going to skip
-    (`counts.skipped`); then it is one figure.
+    (`counts.skipped`); then it is one figure. `screened` of the unchanged records were known by their fingerprints and not parsed.
     """
 
     feed: str
@@ -109,6 +109,7 @@ class RunRecord:
     skipped: int = 0
     rejected: int = 0
     limited: int = 0
+    screened: int = 0
     bytes: int = 0
     seconds: float = 0.0
     stages: Mapping[str, StageTimes] = field(default_factory=dict)

@@ -39,6 +39,7 @@ def shape_run(record: RunRecord) -> dict[str, object]:
         "skipped": record.skipped,
         "rejected": record.rejected,
         "limited": record.limited,
+        "screened": record.screened,
         "removed": counts.removed,
         "bytes": record.bytes,
         "seconds": round(record.seconds, 3),

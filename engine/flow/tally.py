@@ -53,6 +53,7 @@ class Tally:
     skipped: int = 0
     rejected: int = 0
     keyless: int = 0
+    screened: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     dialect: Mapping[str, JsonValue] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -87,6 +88,7 @@ class Tally:
         """Count a mapped batch."""
         self.read += batch.read
         self.keyless += batch.keyless
+        self.screened += len(batch.items.known)
         for reject in batch.rejects:
             if reject.fate == "skipped":
                 self.skipped += 1
@@ -136,6 +138,7 @@ class Tally:
             skipped=self.skipped + counts.skipped if applied else self.read - self.rejected,
             rejected=self.rejected,
             limited=counts.limited,
+            screened=self.screened,
             bytes=self.bytes,
             seconds=perf_counter() - self._begun,
             stages={clock.name: clock.times for clock in self.clocks},

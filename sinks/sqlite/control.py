@@ -25,6 +25,7 @@ from sinks.sqlite.definitions import find_or_create, read_definition, write_defi
 from sinks.sqlite.failures import explain
 from sinks.sqlite.fence import Fence, Writer, superseded
 from sinks.sqlite.landing.applying import Plan
+from sinks.sqlite.screen.stored import FORGET, IS_STORED, STORE, StoredScreen
 from sinks.sqlite.tables import CHANGES, FEEDS, REJECTS, RUNS
 
 FIRST_EPOCH: Final = 1
@@ -172,11 +173,21 @@ class Control:
         async with self._transaction() as connection:
             await _fail_dead(connection, feed, now=clock.now())
 
-    async def finish(self, fence: Fence, record: RunRecord, checkpoint: Checkpoint | None, feed: FeedDefinition) -> None:
+    async def finish(
+        self,
+        fence: Fence,
+        record: RunRecord,
+        checkpoint: Checkpoint | None,
+        feed: FeedDefinition,
+        *,
+        screen: StoredScreen | None = None,
+        keeps_screen: bool = False,
+    ) -> None:
         """Complete a run with the definition it was applied under, all in one transaction: what dies has nothing left to do after it.
 
         A definition that somebody changed after the run had begun is newer, and stays; so does that of a feed whose run was asked
-        of the service, which read it from the store and has nothing to add to it.
+        of the service, which read it from the store and has nothing to add to it. `screen` takes the place of what was known before;
+        without one that is forgotten, unless `keeps_screen` says that the run has changed nothing.
 
         Raises `Superseded` when the run no longer holds the fence.
         """
@@ -187,6 +198,8 @@ class Control:
                 await connection.execute(other)
             if not await _keeps_definition(connection, fence):
                 await write_definition(connection, feed, now=clock.now())
+            if not keeps_screen:
+                await _store_screen(connection, fence.feed, screen)
 
     @staticmethod
     async def complete_undo(writer: Writer, fence: Fence, record: RunRecord, *, restored: bool) -> None:
@@ -229,6 +242,13 @@ class Control:
         while cause is not None and not isinstance(cause, sqlite3.Error):
             cause = cause.__cause__
         return error if cause is None else explain(cause, self._database.name)
+
+
+async def _store_screen(connection: AsyncConnection, feed: int, screen: StoredScreen | None) -> None:
+    if screen is None:
+        await connection.execute(text(FORGET), {"feed": feed})
+    elif not screen.same or (await connection.execute(text(IS_STORED), {"feed": feed})).one_or_none() is None:
+        await connection.execute(text(STORE), screen.parameters(feed))
 
 
 async def _keeps_definition(connection: AsyncConnection, fence: Fence) -> bool:
@@ -332,7 +352,7 @@ def dump_problems(problems: Iterable[Problem]) -> str:
 
 
 def _counters(record: RunRecord) -> dict[str, Any]:
-    own = {name: getattr(record, name) for name in ("read", "skipped", "rejected", "limited", "bytes")}
+    own = {name: getattr(record, name) for name in ("read", "skipped", "rejected", "limited", "screened", "bytes")}
     return {**asdict(record.counts), **own}
 
 

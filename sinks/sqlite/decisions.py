@@ -28,6 +28,7 @@ from sinks.sqlite.landing.housekeeping import clear_dead_stages
 from sinks.sqlite.landing.statements import StageTable
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.queries import Queries
+from sinks.sqlite.screen.gathering import create_applied
 
 _ADD_EFFECT = (
     "UPDATE main.data_imports SET created = created + ?, updated = updated + ?, removed = removed + ?, skipped = skipped + ?,"
@@ -35,16 +36,19 @@ _ADD_EFFECT = (
 )
 
 
-async def carry_out(writer: Writer, fence: Fence, plan: Plan) -> Counts:
+async def carry_out(writer: Writer, fence: Fence, plan: Plan, *, notes: bool = False) -> Counts:
     """Apply what is left of a run's stage and return what became of all its records.
 
     Each chunk is one transaction, and what it did is counted with it, so that a run which is gone on with counts nothing twice.
+    `notes` is for whoever gathered a screen while the records were staged.
     """
     if plan.loaded:
         await connect_run(writer, fence, plan)
         return plan.planned
     stage = StageTable("main", fence.feed, fence.run, plan.definition.creates_above)
-    application = Application(writer, stage, plan)
+    if notes:
+        await create_applied(writer)
+    application = Application(writer, stage, plan, notes=notes)
     while True:
         async with writer.changing(Origin(plan.at, run=fence.run)):
             effect = await application.step()

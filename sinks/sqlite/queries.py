@@ -41,7 +41,7 @@ _FETCHED: Final = "SELECT max(finished_at) FROM data_imports AS r WHERE r.feed_i
 _FEEDS: Final = f"SELECT f.id, ({_FETCHED}), f.settings FROM inventory_feeds AS f"
 _RUNS: Final = (
     "SELECT r.id, f.name, r.status, r.read, r.created, r.updated, r.unchanged, r.duplicate, r.removed, r.skipped, r.rejected, r.limited,"
-    " r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at, r.figures,"
+    " r.screened, r.bytes, r.seconds, r.stages, r.dialect, r.problems, r.source, r.started_at, r.finished_at, r.asked_at, r.figures,"
     " (SELECT count(*) FROM data_import_rejects AS j WHERE j.run_id = r.id)"
     " FROM data_imports AS r JOIN inventory_feeds AS f ON f.id = r.feed_id"
 )
@@ -221,7 +221,8 @@ def _available(held: Mapping[str, Any], settings: Mapping[str, Any]) -> int | No
 
 def _run(row: tuple[Any, ...]) -> RunRow:
     run, feed, status, read, *counted = row[:9]
-    skipped, rejected, limited, size, seconds, stages, dialect, problems, source, started, finished, asked, figures, kept = row[9:]
+    skipped, rejected, limited, screened, size, seconds, stages, dialect, problems, *placed = row[9:]
+    source, started, finished, asked, figures, kept = placed
     record = RunRecord(
         feed,
         run,
@@ -231,6 +232,7 @@ def _run(row: tuple[Any, ...]) -> RunRow:
         skipped,
         rejected,
         limited,
+        screened,
         size,
         seconds,
         {name: StageTimes(**times) for name, times in orjson.loads(stages).items()},

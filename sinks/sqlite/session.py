@@ -13,6 +13,7 @@ from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import Checkpoint, FeedDefinition, StageSummary
 from engine.errors import FeedmillError, InternalError, Superseded
 from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.screen.screening import Remembered
 from sinks.sqlite import clock
 from sinks.sqlite.catalogue.connecting import with_ambiguities
 from sinks.sqlite.control import LAST_DIALECT, Beginning, Control, load_dialect
@@ -25,10 +26,10 @@ from sinks.sqlite.landing.housekeeping import clear_dead_stages, clear_stage, de
 from sinks.sqlite.landing.left_out import REJECTS_KEPT
 from sinks.sqlite.landing.limit import RunLimit, is_limited
 from sinks.sqlite.landing.repeats import Landing, heed_repeats
-from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.landing.statements import VARIANTS, StageTable, create_temporary_stage
 from sinks.sqlite.landing.straight import StraightLoad
 from sinks.sqlite.locks import hold_feed
+from sinks.sqlite.screen.screened import Screened
 
 LAST_ITEM: Final = f"SELECT coalesce(max(id), 0) FROM {VARIANTS}"
 
@@ -36,14 +37,25 @@ LAST_ITEM: Final = f"SELECT coalesce(max(id), 0) FROM {VARIANTS}"
 class SqliteSession:
     """A run that is stored, see `engine.contracts.SinkSession`."""
 
-    def __init__(self, control: Control, writer: Writer, beginning: Beginning, landing: Landing, feed: FeedDefinition) -> None:
+    def __init__(
+        self,
+        control: Control,
+        writer: Writer,
+        beginning: Beginning,
+        landing: Landing,
+        feed: FeedDefinition,
+        screened: Screened,
+        *,
+        loaded: bool = False,
+    ) -> None:
         self._control = control
+        self._screened = screened
         self._feed = feed
         self._writer = writer
         self._fence = beginning.fence
         self._mark = beginning.mark
-        self._loaded = isinstance(landing, StraightLoad)
-        self._landing = heed_repeats(landing, writer, feed.duplicate_keys)
+        self._loaded = loaded
+        self._landing = landing
         self._open = True
         self._decided = False
         self.checkpoint = beginning.checkpoint
@@ -77,6 +89,20 @@ class SqliteSession:
             )
         self.kept += len(rows)
 
+    async def remembered(self, mark: str) -> Remembered | None:
+        return await self._screened.remembered(mark)
+
+    def remember(self, mark: str, pattern: bytes, evidence: Mapping[str, JsonValue]) -> None:
+        self._screened.gathering.keep(mark, pattern, evidence)
+
+    async def restart(self) -> None:
+        """Forget what was staged and kept. Only a run that had a screen starts again, and a feed with one is not loaded straight."""
+        await self._landing.discard()
+        async with self._writer.transaction() as writer:
+            await writer.execute("DELETE FROM main.data_import_rejects WHERE run_id = ?", self.run)
+        self.kept = 0
+        self._landing = self._screened.begin_again()
+
     async def summary(self) -> StageSummary:
         return await self._landing.summary()
 
@@ -89,7 +115,7 @@ class SqliteSession:
         plan = self._plan(record, checkpoint)
         await self._control.decide(self._fence, record, plan)
         self._decided = True
-        return await carry_out(self._writer, self._fence, plan)
+        return await carry_out(self._writer, self._fence, plan, notes=self._screened.gathering.open)
 
     async def hold(self, record: RunRecord, checkpoint: Checkpoint | None = None) -> None:
         """Keep stage and plan with the run until it is approved or rejected (`sinks.sqlite.decisions`), or gives way to a newer one."""
@@ -113,7 +139,8 @@ class SqliteSession:
         """Store the final record. Unless the run is complete, what is staged or hidden is taken back first."""
         if record.status is RunStatus.COMPLETE:
             record = await with_ambiguities(self._writer, record)
-            await self._control.finish(self._fence, record, checkpoint, self._feed)
+            screen = await self._screened.gathering.settle(self._writer) if self._decided else None
+            await self._control.finish(self._fence, record, checkpoint, self._feed, screen=screen, keeps_screen=not self._decided)
             self.finished = True
             await self._clear_others()
             await prune(self._writer, self._fence.feed, self._feed.history_days)
@@ -154,8 +181,9 @@ class SqliteSession:
 class DrySession:
     """A run that leaves no trace: it stages into a table of its own connection and stores no run."""
 
-    def __init__(self, writer: Writer, stage: StageTable, landing: Landing, dialect: Mapping[str, JsonValue]) -> None:
+    def __init__(self, writer: Writer, stage: StageTable, landing: Landing, dialect: Mapping[str, JsonValue], screened: Screened) -> None:
         self._writer = writer
+        self._screened = screened
         self._stage = stage
         self._landing = landing
         self.dialect = dialect
@@ -173,6 +201,16 @@ class DrySession:
 
     async def keep(self, rejects: Sequence[Reject]) -> None:
         """Keep nothing: there is no run to keep it with."""
+
+    async def remembered(self, mark: str) -> Remembered | None:
+        return await self._screened.remembered(mark)
+
+    def remember(self, mark: str, pattern: bytes, evidence: Mapping[str, JsonValue]) -> None:
+        """Keep nothing."""
+
+    async def restart(self) -> None:
+        await self._landing.discard()
+        self._landing = self._screened.begin_again()
 
     async def summary(self) -> StageSummary:
         return await self._landing.summary()
@@ -208,16 +246,19 @@ async def open_session(
         beginning = await control.begin(feed, number, run=run)
         writer = Writer(connection, beginning.fence, database.name)
         stage = StageTable("main", beginning.feed, beginning.fence.run, feed.creates_above, last_item)
-        session = SqliteSession(control, writer, beginning, StagedRun(writer, stage, feed), feed)
+        screened = Screened(writer, stage, feed)
+        session = SqliteSession(control, writer, beginning, screened.begin_again(), feed, screened)
         failure: FeedmillError | None = None
         stopped = False
         try:
             if run is not None:
                 await clear_stage(writer, stage)
             if await _begin_empty(writer, beginning) and _loads_straight(feed) and not await is_limited(writer):
-                load = StraightLoad(writer, beginning.fence, feed)
+                load = StraightLoad(writer, beginning.fence, feed, screened.gathering)
                 if await load.hide():
-                    session = SqliteSession(control, writer, beginning, load, feed)
+                    session = SqliteSession(
+                        control, writer, beginning, heed_repeats(load, writer, feed.duplicate_keys), feed, screened, loaded=True
+                    )
             yield session
         except FeedmillError as error:
             failure = error
@@ -256,5 +297,5 @@ async def open_dry_session(database: Database, feed: FeedDefinition) -> AsyncIte
         read = await writer.query(LAST_DIALECT, number)
         await writer.execute(create_temporary_stage())
         stage = StageTable("temp", number, 0, feed.creates_above, await writer.number(LAST_ITEM))
-        landing = heed_repeats(StagedRun(writer, stage, feed), writer, feed.duplicate_keys)
-        yield DrySession(writer, stage, landing, load_dialect(read[0][0] if read else None))
+        screened = Screened(writer, stage, feed)
+        yield DrySession(writer, stage, screened.begin_again(), load_dialect(read[0][0] if read else None), screened)

@@ -114,7 +114,19 @@ RUNS: Final = Table(
     Column("finished_at", Integer),
     *(
         Column(counter, Integer, nullable=False, server_default="0")
-        for counter in ("read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "removed", "limited", "bytes")
+        for counter in (
+            "read",
+            "created",
+            "updated",
+            "unchanged",
+            "duplicate",
+            "skipped",
+            "rejected",
+            "removed",
+            "limited",
+            "screened",
+            "bytes",
+        )
     ),
     Column("seconds", Float, nullable=False, server_default="0"),
     Column("stages", Text, nullable=False, server_default="{}"),
@@ -195,6 +207,8 @@ VARIANTS: Final = Table(
     # With the status, so that they are counted without looking at a single row.
     Index("ix_inventory_feed_variants_connected", "inventory_feed_id", "status", sqlite_where=text("status = 'connected'")),
     Index("ix_inventory_feed_variants_told", "inventory_feed_id", sqlite_where=text("messages IS NOT NULL")),
+    # Those that a screen must not take for what a run made of them.
+    Index("ix_inventory_feed_variants_unhashed", "inventory_feed_id", sqlite_where=text("content_hash IS NULL")),
     # An id that was shown once must never come to mean another item.
     sqlite_autoincrement=True,
 )
@@ -212,6 +226,17 @@ STAGE: Final = Table(
     Column("record", Integer),
     sqlite_with_rowid=False,
 )
+
+SCREENS: Final = Table(
+    "inventory_feed_screens",
+    METADATA,
+    Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), primary_key=True),
+    Column("mark", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    *(Column(name, LargeBinary, nullable=False) for name in ("pattern", "prints", "items")),
+    *(Column(name, LargeBinary, nullable=False) for name in ("block_prints", "firsts", "records", "lines")),
+)
+"""What the last complete run has read (`engine.screen`). Triggers delete it when an item's digest becomes another one, or an item goes."""
 
 ORIGIN: Final = Table("write_origin", METADATA, Column("run_id", Integer), Column("call", Text), Column("at", Integer, nullable=False))
 """Who writes items in the transaction under way, empty between transactions; the triggers of the change log read it."""

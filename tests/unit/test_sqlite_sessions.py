@@ -146,7 +146,7 @@ async def test_run_record_comes_back_whole(url: str) -> None:
         await session.keep([])
         await session.discard()
         record = RunRecord(
-            feed.name, session.run, RunStatus.ERROR, 9, Counts(1, 2, 3, 1, 4), 1, 1, 0, 1234, 0.5,
+            feed.name, session.run, RunStatus.ERROR, 9, Counts(1, 2, 3, 1, 4), 1, 1, 0, 2, 1234, 0.5,
             {"fetch": StageTimes(0.1, 0.2, 0.3)}, {"delimiter": ";"}, (Problem("guard", "too few", line=3),),
         )  # fmt: skip
         await session.finish(record)

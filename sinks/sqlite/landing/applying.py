@@ -16,6 +16,7 @@ from sinks.sqlite.landing.left_out import keep_unwanted
 from sinks.sqlite.landing.limit import RunLimit
 from sinks.sqlite.landing.removals import bury, forget_missing, leave_overtaken, take_missing
 from sinks.sqlite.landing.statements import Layout, StageTable
+from sinks.sqlite.screen.gathering import note_applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,13 @@ def _plain(value: object) -> object:
 class Application:
     """Apply a stage, a chunk at a time. What is applied leaves the stage in the same transaction, so the rest can be gone on with.
 
-    What somebody else wrote after the run had begun is left to him, and its records count as skipped.
+    What somebody else wrote after the run had begun is left to him, and its records count as skipped. With `notes` the records that
+    were applied as they are, are noted for the screen.
     """
 
-    def __init__(self, writer: Writer, stage: StageTable, plan: Plan) -> None:
+    def __init__(self, writer: Writer, stage: StageTable, plan: Plan, *, notes: bool = False) -> None:
         self._writer = writer
+        self._notes = notes
         self._stage = stage
         self._plan = plan
         self._limit = RunLimit(writer, stage, plan.layouts)
@@ -108,6 +111,8 @@ class Application:
             counts += Counts(created=created, updated=updated)
         await forget_missing(writer, stage, last)
         await writer.execute(stage.rehash(), last)
+        if self._notes:
+            await note_applied(writer, stage, last)
         await writer.execute(stage.clear(), last)
         await self._limit.count()
         return counts

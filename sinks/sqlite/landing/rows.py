@@ -44,8 +44,8 @@ def stored_digests(batch: ItemBatch, layout: Layout | None = None) -> list[int]:
     return [digest ^ salt for digest in batch.digests]
 
 
-def json_text(values: Sequence[str]) -> str:
-    """Return texts as a JSON array, as `json_each` takes them."""
+def json_text(values: Sequence[str] | Sequence[int]) -> str:
+    """Return texts, or ids, as a JSON array, as `json_each` takes them."""
     return orjson.dumps(values).decode()
 
 

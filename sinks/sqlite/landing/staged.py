@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from engine.batch import ItemBatch, Value
 from engine.contracts import FeedDefinition, StageSummary
@@ -15,8 +15,20 @@ from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.missing import stage_missing, stage_returned
 from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
 from sinks.sqlite.landing.statements import DELETED, GONE, Layout, StageTable
+from sinks.sqlite.screen.gathering import Gathering
+
+if TYPE_CHECKING:
+    from sinks.sqlite.screen.met import KnownHere
 
 _UNKNOWN: Final = (None, None, None, None)
+
+
+def _known_here(batch: ItemBatch) -> KnownHere | None:
+    if not batch.known:
+        return None
+    from sinks.sqlite.screen.met import KnownHere
+
+    return KnownHere(batch.known)
 
 
 class StagedRun:
@@ -25,8 +37,9 @@ class StagedRun:
     An item met with its stored digest costs one bit and nothing on disk.
     """
 
-    def __init__(self, writer: Writer, stage: StageTable, feed: FeedDefinition) -> None:
+    def __init__(self, writer: Writer, stage: StageTable, feed: FeedDefinition, gathering: Gathering | None = None) -> None:
         self._writer = writer
+        self._gathering = gathering or Gathering()
         self._stage = stage
         self._feed = feed
         self._layouts: dict[Layout, int] = {}
@@ -38,42 +51,84 @@ class StagedRun:
         self._summary: StageSummary | None = None
 
     async def stage(self, batch: ItemBatch) -> None:
-        """Take a batch; it is written in one transaction, and only as far as it differs."""
+        """Take a batch; it is written in one transaction, and only as far as it differs.
+
+        What is known of its stretch of the source is met first, then its rows: which of both counts for a key, the ordinals say.
+        """
         order = counting(batch)
         layout = Layout.of(batch, self._feed)
         digests = stored_digests(batch, layout)
         keys = batch.keys if len(order) == len(batch) else [batch.keys[index] for index in order]
+        known = _known_here(batch)
+        restored = await self._meet_known(known) if known is not None else []
         # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
-        stored = {row[0]: row for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
-        changed: list[tuple[Value, ...]] = []
-        restored: list[str] = []
+        stored = {row[0]: row for row in await self._writer.query(self._stage.lookup(), json_text(keys))} if keys else {}
+        changed: list[int] = []
+        same: list[tuple[int, int]] = []
+        twice: list[int] = []
+        rows: list[tuple[Value, ...]] = []
         meet, left = self._seen.add, self._left if self._left.size else None
         for place, index in enumerate(order):
             _, item, digest, fallen = stored.get(place, _UNKNOWN)
             repeated = False
             if isinstance(item, int):
                 repeated = not meet(item)
-                if fallen and not repeated:
+                if repeated:
+                    twice.append(item)
+                    if known is not None and known.comes_after(item, batch.records[index]):
+                        restored.append(keys[place])
+                        continue
+                elif fallen:
                     self._fallen += 1
                 if left is not None:
                     left.remove(item)
             if digest != digests[index]:
-                changed.append(
+                changed.append(index)
+                rows.append(
                     (keys[place], item if isinstance(item, int) else None, digests[index], batch.records[index], *batch.rows[index])
                 )
             elif repeated:
                 # An earlier row of this key may have been staged; the later one says that all is as it was.
                 restored.append(keys[place])
+            elif isinstance(item, int):
+                same.append((index, item))
         if batch.spoiled:
-            restored += await self._leave(batch.spoiled.keys() - keys)
-        await self._write(layout, changed, restored)
-        self._rows += len(batch)
+            told = set(keys)
+            restored += await self._leave({key: record for key, record in batch.spoiled.items() if key not in told}, known)
+        await self._write(layout, rows, restored)
+        self._rows += len(batch) + len(batch.known)
+        if self._gathering.concerns(batch):
+            self._gather(batch, changed, same, twice)
 
-    async def _leave(self, keys: Iterable[str]) -> list[str]:
+    async def _meet_known(self, known: KnownHere) -> list[str]:
+        """Note items that stand in the source as they are stored, and return the keys of those of which something else was staged."""
+        again = self._seen.add_all(known.items)
+        if self._left.size:
+            for item in known.items.tolist():
+                self._left.remove(item)
+        if not again:
+            return []
+        self._gathering.drop(again)
+        return [str(key) for (key,) in await self._writer.query(self._stage.keys_of(), json_text(again))]
+
+    def _gather(self, batch: ItemBatch, changed: list[int], same: list[tuple[int, int]], twice: list[int]) -> None:
+        gathering = self._gathering
+        gathering.collector.lay(batch.blocks)
+        if batch.known:
+            gathering.collector.know(batch.known)
+        gathering.meet(batch, same)
+        gathering.wait(batch, changed)
+        if twice:
+            gathering.drop(twice)
+
+    async def _leave(self, spoiled: Mapping[str, int], known: KnownHere | None) -> list[str]:
         """Note items that are in the source but of which nothing is known, and return their keys: they stay as they are."""
-        wanted = sorted(keys)
-        for _, item, _, fallen in await self._writer.query(self._stage.lookup(), json_text(wanted)):
+        wanted = sorted(spoiled)
+        for place, item, _, fallen in await self._writer.query(self._stage.lookup(), json_text(wanted)):
             number = int(str(item))
+            self._gathering.drop([number])
+            if known is not None and known.comes_after(number, spoiled[wanted[int(str(place))]]):
+                continue
             self._fallen += self._seen.add(number) and bool(fallen)
             self._left.add(number)
         return wanted

@@ -213,6 +213,11 @@ class StageTable:
             f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self._visible()}"
         )
 
+    @staticmethod
+    def keys_of() -> str:
+        """Select the keys of the items of a JSON array of ids."""
+        return f"SELECT external_id FROM {VARIANTS} WHERE id IN (SELECT value FROM json_each(?))"
+
     def items(self) -> str:
         """Return FROM and WHERE of the feed's items `v` that the run knows of."""
         return f"FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"

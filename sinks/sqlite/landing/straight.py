@@ -13,6 +13,7 @@ from sinks.sqlite.landing.figures import measure_load
 from sinks.sqlite.landing.housekeeping import delete_load
 from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
 from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, Layout, straight_insert
+from sinks.sqlite.screen.gathering import Gathering
 
 _GONE: Final = "keys_gone"
 
@@ -23,8 +24,9 @@ class StraightLoad:
     So nothing is written twice, and yet nobody sees half a feed: finishing the run clears that mark, in one transaction.
     """
 
-    def __init__(self, writer: Writer, fence: Fence, feed: FeedDefinition) -> None:
+    def __init__(self, writer: Writer, fence: Fence, feed: FeedDefinition, gathering: Gathering | None = None) -> None:
         self._writer = writer
+        self._gathering = gathering or Gathering()
         self._fence = fence
         self._feed = feed
         self._now = clock.now()
@@ -55,15 +57,33 @@ class StraightLoad:
         rows = [(key, digest, *row) for key, digest, row in zip(batch.keys, digests, batch.rows, strict=True)]
         if len(order) != len(batch):
             rows = [rows[index] for index in order]
-        if len(rows) != len(batch) or not await self._write_new(batch.columns, rows):
+        new = len(rows) == len(batch) and await self._write_new(batch.columns, rows)
+        if not new:
             await self._write_exact(batch.columns, rows)
         self._rows += len(batch)
+        if self._gathering.concerns(batch):
+            self._gathering.collector.lay(batch.blocks)
+            if new and rows and (first := await self._first_id(rows)) is not None:
+                self._gathering.load(batch, first)
+
+    async def _first_id(self, rows: Sequence[tuple[Value, ...]]) -> int | None:
+        """Return the id of the first of the rows that were just written, None when their ids are not known to be consecutive.
+
+        Ids grow by one from row to row within a statement and a transaction; that the first and the last have what that makes of them
+        is looked at, not believed.
+        """
+        last = await self._writer.number("SELECT last_insert_rowid()")
+        first = last - len(rows) + 1
+        keys = await self._writer.query(f"SELECT external_id FROM {VARIANTS} WHERE id IN (?, ?) ORDER BY id", first, last)
+        return first if [key for (key,) in keys] == list(dict.fromkeys((rows[0][0], rows[-1][0]))) else None
 
     async def _take_back(self, keys: Sequence[str]) -> None:
         if not keys:
             return
         mine = "inventory_feed_id = ? AND created_run_id = ? AND external_id IN (SELECT value FROM json_each(?))"
         async with self._writer.transaction() as writer:
+            gone = await writer.query(f"SELECT id FROM {VARIANTS} WHERE {mine}", self._fence.feed, self._fence.run, json_text(keys))
+            self._gathering.drop(int(str(item)) for (item,) in gone)
             delete = f"DELETE FROM {VARIANTS} WHERE {mine}"
             self._created -= await writer.execute(delete, self._fence.feed, self._fence.run, json_text(keys))
             if self._buries:
@@ -91,11 +111,12 @@ class StraightLoad:
     async def _write_exact(self, columns: tuple[str, ...], rows: list[tuple[Value, ...]]) -> None:
         """Write rows of which some keys were loaded before by this run: the later row wins, as a whole."""
         among = "FROM json_each(?) AS j CROSS JOIN"
-        known = f"SELECT count(*) {among} {VARIANTS} AS v WHERE v.inventory_feed_id = ? AND v.external_id = j.value"
+        known = f"SELECT v.id {among} {VARIANTS} AS v WHERE v.inventory_feed_id = ? AND v.external_id = j.value"
         async with self._writer.transaction() as writer:
-            repeated = await writer.number(known, json_text([str(row[0]) for row in rows]), self._fence.feed)
+            repeated = await writer.query(known, json_text([str(row[0]) for row in rows]), self._fence.feed)
             await insert_rows(writer, self._insert(columns, overwrite=True), rows)
-        self._created += len(rows) - repeated
+        self._gathering.drop(int(str(item)) for (item,) in repeated)
+        self._created += len(rows) - len(repeated)
 
     def _insert(self, columns: tuple[str, ...], *, overwrite: bool) -> Insert:
         return straight_insert(columns, feed=self._fence.feed, run=self._fence.run, now=self._now, overwrite=overwrite)

@@ -1,0 +1,114 @@
+"""What a run gathers for the screen of the next one, while its records are staged and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from anyio import to_thread
+
+from engine.screen.prints import PRINT_BYTES
+from engine.screen.screening import Remembered
+from sinks.sqlite.fence import Writer
+from sinks.sqlite.landing.statements import VARIANTS, StageTable
+from sinks.sqlite.screen.stored import StoredScreen
+
+if TYPE_CHECKING:
+    from engine.batch import ItemBatch, JsonValue
+    from engine.screen.collecting import Collector
+    from engine.screen.known import Arrays
+
+_APPLIED: Final = "screened_records"
+
+
+class Gathering:
+    """Take down which record made which item. Costs nothing until the first batch with fingerprints comes."""
+
+    def __init__(self) -> None:
+        self._collector: Collector | None = None
+        self._dropped: set[int] = set()
+        self._remembered: Remembered | None = None
+        self._kept: tuple[str, bytes, Mapping[str, JsonValue]] | None = None
+
+    def begin_from(self, remembered: Remembered | None) -> None:
+        """Note what the run was given, so that nothing is written when nothing of it has changed."""
+        self._remembered = remembered
+
+    def keep(self, mark: str, pattern: bytes, evidence: Mapping[str, JsonValue]) -> None:
+        """Note under what the set is stored when the run completes."""
+        self._kept = (mark, pattern, evidence)
+
+    def concerns(self, batch: ItemBatch) -> bool:
+        """Return whether a batch has anything to gather."""
+        return bool(batch.prints or batch.known or batch.blocks)
+
+    @property
+    def collector(self) -> Collector:
+        """Return what is gathered so far."""
+        if self._collector is None:
+            from engine.screen.collecting import Collector
+
+            self._collector = Collector()
+        return self._collector
+
+    def meet(self, batch: ItemBatch, met: Sequence[tuple[int, int]]) -> None:
+        """Take rows, by index, whose items are stored as they say, with the ids of those."""
+        if batch.prints and met:
+            records, prints = batch.records, batch.prints
+            self.collector.meet([records[index] for index, _ in met], [item for _, item in met], [_of(prints, index) for index, _ in met])
+
+    def wait(self, batch: ItemBatch, changed: Sequence[int]) -> None:
+        """Take rows, by index, that are going to be applied."""
+        if batch.prints and changed:
+            self.collector.wait([batch.records[index] for index in changed], [_of(batch.prints, index) for index in changed])
+
+    def load(self, batch: ItemBatch, first: int) -> None:
+        """Take all rows of a batch, which were stored under consecutive ids."""
+        if batch.prints:
+            self.collector.meet(batch.records, range(first, first + len(batch)), [batch.prints])
+
+    def drop(self, items: Iterable[int]) -> None:
+        """Know these items by none of their records. Where nothing was gathered yet, it may still come."""
+        self._dropped.update(items)
+
+    @property
+    def open(self) -> bool:
+        """Return whether anything was gathered."""
+        return self._collector is not None
+
+    async def settle(self, writer: Writer) -> StoredScreen | None:
+        """Return what the run leaves, None when it gathered nothing or was not told to keep it."""
+        collector = self._collector
+        if collector is None or self._kept is None:
+            return None
+        made = await writer.query(f"SELECT name FROM temp.sqlite_master WHERE name = '{_APPLIED}'")
+        collector.drop(self._dropped)
+        rows = await writer.query(f"SELECT record, item_id FROM temp.{_APPLIED}") if made else []
+        mark, pattern, evidence = self._kept
+        # Sorting a million fingerprints takes a moment, which the event loop has not got.
+        arrays: Arrays = await to_thread.run_sync(collector.settle, [(int(str(record)), int(str(item))) for record, item in rows])
+        before = self._remembered
+        same = before is not None and before.arrays == arrays and before.pattern == pattern and before.evidence == evidence
+        return StoredScreen(mark, evidence, pattern, arrays, same)
+
+
+async def create_applied(writer: Writer) -> None:
+    """Create the table in which the records that were applied are noted; of this connection only."""
+    await writer.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_APPLIED} (record INTEGER PRIMARY KEY, item_id INTEGER NOT NULL)")
+
+
+async def note_applied(writer: Writer, stage: StageTable, end: str) -> None:
+    """Note, before they leave the stage, the staged rows up to a key that became what the source says, and of which item.
+
+    What was limited, restricted or overtaken has another digest, or no item at all.
+    """
+    await writer.execute(
+        f"INSERT OR IGNORE INTO temp.{_APPLIED} SELECT s.record, v.id FROM {stage.table} AS s CROSS JOIN {VARIANTS} AS v"
+        f" WHERE s.run_id = {stage.run} AND s.external_id <= ? AND s.layout >= 0 AND s.status IS NULL AND s.record IS NOT NULL"
+        f" AND v.inventory_feed_id = {stage.feed} AND v.external_id = s.external_id AND v.content_hash = s.content_hash",
+        end,
+    )
+
+
+def _of(prints: bytes, index: int) -> bytes:
+    return prints[index * PRINT_BYTES : (index + 1) * PRINT_BYTES]
