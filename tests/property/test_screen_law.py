@@ -1,0 +1,230 @@
+"""The law of the screen: with and without it every table ends the same.
+
+Two shops live through the same history, a feed that is edited and run, calls, undone runs and settings in between. One of them keeps
+what its screen knows, the other forgets it before every run. Blocks and pieces are some dozens of bytes, so that all of it happens.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from engine.contracts import DocumentFacts, Mapper, MapperSettings
+from engine.errors import Conflict, FeedmillError, NotFound
+from engine.feed import build_feed
+from engine.flow.channel import Budget
+from engine.flow.lanes import inline
+from engine.flow.pipeline import Job, run_feed
+from engine.flow.transform import Recipe, preset_rows
+from engine.run import RunRecord
+from engine.screen import blocks, sifting
+from engine.source import parse_location
+from sinks.sqlite import clock
+from sinks.sqlite.database import Database, locate
+from sinks.sqlite.decisions import approve
+from sinks.sqlite.history.undo import undo
+from sinks.sqlite.migrate import migrate
+from sinks.sqlite.single.calls import open_calls
+from sinks.sqlite.sink import open_sqlite
+from tests.integration.pipeline_parts import MemoryConnector
+from tests.property.screened import FORMATS, small_mapper
+
+pytestmark = pytest.mark.timeout(300)
+
+FIELDS: Final = (
+    {"name": "sku", "purpose": "sku"},
+    {"name": "qty", "purpose": "inventoryQuantity"},
+    {"name": "price", "purpose": "retailPrice"},
+    {"name": "name", "purpose": "name", "blank": "clear"},
+)
+SETTINGS: Final = {"mapping": "custom", "syncPricing": True, "syncName": True, "guard": {"enabled": False, "maxRejectRatio": 1.0}}
+TIMES: Final = ("_at", "seconds", "stages", "screened", "plan", "checkpoint", "dialect", "raw")
+LEFT: Final = ("inventory_feed_screens", "sqlite_stat1", "alembic_version")
+
+NAMES: Final = st.sampled_from(["", "bolt", 'five" pipe', "a, b", "two\nlines", "ä", "x" * 40, "<b>", "]]>", '{"a": 1}'])
+QUANTITIES: Final = st.sampled_from(["0", "1", "7", "40", "8,00", "many", ""])
+PRICES: Final = st.sampled_from(["1.50", "2", "", "1.234", "12.00 EUR", "12.00 USD"])
+
+
+@dataclass(frozen=True)
+class Row:
+    """A record as its supplier writes it."""
+
+    sku: str
+    qty: str
+    price: str
+    name: str
+
+
+ROWS: Final = st.builds(Row, st.integers(0, 60).map(lambda number: f"K{number:02}"), QUANTITIES, PRICES, NAMES)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens next: the rows are edited and the feed is run, or somebody else does something."""
+
+    kind: str
+    places: tuple[int, ...] = ()
+    rows: tuple[Row, ...] = ()
+    quantity: int = 0
+
+
+STEPS: Final = st.one_of(
+    st.builds(Step, st.just("change"), st.lists(st.integers(0, 99), max_size=3).map(tuple), st.lists(ROWS, min_size=3, max_size=3).map(tuple)),
+    st.builds(Step, st.just("insert"), st.lists(st.integers(0, 99), max_size=3).map(tuple), st.lists(ROWS, min_size=3, max_size=3).map(tuple)),
+    st.builds(Step, st.just("delete"), st.lists(st.integers(0, 99), min_size=1, max_size=4).map(tuple)),
+    st.builds(Step, st.just("move"), st.tuples(st.integers(0, 99), st.integers(0, 99))),
+    st.builds(Step, st.just("repeat"), st.tuples(st.integers(0, 99), st.integers(0, 99))),
+    st.builds(Step, st.sampled_from(["same", "undo", "policy", "limit", "header", "hold", "approve"])),
+    st.builds(Step, st.sampled_from(["push", "remove", "edit"]), st.tuples(st.integers(0, 99)), quantity=st.integers(0, 3)),
+)
+
+
+class Shop:
+    """A database, and what its feed is set to."""
+
+    def __init__(self, folder: Path, kind: str, *, forgets: bool) -> None:
+        self.path = folder / f"{'forgets' if forgets else 'keeps'}.db"
+        self.database: Database = locate(f"sqlite:///{self.path}")
+        migrate(self.database)
+        self.kind = kind
+        self.forgets = forgets
+        self.settings: dict[str, Any] = dict(SETTINGS)
+        self.last: RunRecord | None = None
+
+    def forget(self) -> None:
+        if self.forgets:
+            with closing(sqlite3.connect(self.path)) as connection, connection:
+                connection.execute("DELETE FROM inventory_feed_screens")
+
+    async def run(self, document: bytes) -> RunRecord:
+        self.forget()
+        written = FORMATS[self.kind]
+        feed = build_feed("shop", {**self.settings, **written.settings}, [{**row, "name": written.name(row["name"])} for row in FIELDS])
+
+        def create(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
+            return small_mapper(self.kind, settings, facts)
+
+        recipe = Recipe(feed, preset_rows(feed, lambda _: ()), create, {})
+        async with open_sqlite(self.database.uri if self.path is None else f"sqlite:///{self.path}") as sink:
+            connector = MemoryConnector([[document]])
+            job = Job(recipe, parse_location("memory://shop/items"), connector, sink, lane=inline, budget=Budget())
+            self.last = await run_feed(job)
+        return self.last
+
+    async def call(self, step: Step, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        sku = rows[step.places[0] % len(rows)].sku
+        async with open_calls(f"sqlite:///{self.path}") as calls:
+            if step.kind == "push":
+                await calls.push("shop", {"externalId": sku, "vendorSku": sku, "inventoryQuantity": step.quantity})
+            elif step.kind == "edit":
+                await calls.edit("shop", sku, {"inventoryQuantity": step.quantity})
+            else:
+                await calls.remove("shop", sku)
+
+    async def decide(self, step: Step) -> None:
+        if self.last is None:
+            return
+        if step.kind == "approve":
+            await approve(self.database, self.last.run)
+        else:
+            await undo(self.database, self.last.run)
+
+    def facts(self) -> dict[str, list[tuple[object, ...]]]:
+        """Return every row of every table, but for when things were and how long they took."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            return {table: _rows(connection, table) for table in tables if table not in LEFT}
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+    kept = [f'"{name}"' for name in columns if name != "at" and not any(name.endswith(mark) or name.startswith(mark) for mark in TIMES)]
+    return sorted(connection.execute(f"SELECT {', '.join(kept)} FROM {table}").fetchall(), key=repr) if kept else []
+
+
+def edited(rows: list[Row], step: Step) -> list[Row]:
+    """Return the supplier's rows after a step."""
+    rows = list(rows)
+    for number, place in enumerate(step.places):
+        if not rows:
+            break
+        at = place % len(rows)
+        if step.kind == "change":
+            rows[at] = replace(step.rows[number], sku=rows[at].sku)
+        elif step.kind == "insert":
+            rows.insert(at, step.rows[number])
+        elif step.kind == "delete":
+            del rows[at]
+    if step.kind == "move" and rows:
+        rows.insert(step.places[1] % len(rows), rows.pop(step.places[0] % len(rows)))
+    if step.kind == "repeat" and rows:
+        rows.insert(step.places[1] % len(rows), replace(rows[step.places[0] % len(rows)], qty="3"))
+    return rows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Make blocks of some dozens of bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "SHORTEST", 24)
+        patch.setattr(blocks, "LONGEST", 160)
+        patch.setattr(sifting, "UNIT_BYTES", 256)
+        yield
+
+
+async def live(kind: str, rows: list[Row], history: Sequence[Step], folder: Path) -> int:
+    """Lead both shops through a history, compare them after each step, and return how many records were known."""
+    shops = (Shop(folder, kind, forgets=False), Shop(folder, kind, forgets=True))
+    known = 0
+    header = False
+    for step in (Step("same"), Step("same"), *history):
+        rows = edited(rows, step)
+        if step.kind == "header":
+            header = not header
+        for shop in shops:
+            if step.kind == "policy":
+                shop.settings["missingPolicy"] = "remove" if shop.settings.get("missingPolicy") != "remove" else "zero"
+            if step.kind in ("hold", "approve"):
+                shop.settings["reviewChanges"] = step.kind == "hold"
+            if step.kind in ("push", "remove", "edit"):
+                with suppress(FeedmillError):
+                    await shop.call(step, rows)
+            elif step.kind in ("undo", "approve"):
+                with suppress(Conflict, NotFound):
+                    await shop.decide(step)
+            else:
+                record = await shop.run(FORMATS[kind].write(rows, header))
+                known += record.screened
+        kept, forgetful = (shop.facts() for shop in shops)
+        for table in kept.keys() | forgetful.keys():
+            assert kept[table] == forgetful[table], (step, table)
+    return known
+
+
+@pytest.mark.parametrize("kind", sorted(FORMATS))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_with_and_without_the_screen_every_table_ends_the_same(kind: str, data: st.DataObject) -> None:
+    """Items, ids, digests, the change log, rejects and the figures of runs are equal after every step of every history."""
+    rows = data.draw(st.lists(ROWS, min_size=5, max_size=60, unique_by=lambda row: row.sku))
+    history = data.draw(st.lists(STEPS, min_size=1, max_size=7))
+    with TemporaryDirectory() as folder:
+        known = anyio.run(live, kind, rows, history, Path(folder))
+    event(f"{kind}: {'some' if known else 'no'} records were known")
