@@ -70,7 +70,7 @@ class SqliteSession:
         return self._fence.run
 
     async def stage(self, batch: ItemBatch) -> None:
-        if len(batch) or batch.spoiled:
+        if len(batch) or batch.spoiled or batch.known or batch.blocks:
             await self._landing.stage(batch)
 
     async def keep(self, rejects: Sequence[Reject]) -> None:
@@ -196,7 +196,7 @@ class DrySession:
         return 0
 
     async def stage(self, batch: ItemBatch) -> None:
-        if len(batch) or batch.spoiled:
+        if len(batch) or batch.spoiled or batch.known or batch.blocks:
             await self._landing.stage(batch)
 
     async def keep(self, rejects: Sequence[Reject]) -> None:

@@ -52,12 +52,15 @@ FIELDS: Final = (
     {"name": "name", "purpose": "name", "blank": "clear"},
 )
 SETTINGS: Final = {"mapping": "custom", "syncPricing": True, "syncName": True, "guard": {"enabled": False, "maxRejectRatio": 1.0}}
-TIMES: Final = ("_at", "seconds", "stages", "screened", "plan", "checkpoint", "dialect", "raw")
+TIMES: Final = ("_at", "call", "seconds", "stages", "screened", "plan", "checkpoint", "dialect", "raw")
 LEFT: Final = ("inventory_feed_screens", "sqlite_stat1", "alembic_version")
 
-NAMES: Final = st.sampled_from(["", "bolt", 'five" pipe', "a, b", "two\nlines", "ä", "x" * 40, "<b>", "]]>", '{"a": 1}'])
-QUANTITIES: Final = st.sampled_from(["0", "1", "7", "40", "8,00", "many", ""])
-PRICES: Final = st.sampled_from(["1.50", "2", "", "1.234", "12.00 EUR", "12.00 USD"])
+NAMES: Final = st.sampled_from([*("", "bolt", "nut", "washer") * 4, 'five" pipe', "a, b", "two\nlines", "ä", "x" * 40, "<b>", "]]>", '{"a": 1}'])
+QUANTITIES: Final = ["0", "1", "7", "40"]
+PRICES: Final = ["1.50", "2", ""]
+# What speaks for another notation or currency refuses a run, so only edits bring it.
+ODD_QUANTITIES: Final = st.sampled_from([*QUANTITIES * 2, "", "many", "8,00"])
+ODD_PRICES: Final = st.sampled_from([*PRICES * 3, "1.234", "12.00 EUR", "12.00 USD"])
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,9 @@ class Row:
     name: str
 
 
-ROWS: Final = st.builds(Row, st.integers(0, 60).map(lambda number: f"K{number:02}"), QUANTITIES, PRICES, NAMES)
+KEYS: Final = st.integers(0, 400).map(lambda number: f"K{number:03}")
+CLEAN: Final = st.builds(Row, KEYS, st.sampled_from(QUANTITIES), st.sampled_from(PRICES), NAMES)
+ROWS: Final = st.builds(Row, KEYS, ODD_QUANTITIES, ODD_PRICES, NAMES)
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ class Shop:
                 connection.execute("DELETE FROM inventory_feed_screens")
 
     async def run(self, document: bytes) -> RunRecord:
-        self.forget()
+        await anyio.to_thread.run_sync(self.forget)
         written = FORMATS[self.kind]
         feed = build_feed("shop", {**self.settings, **written.settings}, [{**row, "name": written.name(row["name"])} for row in FIELDS])
 
@@ -120,7 +125,7 @@ class Shop:
             return small_mapper(self.kind, settings, facts)
 
         recipe = Recipe(feed, preset_rows(feed, lambda _: ()), create, {})
-        async with open_sqlite(self.database.uri if self.path is None else f"sqlite:///{self.path}") as sink:
+        async with open_sqlite(f"sqlite:///{self.path}") as sink:
             connector = MemoryConnector([[document]])
             job = Job(recipe, parse_location("memory://shop/items"), connector, sink, lane=inline, budget=Budget())
             self.last = await run_feed(job)
@@ -189,9 +194,8 @@ def small() -> Iterator[None]:
         yield
 
 
-async def live(kind: str, rows: list[Row], history: Sequence[Step], folder: Path) -> int:
+async def live(kind: str, rows: list[Row], history: Sequence[Step], shops: tuple[Shop, Shop]) -> int:
     """Lead both shops through a history, compare them after each step, and return how many records were known."""
-    shops = (Shop(folder, kind, forgets=False), Shop(folder, kind, forgets=True))
     known = 0
     header = False
     for step in (Step("same"), Step("same"), *history):
@@ -212,7 +216,7 @@ async def live(kind: str, rows: list[Row], history: Sequence[Step], folder: Path
             else:
                 record = await shop.run(FORMATS[kind].write(rows, header))
                 known += record.screened
-        kept, forgetful = (shop.facts() for shop in shops)
+        kept, forgetful = [await anyio.to_thread.run_sync(shop.facts) for shop in shops]
         for table in kept.keys() | forgetful.keys():
             assert kept[table] == forgetful[table], (step, table)
     return known
@@ -223,8 +227,9 @@ async def live(kind: str, rows: list[Row], history: Sequence[Step], folder: Path
 @given(data=st.data())
 def test_with_and_without_the_screen_every_table_ends_the_same(kind: str, data: st.DataObject) -> None:
     """Items, ids, digests, the change log, rejects and the figures of runs are equal after every step of every history."""
-    rows = data.draw(st.lists(ROWS, min_size=5, max_size=60, unique_by=lambda row: row.sku))
+    rows = data.draw(st.lists(CLEAN, min_size=25, max_size=50, unique_by=lambda row: row.sku))
     history = data.draw(st.lists(STEPS, min_size=1, max_size=7))
     with TemporaryDirectory() as folder:
-        known = anyio.run(live, kind, rows, history, Path(folder))
+        shops = (Shop(Path(folder), kind, forgets=False), Shop(Path(folder), kind, forgets=True))
+        known = anyio.run(live, kind, rows, history, shops)
     event(f"{kind}: {'some' if known else 'no'} records were known")
