@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from engine.batch import Batch, JsonValue, RawRecords, clip
-from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
+from engine.batch import Batch, JsonValue, KnownRecords, RawRecords, Records, clip
+from engine.contracts import DocumentFacts, MapperSettings, MapperSpec, Screen
 from engine.errors import InternalError, RefuseRun
 from mappers.charset import settle
 from mappers.checks import Inspector, refuse_failed
@@ -16,10 +16,11 @@ from mappers.header import locate_column, refuse_ambiguous, refuse_moved
 from mappers.opening import Opening, open_document, undecodable
 from mappers.options import CsvOptions, read_options
 from mappers.reader import RECORD_BYTES, Sources, find_record, read_table
-from mappers.splitter import PIECE_BYTES
+from mappers.splitter import PIECE_BYTES, LastEnd
 from mappers.tabular.grouping import ShopifyGrouping
 from mappers.tabular.pinned import read_pinned
 from mappers.tabular.presets import PRESETS
+from mappers.tabular.screened import ENDING, HELD_BACK, pass_over
 
 SAMPLE_BYTES: Final = 256 * 1024
 """How much of a document is looked at to detect its dialect."""
@@ -41,12 +42,15 @@ class CsvMapper:
         sample_bytes: int = SAMPLE_BYTES,
         piece_bytes: int = PIECE_BYTES,
         record_bytes: int = RECORD_BYTES,
+        held_back: int = HELD_BACK,
     ) -> None:
         self._options = replace(read_options(settings), pinned=read_pinned(settings.pinned))
         self._facts = facts
         self._sample_bytes = sample_bytes
         self._piece_bytes = piece_bytes
         self._record_bytes = record_bytes
+        self._held_back = held_back
+        self._screen: Screen | None = None
         self._head = bytearray()
         self._body: _Body | None = None
 
@@ -68,6 +72,19 @@ class CsvMapper:
 
     def parse(self, raw: RawRecords) -> Batch:
         return self._begun.parse(raw)
+
+    def screen(self, screen: Screen) -> bool:
+        # Rows that are grouped have a part in each other; blocks end with a line feed.
+        if self._options.grouped or self._options.line_ending == "cr":
+            return False
+        self._screen = screen
+        return True
+
+    def split(self, raw: RawRecords) -> Records | None:
+        return self._begun.split(raw)
+
+    def join(self, parts: Sequence[bytes], reading: bytes, offset: int) -> RawRecords:
+        return RawRecords(b"".join(parts), offset, 1)
 
     def locate(self, name: str) -> int | None:
         return self._begun.locate(name)
@@ -102,6 +119,8 @@ class CsvMapper:
         opening = open_document(sample, self._options, self._facts, complete=complete, record_bytes=self._record_bytes)
         if opening is not None:
             self._body = _Body(opening, self._facts, self._options, self._piece_bytes, self._record_bytes)
+            if self._screen is not None:
+                self._body.screen(self._screen, self._held_back)
         return opening is not None
 
     def _feed_head(self) -> list[RawRecords]:
@@ -127,6 +146,8 @@ class _Body:
         self._recent: list[RawRecords] = []
         self._read_again: dict[int, Sources] = {}
         self.columns = self._grouping.columns if self._grouping else header.columns
+        self._reading = self._describe_reading()
+        self._cutter = opening.cutter(self._charset)
 
     @property
     def dialect(self) -> dict[str, JsonValue]:
@@ -152,13 +173,13 @@ class _Body:
         return locate_column(self.columns, name)
 
     def feed_first(self, head: bytes) -> list[RawRecords]:
-        return self._split(self._decoded(head[self._charset.bom :])[self._opening.skip :])
+        return self._cut(self._decoded(head[self._charset.bom :])[self._opening.skip :])
 
     def feed(self, chunk: bytes) -> list[RawRecords]:
-        return self._split(self._decoded(chunk))
+        return self._cut(self._decoded(chunk))
 
     def finish(self) -> list[RawRecords]:
-        pieces = self._split(self._decoded(b"", final=True)) if self._decoder else []
+        pieces = self._cut(self._decoded(b"", final=True)) if self._decoder else []
         pieces += self._settled(self._splitter.finish())
         if self._empty:
             raise RefuseRun(
@@ -176,16 +197,43 @@ class _Body:
         except UnicodeDecodeError as fault:
             raise undecodable(fault, self._charset, self._facts.name) from None
 
-    def _split(self, data: bytes) -> list[RawRecords]:
-        return self._settled(self._splitter.feed(data))
+    def screen(self, screen: Screen, held_back: int) -> None:
+        """Have the splitter ask a screen."""
 
-    def _settled(self, pieces: list[RawRecords]) -> list[RawRecords]:
+        def search(buffer: bytearray, start: int, end: int, last_end: LastEnd) -> Iterator[tuple[int, int, KnownRecords | None]]:
+            if screen.knows and not self._unsettles(buffer, start, end):
+                yield from pass_over(screen, self._reading, buffer, start, end, last_end)
+
+        self._splitter.search(search, held_back)
+
+    def _unsettles(self, buffer: bytearray, start: int, end: int) -> bool:
+        """Tell whether the encoding may be chosen by these bytes: then by the same ones as without a screen, all of them."""
+        return self._charset.assumed and not buffer[start:end].isascii()
+
+    def split(self, raw: RawRecords) -> Records | None:
+        """Return the records of a piece, as `engine.contracts.ScreenedMapper` has it."""
+        parts = self._cutter.cut(raw.data)
+        return Records(raw.data, parts.records, parts.lines, self._reading, ENDING) if parts is not None else None
+
+    def _describe_reading(self) -> bytes:
+        # Whether the encoding is assumed or known is left out: while it is assumed there is nothing but ASCII to be read.
+        header, charset = self._opening.header, self._charset
+        return repr((self._opening.grammar, charset.encoding, header.columns, header.cells)).encode("utf-8", "backslashreplace")
+
+    def _cut(self, data: bytes) -> list[RawRecords]:
+        return self._settled(self._splitter.pieces(data))
+
+    def _settled(self, pieces: Iterable[RawRecords]) -> list[RawRecords]:
+        taken = []
         for piece in pieces:
-            self._empty = self._empty and not piece.data.strip()
+            self._empty = self._empty and piece.known is None and not piece.data.strip()
             if self._charset.assumed and not piece.data.isascii():
                 # Here and not in `parse`, which need not see every piece.
                 self._charset = settle(piece.data, self._charset, self._facts.charset, self._opening.pinned_encoding)
-        return pieces
+                self._reading = self._describe_reading()
+                self._cutter = self._opening.cutter(self._charset)
+            taken.append(piece)
+        return taken
 
     def parse(self, raw: RawRecords) -> Batch:
         text, valid = self._charset.decode(raw.data)

@@ -18,6 +18,7 @@ from mappers.header import Header, find_header, refuse_other_width
 from mappers.options import CsvOptions
 from mappers.reader import Grammar, count_lines
 from mappers.splitter import Splitter
+from mappers.tabular.records import RecordCutter
 
 _LINE_ENDS: Final = {True: re.compile(rb"\r\n?|\n"), False: re.compile(rb"\n")}
 
@@ -41,6 +42,10 @@ class Opening:
         """Return the splitter for the bytes from the first data record on."""
         offset = self.skip + (0 if self.charset.transcoded else self.charset.bom)
         return _splitter(self.grammar, self.charset, name, offset, self.line, piece_bytes, record_bytes)
+
+    def cutter(self, charset: Charset) -> RecordCutter:
+        """Return what cuts pieces into records; `charset` is the document's as it stands."""
+        return RecordCutter(_delimiter_in(charset, self.grammar), self.grammar.quote.encode("ascii"))
 
 
 def open_document(head: bytes, options: CsvOptions, facts: DocumentFacts, *, complete: bool, record_bytes: int) -> Opening | None:
@@ -130,13 +135,8 @@ def _offset_of(sample: bytes, line: int, grammar: Grammar) -> int:
 
 
 def _splitter(grammar: Grammar, charset: Charset, name: str, offset: int, line: int, piece_bytes: int, record_bytes: int) -> Splitter:
-    try:
-        delimiter = grammar.delimiter.encode("utf-8" if charset.transcoded else charset.encoding)
-    except UnicodeEncodeError:
-        # What the encoding cannot write cannot stand in the document: it has one column.
-        delimiter = b""
     return Splitter(
-        delimiter,
+        _delimiter_in(charset, grammar),
         grammar.quote.encode("ascii"),
         cr_ends=grammar.cr_ends,
         name=name,
@@ -145,6 +145,14 @@ def _splitter(grammar: Grammar, charset: Charset, name: str, offset: int, line: 
         piece_bytes=piece_bytes,
         record_bytes=record_bytes,
     )
+
+
+def _delimiter_in(charset: Charset, grammar: Grammar) -> bytes:
+    try:
+        return grammar.delimiter.encode("utf-8" if charset.transcoded else charset.encoding)
+    except UnicodeEncodeError:
+        # What the encoding cannot write cannot stand in the document: it has one column.
+        return b""
 
 
 def _check_quotes(sample: bytes, charset: Charset, layout: Layout, name: str, record_bytes: int) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
 
-from engine.batch import RawRecords
+from engine.batch import KnownRecords, RawRecords
 from engine.errors import RefuseRun
 from mappers.reader import RECORD_BYTES
 
 PIECE_BYTES: Final = 768 * 1024
 """Bytes that are looked at to cut a piece. Each piece becomes one batch and one transaction: every hand-over between the
 mapper's thread and the database's waits for the interpreter lock, so few big ones are a fifth faster than many small ones."""
+
+LastEnd: TypeAlias = Callable[[int, int], int]
+"""Where the last record of a stretch of the buffer ends, its begin where none does."""
+Search: TypeAlias = Callable[[bytearray, int, int, LastEnd], Iterable[tuple[int, int, KnownRecords | None]]]
+"""Tell a stretch's records that are known from those that are not: consecutive stretches of whole records, from its begin on."""
 
 _TOKENS: Final = 1_000
 # A bound on what one regex match may repeat: the engine keeps some 100 bytes for every repetition.
@@ -48,6 +53,8 @@ class Splitter:
         self._piece_bytes = min(piece_bytes, record_bytes)
         self._record_bytes = record_bytes
         self._window = self._piece_bytes
+        self._search: Search | None = None
+        self._held_back = 0
         self._buffer = bytearray()
         self._starters = frozenset(b"\r\n" if cr_ends else b"\n") | (frozenset(delimiter) if len(delimiter) == 1 else frozenset())
         self._next_field = delimiter + quote
@@ -67,29 +74,47 @@ class Splitter:
         starter = b"[" + b"".join(re.escape(bytes([byte])) for byte in sorted(self._starters)) + b"]"
         return re.compile(quote + b"(?<=" + starter + quote + b")(?:" + enclosed + b"|([\\s\\S]*))")
 
+    def search(self, search: Search, held_back: int) -> None:
+        """Have each window looked through for known records before it is scanned, but for the document's last `held_back` bytes.
+
+        The pieces of a window, known and scanned, together are the one that would be cut without; so the final one is the same.
+        """
+        self._search, self._held_back = search, held_back
+
     def feed(self, data: bytes) -> list[RawRecords]:
         """Take the next bytes; return the pieces that are complete."""
+        return list(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[RawRecords]:
+        """Take the next bytes; yield the pieces that are complete, of which all have to be taken. A search sees what they did."""
         self._buffer += data
-        return list(self._pieces())
+        return self._pieces(self._held_back)
 
     def finish(self) -> list[RawRecords]:
-        """Return the rest of the document as its final piece, empty when nothing is left."""
+        """Return the rest of the document, its final piece last, which is empty when nothing is left."""
+        pieces = list(self._pieces(0))
         _, opened = self._scan(0, len(self._buffer))
         if opened >= 0:
             raise self._never_closed(0, opened, "by the end of the document")
-        return [self._piece(0, len(self._buffer), final=True)]
+        return [*pieces, self._piece(0, len(self._buffer), final=True)]
 
     @property
     def buffered_bytes(self) -> int:
         """Return how many bytes wait for their record's end."""
         return len(self._buffer)
 
-    def _pieces(self) -> Iterator[RawRecords]:
+    def _pieces(self, held_back: int) -> Iterator[RawRecords]:
         start = 0
-        while len(self._buffer) - start >= self._window:
-            cut, opened = self._scan(start, self._settled_end(start + self._window))
+        while len(self._buffer) - start >= self._window + held_back:
+            end = self._settled_end(start + self._window)
+            reached = start
+            if self._search is not None and held_back:
+                for low, reached, known in self._search(self._buffer, start, end, self._last_record_end):
+                    yield self._piece(low, reached) if known is None else self._known(known, reached - low)
+            cut, opened = self._scan(reached, end)
+            if cut > reached:
+                yield self._piece(reached, cut)
             if cut > start:
-                yield self._piece(start, cut)
                 start, self._window = cut, self._piece_bytes
             elif self._window < self._record_bytes:
                 self._window = min(self._window * 2, self._record_bytes)
@@ -103,6 +128,15 @@ class Splitter:
         self._offset += len(data)
         self._line += self._count_lines(data)
         return piece
+
+    def _known(self, known: KnownRecords, size: int) -> RawRecords:
+        piece = RawRecords(b"", self._offset, self._line, known=known)
+        self._offset += size
+        self._line += known.lines
+        return piece
+
+    def _last_record_end(self, start: int, end: int) -> int:
+        return self._scan(start, end)[0]
 
     def _count_lines(self, data: bytes) -> int:
         lines = data.count(b"\n")

@@ -1,0 +1,157 @@
+"""The screen in the CSV mapper: whatever a document was before, it reads as without one; records are told apart exactly."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.contracts import DocumentFacts, MapperSettings
+from engine.feed import build_feed
+from engine.flow.transform import Recipe, preset_rows
+from engine.screen.screening import Screening
+from mappers.csv import CsvMapper
+from mappers.reader import Grammar
+from mappers.tabular import records
+from mappers.tabular.records import RecordCutter
+from tests.property.screened_readings import Store, assert_same, plainly, small_blocks
+from tests.property.test_csv_splitter import NaiveReader, documents
+
+SMALL = partial(CsvMapper, sample_bytes=200, piece_bytes=900, record_bytes=4_000, held_back=150)
+NAMES = (
+    *("bolt", "washer", "nut M8", "größer", "hex screw", "", 'rod 1/4"', '1/4" and 3/8"', 'a"b"', '"x"y', '"say ""ah"""', '""'),
+    *('"a;b||c\td"', '"two\nlines"', '"two\r\n\r\nlines"', '"a\n;b"";\n"', '"1;2\n3;4"', '"n\n"x', "\udce4", "a\0b", "total"),
+)
+NOISE = ("", "   ", "sku{0}stock{0}name", "total{0}{0}", "------", "\x1a", "k7{0}3", "k8{0}1{0}x{0}y{0}z", "{0}{0}", "k9{0}1\rk10{0}2{0}x")
+ENDS = ("", "Exported by nobody on a Monday", "# end", "total{0}{0}\n", "\n\n", "Fatal error: out of memory", '"open', "\x1a")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def blocks_are_small() -> Iterator[None]:
+    """A document of a few kilobytes has tens of blocks and several pieces."""
+    with small_blocks(48, 300):
+        yield
+
+
+def recipe() -> Recipe:
+    """Map three columns by name."""
+    rows = [{"name": name, "purpose": purpose} for name, purpose in (("sku", "sku"), ("stock", "inventoryQuantity"), ("name", "name"))]
+    feed = build_feed("shop", {"decimalNotation": "comma"}, rows)
+    return Recipe(feed, preset_rows(feed, lambda _: ()), SMALL, {})
+
+
+class Supplier:
+    """A supplier whose file changes from one day to the next. `calm`: nothing but records, of which few change."""
+
+    def __init__(self, chance: random.Random, *, calm: bool) -> None:
+        self._chance = chance
+        self._calm = calm
+        self._delimiter = chance.choice((";", ";", "\t", "||"))
+        self._ending = chance.choice(("\n", "\n", "\r\n"))
+        self._encoding = chance.choice(("utf-8", "utf-8", "cp1252", "utf-16"))
+        self._header = ["sku", "stock", "name"]
+        self._names = NAMES[: chance.choice((3, 5, 8, len(NAMES)))]
+        self._rows: list[list[str] | str] = [self._row(number) for number in range(chance.randrange(1, 160))]
+        self._tail = ""
+
+    def _row(self, number: int) -> list[str] | str:
+        if not self._calm and self._chance.random() < 0.02:
+            return self._chance.choice(NOISE)
+        return [f"k{number}", str(self._chance.randrange(100)), self._chance.choice(self._names)]
+
+    def write(self) -> bytes:
+        """Return the file as it is today."""
+        lines = [self._header, *self._rows]
+        text = "".join(
+            (self._delimiter.join(line) if isinstance(line, list) else line.format(self._delimiter)) + self._ending for line in lines
+        )
+        text += self._tail.format(self._delimiter)
+        wide = self._encoding == "utf-16"
+        return text.encode(self._encoding, "surrogatepass" if wide else "surrogateescape" if self._encoding == "utf-8" else "replace")
+
+    def change(self) -> None:
+        """Go on to the next day."""
+        chance, rows = self._chance, self._rows
+        for _ in range(chance.choice((0, 1, 1, 2, 5))):
+            at, other = sorted((chance.randrange(len(rows) + 1), chance.randrange(len(rows) + 1)))
+            kind = chance.randrange(6)
+            if kind == 0:
+                rows.insert(at, self._row(1_000 + chance.randrange(1_000)))
+            elif kind == 1:
+                del rows[at : min(other, at + 3)]
+            elif kind == 2:
+                rows[at : at + 1] = [self._row(chance.randrange(200))]
+            elif kind == 3:
+                rows[:] = [*rows[other:], *rows[at:other], *rows[:at]]
+            elif kind == 4:
+                rows += rows[at : min(other, at + 4)]
+            else:
+                for index in range(at, other, 7):
+                    rows[index] = self._row(index)
+        if chance.random() < 0.1:
+            self._header = chance.choice((["sku", "stock", "name"], ["name", "sku", "stock"], ["SKU", "stock", "Name"]))
+        if chance.random() < 0.1:
+            self._delimiter = chance.choice((";", "\t", "||"))
+        if chance.random() < 0.1:
+            self._encoding = chance.choice(("utf-8", "cp1252", "utf-16"))
+        if not self._calm:
+            self._tail = chance.choice(ENDS)
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 2**64), st.booleans(), st.sampled_from((61, 700, 5_000)))
+def test_a_screen_changes_nothing_that_is_read(seed: int, calm: bool, chunk: int) -> None:
+    """Three versions of a file, each read beside what is known of the one before: items and rejects are those of plain readings."""
+    supplier = Supplier(random.Random(seed), calm=calm)
+    store = Store()
+    for _ in range(3):
+        document = supplier.write()
+        assert_same(store.read(recipe(), document, chunk), plainly(recipe(), document, chunk))
+        supplier.change()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("name", ["bolt", '"two\nlines"', 'rod 1/4"', "größer"])
+def test_what_did_not_change_is_not_parsed(name: str, encoding: str) -> None:
+    """Of a file of 1,000 rows in which one changed, all is known but that row and the end of the file."""
+    lines = ["sku;stock;name", *(f"k{number};{number % 7};{name if number % 5 else 'nut'}" for number in range(1_000)), ""]
+    store = Store()
+    store.read(recipe(), "\n".join(lines).encode(encoding), 5_000)
+    lines[501] = "k500;99;nut"
+    document = "\n".join(lines).encode(encoding)
+    read = store.read(recipe(), document, 5_000)
+    assert_same(read, plainly(recipe(), document, 5_000))
+    assert 500 in (ordinal - 1 for ordinal in read.lines)
+    assert read.met >= 900
+
+
+def test_a_screen_is_not_asked_for_rows_that_have_a_part_in_each_other() -> None:
+    """Rows that are grouped into products, and lines that end with CR, are read as ever."""
+    for attributes in ({"mapping": "shopify"}, {"lineEnding": "cr"}):
+        assert not CsvMapper(MapperSettings((), dict(attributes)), DocumentFacts("doc")).screen(Screening("mark"))
+
+
+@given(documents(), st.booleans())
+def test_records_are_told_apart_as_a_naive_reader_does(document: tuple[str, Grammar], big: bool) -> None:
+    """Parts tile the text and are the naive reader's records, however much of it is looked at at once; else there are none."""
+    text, grammar = document
+    naive = NaiveReader(text, grammar).read()
+    if naive.unclosed:
+        return
+    data = text.encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_BIG", 0 if big else 1 << 30)
+        parts = RecordCutter(grammar.delimiter.encode(), grammar.quote.encode()).cut(data)
+    blank = len(naive.ends) - 1 > len(naive.rows)
+    assert (parts is None) == (blank or bool(re.search("\r(?!\n)", text)))
+    if parts is None:
+        return
+    assert b"".join(parts.records) == data
+    assert [0, *accumulate(len(part.decode()) for part in parts.records)] == sorted(naive.ends)
+    assert [line - 1 for line in naive.lines] == list(range(len(parts.records)) if parts.lines is None else parts.lines)
