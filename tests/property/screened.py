@@ -41,4 +41,4 @@ FORMATS: Final = {"csv": Format({"delimiter": "comma"}, _csv)}
 
 def small_mapper(kind: str, settings: MapperSettings, facts: DocumentFacts) -> Mapper:
     """Make a mapper whose sample, pieces and tail are small."""
-    import sys; sys.path.insert(0, "/tmp/w"); from naive import Naive; return Naive(CsvMapper(settings, facts, sample_bytes=120, piece_bytes=200))
+    return CsvMapper(settings, facts, sample_bytes=120, piece_bytes=200, held_back=60)
