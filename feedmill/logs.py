@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING
-
-import structlog
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.events import RunStarted
 from engine.run import RunStatus
-from feedmill.service.security.masking import mask_secrets
-from feedmill.web.transport.exchange import name_request
 
 if TYPE_CHECKING:
     from engine.errors import FeedmillError
@@ -26,6 +24,11 @@ def configure_logging(usual: str | None = None) -> None:
 
     Unset, that is `info`, on a terminal `warning`, since results are printed there anyway.
     """
+    with _without_rich():
+        import structlog
+    from feedmill.service.security.masking import mask_secrets
+    from feedmill.web.transport.exchange import name_request
+
     terminal = sys.stderr.isatty()
     usual = usual or ("warning" if terminal else "info")
     level = _LEVELS.get(os.environ.get("FEEDMILL_LOG", "").lower(), _LEVELS[usual])
@@ -51,8 +54,28 @@ def configure_logging(usual: str | None = None) -> None:
     )
 
 
+@contextmanager
+def _without_rich() -> Iterator[None]:
+    """Hide rich from what is imported in the block, where nothing has imported it yet.
+
+    structlog imports it, where it can be had, to print tracebacks that are not printed here: more than twice its own time and memory.
+    """
+    if "rich" in sys.modules:
+        yield
+        return
+    modules = cast("dict[str, Any]", sys.modules)
+    # The import system's own word for a module that cannot be had.
+    modules["rich"] = None
+    try:
+        yield
+    finally:
+        del modules["rich"]
+
+
 def log_event(event: RunEvent) -> None:
     """Log the begin or the end of a run, with feed and run."""
+    import structlog
+
     log = structlog.get_logger("feedmill")
     if isinstance(event, RunStarted):
         log.info("run started", feed=event.feed, run=event.run, source=event.source)
@@ -80,4 +103,6 @@ def log_event(event: RunEvent) -> None:
 
 def log_listener_error(error: FeedmillError) -> None:
     """Log that a plugin's listener failed; the run goes on."""
+    import structlog
+
     structlog.get_logger("feedmill").error("a plugin's listener failed", error=str(error))
