@@ -17,30 +17,36 @@ from feedmill.exits import Exit, exit_of_error
 if TYPE_CHECKING:
     from cyclopts import App
 
-_COMMANDS: Final = """
-    sync:sync preview:preview guess:guess check:check schema:schema items:items edit:edit
-    results.runs:runs results.rejects:rejects results.approve:approve results.approve:reject
-    results.diff:diff results.history:history results.undo:undo
-    plan:plan plugins:plugins connect:connect connect:disconnect service.serve:serve
-"""
-"""Where each command stands under `feedmill.commands`: its module and its function, by whose name it is called."""
+_TOP: Final = ""
 
-_GROUPS: Final = {
-    "catalogue": (
-        "Load the merchant's catalogue, to which items are connected, and list it.",
-        "catalogue:load=load catalogue:list_variants=list",
+_COMMANDS: Final = (
+    (
+        _TOP,
+        "",
+        "sync:sync preview:preview guess:guess check:check schema:schema items:items edit:edit"
+        " results.runs:runs results.rejects:rejects results.approve:approve results.approve:reject"
+        " results.diff:diff results.history:history results.undo:undo"
+        " plan:plan plugins:plugins connect:connect connect:disconnect",
     ),
-    "feeds": (
+    (
+        "catalogue",
+        "Load the merchant's catalogue, to which items are connected, and list it.",
+        "catalogue:load catalogue:list_variants=list",
+    ),
+    (_TOP, "", "service.serve:serve"),
+    (
+        "feeds",
         "List the feeds of a database, and make them as files declare them.",
         "service.feeds:list_feeds=list service.feeds:diff_feeds=diff service.feeds:apply_feeds=apply",
     ),
-    "token": (
+    (
+        "token",
         "Make the API tokens of a service, list and revoke them.",
-        "service.token:create=create service.token:list_=list service.token:revoke=revoke",
+        "service.token:create service.token:list_=list service.token:revoke",
     ),
-    "keys": ("Make and change the keys that seal a service's secrets at rest.", "service.keys:new=new service.keys:rotate=rotate"),
-}
-"""Commands under a name in common: what they are for, and each one's place and name."""
+    ("keys", "Make and change the keys that seal a service's secrets at rest.", "service.keys:new service.keys:rotate"),
+)
+"""Under which name in common commands stand, what for, and where under `feedmill.commands` each is: MODULE:FUNCTION, =NAME if another."""
 
 
 def main() -> None:
@@ -98,14 +104,13 @@ def build_app(wanted: str | None = None) -> App:
         # Ours to report: the library would end the process without a word.
         suppress_keyboard_interrupt=False,
     )
-    for place in _COMMANDS.split():
-        name = place.partition(":")[2]
-        app.command(_find(place, imported=wanted in (None, name)), name=name)
-    for name, (purpose, places) in _GROUPS.items():
-        group = App(name=name, help=purpose)
-        for place, _, called in (each.partition("=") for each in places.split()):
-            group.command(_find(place, imported=wanted in (None, name)), name=called)
-        app.command(group)
+    for group, purpose, places in _COMMANDS:
+        under = app if group == _TOP else App(name=group, help=purpose)
+        for place, _, given in (each.partition("=") for each in places.split()):
+            name = given or place.partition(":")[2]
+            under.command(_find(place, imported=wanted in (None, group or name)), name=name)
+        if under is not app:
+            app.command(under)
     return app
 
 
