@@ -69,13 +69,15 @@ def run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         sys.stdout.write(f"{_version()}\n")
         return Exit.COMPLETE
+    from feedmill.process import tune_process
+
+    # Before the imports, which make a few hundred thousand objects that stay.
+    tune_process()
     from cyclopts import CycloptsError
 
     from feedmill.logs import configure_logging
-    from feedmill.process import tune_process
 
     configure_logging()
-    tune_process()
     try:
         code = build_app(_named(arguments))(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
