@@ -125,7 +125,13 @@ class Control:
     async def begin_undo(self, number: int, undoes: int) -> Fence:
         """Begin a run that undoes another one of the feed of that id, which the caller holds. It is decided from its beginning."""
         now = clock.now()
-        values = {"status": RunStatus.STARTED.value, "epoch": FIRST_EPOCH, "kind": "undo", "started_at": now, "decided_at": now}
+        values: dict[str, Stored] = {
+            "status": RunStatus.STARTED.value,
+            "epoch": FIRST_EPOCH,
+            "kind": "undo",
+            "started_at": now,
+            "decided_at": now,
+        }
         async with self._transaction() as writer:
             await _fail_dead(writer, number, now=now)
             mark = await writer.number(_MARK)
@@ -311,7 +317,7 @@ def load_dialect(stored: object) -> Mapping[str, JsonValue]:
 async def _fail_dead(writer: Writer, feed: int, *, now: int, but: int | None = None) -> None:
     problem = Problem("abandoned", "the run died before it was decided; nothing of it was applied")
     dead = "feed_id = ? AND id IS NOT ? AND status = 'started' AND decided_at IS NULL AND requested"
-    values = {"status": RunStatus.ERROR.value, "finished_at": now, "problems": dump_problems((problem,))}
+    values: dict[str, Stored] = {"status": RunStatus.ERROR.value, "finished_at": now, "problems": dump_problems((problem,))}
     # Whoever asked for it is owed it: another worker takes it over. That one began it stays counted.
     await _update_runs(writer, {"status": RunStatus.PENDING.value}, f"{dead} IS NOT NULL", feed, but)
     await _update_runs(writer, values, f"{dead} IS NULL", feed, but, expressions=(_NEXT_EPOCH,))
