@@ -16,6 +16,7 @@ from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
 from benchmarks.promise import Promise, write_promises
 from benchmarks.service.whole import ServiceResults, check_service, write_service
+from benchmarks.startup import Starts, check_starts, write_starts
 from benchmarks.transports.report import check_streams, write_section
 from benchmarks.transports.streams import Streams
 from benchmarks.whole import FIRST, PEER, SMALL, Whole
@@ -42,6 +43,7 @@ class Results:
     formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
     service: ServiceResults | None = None
+    starts: Starts | None = None
 
 
 def check_promises(results: Results) -> list[Promise]:
@@ -49,7 +51,8 @@ def check_promises(results: Results) -> list[Promise]:
     syncs = _check_whole(results.whole) if results.whole is not None and _rows(results) >= PROMISED_ROWS else []
     formats = list(check_formats(results.formats)) if _promised(results.formats) else []
     streams = check_streams(results.streams) if results.streams is not None else []
-    return syncs + formats + streams + (check_service(results.service) if results.service is not None else [])
+    starts = check_starts(results.starts) if results.starts is not None else []
+    return starts + syncs + formats + streams + (check_service(results.service) if results.service is not None else [])
 
 
 def _rows(results: Results) -> int:
@@ -89,6 +92,8 @@ def _lines(results: Results) -> Iterator[str]:
     else:
         yield f"Each figure is the median of {results.pairs}; `make bench` measures again."
     yield from ("", *textwrap.wrap(f"{results.machine}.", 118))
+    if results.starts is not None:
+        yield from write_starts(results.starts)
     if results.whole is not None:
         yield from _whole(results.whole)
         yield from write_promises(_check_whole(results.whole) if _rows(results) >= PROMISED_ROWS else [])

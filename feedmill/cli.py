@@ -7,15 +7,46 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version
+from importlib import import_module
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
 from feedmill.exits import Exit, exit_of_error
 
 if TYPE_CHECKING:
     from cyclopts import App
+
+_TOP: Final = ""
+
+_COMMANDS: Final = (
+    (
+        _TOP,
+        "",
+        "sync:sync preview:preview guess:guess check:check schema:schema items:items edit:edit"
+        " results.runs:runs results.rejects:rejects results.approve:approve results.approve:reject"
+        " results.diff:diff results.history:history results.undo:undo"
+        " plan:plan plugins:plugins connect:connect connect:disconnect",
+    ),
+    (
+        "catalogue",
+        "Load the merchant's catalogue, to which items are connected, and list it.",
+        "catalogue:load catalogue:list_variants=list",
+    ),
+    (_TOP, "", "service.serve:serve"),
+    (
+        "feeds",
+        "List the feeds of a database, and make them as files declare them.",
+        "service.feeds:list_feeds=list service.feeds:diff_feeds=diff service.feeds:apply_feeds=apply",
+    ),
+    (
+        "token",
+        "Make the API tokens of a service, list and revoke them.",
+        "service.token:create service.token:list_=list service.token:revoke",
+    ),
+    ("keys", "Make and change the keys that seal a service's secrets at rest.", "service.keys:new service.keys:rotate"),
+)
+"""Under which name in common commands stand, what for, and where under `feedmill.commands` each is: MODULE:FUNCTION, =NAME if another."""
 
 
 def main() -> None:
@@ -36,17 +67,19 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
     if arguments == ["--version"]:
-        sys.stdout.write(f"{version('feedmill')}\n")
+        sys.stdout.write(f"{_version()}\n")
         return Exit.COMPLETE
+    from feedmill.process import tune_process
+
+    # Before the imports, which make a few hundred thousand objects that stay.
+    tune_process()
     from cyclopts import CycloptsError
 
     from feedmill.logs import configure_logging
-    from feedmill.process import tune_process
 
     configure_logging()
-    tune_process()
     try:
-        code = build_app()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        code = build_app(_named(arguments))(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         sys.stderr.write(f"feedmill: {error}\n")
         return Exit.USAGE
@@ -61,49 +94,44 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else Exit.COMPLETE
 
 
-def build_app() -> App:
-    """Return the application with every command."""
+def build_app(wanted: str | None = None) -> App:
+    """Return the application with every command. When one is `wanted`, the module of no other is imported."""
     from cyclopts import App
-
-    from feedmill.commands import catalogue, check, connect, edit, guess, items, plan, plugins, preview, schema, sync
-    from feedmill.commands.results import approve, diff, history, rejects, runs, undo
-    from feedmill.commands.service import feeds as declared
-    from feedmill.commands.service import keys, serve, token
 
     app = App(
         name="feedmill",
         help="Import suppliers' inventory feeds and keep one idempotent picture of every item.",
-        version=lambda: version("feedmill"),
+        version=_version,
         help_format="plaintext",
         # Ours to report: the library would end the process without a word.
         suppress_keyboard_interrupt=False,
     )
-    feeds = (sync.sync, preview.preview, guess.guess, check.check, schema.schema)
-    done = (runs.runs, rejects.rejects, approve.approve, approve.reject, diff.diff, history.history, undo.undo)
-    for command in (*feeds, items.items, edit.edit, *done, plan.plan, plugins.plugins):
-        app.command(command)
-    app.command(connect.connect)
-    app.command(connect.disconnect)
-    shop = App(name="catalogue", help="Load the merchant's catalogue, to which items are connected, and list it.")
-    shop.command(catalogue.load)
-    shop.command(catalogue.list_variants, name="list")
-    app.command(shop)
-    app.command(serve.serve)
-    kept = App(name="feeds", help="List the feeds of a database, and make them as files declare them.")
-    kept.command(declared.list_feeds, name="list")
-    kept.command(declared.diff_feeds, name="diff")
-    kept.command(declared.apply_feeds, name="apply")
-    app.command(kept)
-    tokens = App(name="token", help="Make the API tokens of a service, list and revoke them.")
-    tokens.command(token.create)
-    tokens.command(token.list_, name="list")
-    tokens.command(token.revoke)
-    app.command(tokens)
-    secrets = App(name="keys", help="Make and change the keys that seal a service's secrets at rest.")
-    secrets.command(keys.new)
-    secrets.command(keys.rotate)
-    app.command(secrets)
+    for group, purpose, places in _COMMANDS:
+        under = app if group == _TOP else App(name=group, help=purpose)
+        for place, _, given in (each.partition("=") for each in places.split()):
+            name = given or place.partition(":")[2]
+            under.command(_find(place, imported=wanted in (None, group or name)), name=name)
+        if under is not app:
+            app.command(under)
     return app
+
+
+def _named(arguments: list[str]) -> str | None:
+    """Return the command that is given; None where there is none, and help is to tell what each is for."""
+    return arguments[0] if arguments and not arguments[0].startswith("-") else None
+
+
+def _find(place: str, *, imported: bool) -> Any:
+    """Return a command's function, or by which path it would be imported."""
+    module, _, function = f"feedmill.commands.{place}".partition(":")
+    return getattr(import_module(module), function) if imported else f"{module}:{function}"
+
+
+def _version() -> str:
+    # Reading what is installed brings half of the standard library's mail parser along.
+    from importlib.metadata import version
+
+    return version("feedmill")
 
 
 def run_async(work: Callable[[], Awaitable[int]]) -> int:

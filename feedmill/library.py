@@ -11,7 +11,6 @@ from anyio import to_thread
 
 from engine.errors import ConfigError, FeedmillError
 from engine.flow.pipeline import run_feed
-from engine.flow.preview import Preview, preview_source
 from engine.source import Egress, Patience
 from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_job, make_recipe, open_sink, traceless
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from engine.batch import JsonValue
     from engine.contracts import FeedDefinition
     from engine.events import RunEvent
+    from engine.flow.preview import Preview
     from engine.flow.tally import Progress
     from engine.run import RunRecord
     from feedmill.feedfile.model import FeedFile
@@ -97,6 +97,8 @@ async def preview(
     With `to`, the stored settings of `feed` apply under those given, and it is read as its last complete run was; a `config` is the
     whole feed, as in `sync`. Raises as `sync` does, and `Retry` or `RefuseRun` when the source cannot be read.
     """
+    from engine.flow.preview import preview_source
+
     registry = registry or await load_plugins()
     request = _request(source, feed or (_UNNAMED if config is None else None), config, settings, fields, patience, egress)
     stored, pinned = await _stored(registry, to, request.feed)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 
 from engine.errors import FeedmillError, PluginError
 from engine.hooks import PROJECT
@@ -66,7 +67,14 @@ def _import(entry: EntryPoint) -> Candidate:
 
 
 def _owner(entry: EntryPoint) -> tuple[str, str]:
-    return (entry.dist.name, entry.dist.version) if entry.dist is not None else ("unknown", "")
+    return _identity(entry.dist) if entry.dist is not None else ("unknown", "")
+
+
+@lru_cache(maxsize=64)
+def _identity(distribution: Distribution) -> tuple[str, str]:
+    """Return name and version. Each of the two properties would parse the whole of the metadata, README and all, every time."""
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def _given(plugin: object) -> Candidate:

@@ -10,8 +10,6 @@ import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
 from hypothesis import settings
 
-from tests.servers.migrated import repeat_upgrade
-
 # How long an example takes says more of what else the machine does than of the code; all else is as it was, in CI too.
 # In CI the examples follow from the code alone, so that what fails there fails here too; everybody else looks further.
 settings.register_profile("patient", parent=settings.default, deadline=None, derandomize=os.environ.get("CI") == "true")
@@ -22,14 +20,6 @@ settings.load_profile("patient")
 def anyio_backend() -> str:
     """Run async tests on asyncio, the loop that aiohttp and aiosqlite need."""
     return "asyncio"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def new_databases() -> Iterator[None]:
-    """Spare all but the tests of the migrations the running of them: the suite makes a thousand databases."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sinks.sqlite.migrate.upgrade", repeat_upgrade)
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,6 @@ from sinks.sqlite.catalogue.connecting import connect_run
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Fence, Origin, Writer
-from sinks.sqlite.history import undoing
 from sinks.sqlite.history.retention import prune
 from sinks.sqlite.landing.applying import Application, Plan
 from sinks.sqlite.landing.housekeeping import clear_dead_stages
@@ -77,6 +76,9 @@ async def finish_decided(connection: aiosqlite.Connection, control: Control, nam
 async def _go_on_undoing(connection: aiosqlite.Connection, control: Control, name: str, run: int, why: Problem) -> None:
     fence = await control.take_over(run, RunStatus.STARTED)
     if fence is not None:
+        # Imported where an undo was left: hardly any run finds one, and all runs come by here.
+        from sinks.sqlite.history import undoing
+
         with CancelScope(shield=True):
             await undoing.go_on(control, Writer(connection, fence, name), fence, why)
 

@@ -42,8 +42,8 @@ MUTANTS: Final = (
     Mutant(
         "the end of a run does not check its epoch",
         "sinks/sqlite/control.py",
-        "(RUNS.c.id == fence.run) & (RUNS.c.epoch == fence.epoch) &",
-        "(RUNS.c.id == fence.run) &",
+        "_MINE: Final = \"id = ? AND epoch = ? AND status = 'started'\"",
+        "_MINE: Final = \"id = ? AND epoch >= ? AND status = 'started'\"",
         (f"{_KILLED}test_refuses_the_writes_of_a_process_that_lost_its_run[sync-taken over]",),
     ),
     Mutant(
@@ -63,10 +63,9 @@ MUTANTS: Final = (
     Mutant(
         "the checkpoint is there before the last chunk",
         "sinks/sqlite/control.py",
-        "        async with self._writing(fence, values):\n            pass\n\n    async def hold",
-        "        async with self._writing(fence, values) as early:\n"
-        "            left = None if plan.checkpoint is None else _dump(asdict(plan.checkpoint))\n"
-        "            await early.execute(update(FEEDS).where(FEEDS.c.id == fence.feed).values(checkpoint=left))\n\n    async def hold",
+        "            await _change_own(writer, fence, values)\n\n    async def hold",
+        "            await _change_own(writer, fence, values)\n"
+        "            await _reveal(writer, fence, plan.checkpoint)\n\n    async def hold",
         (f"{_KILLED}test_run_after_a_kill_in_a_later_run[applied]",),
     ),
     Mutant(
@@ -121,8 +120,9 @@ MUTANTS: Final = (
     Mutant(
         "a rejected run is taken for a decided one",
         "sinks/sqlite/control.py",
-        "values(epoch=RUNS.c.epoch + 1, **_ending(record))",
-        "values(epoch=RUNS.c.epoch + 1, status=RunStatus.STARTED.value, decided_at=clock.now())",
+        "await _update_runs(writer, _ending(record), \"id = ? AND status = 'held'\", run,",
+        'early = {"status": "started", "decided_at": clock.now()}\n'
+        "            await _update_runs(writer, early, \"id = ? AND status = 'held'\", run,",
         (f"{_KILLED}test_run_after_a_kill_in_a_rejection",),
     ),
     Mutant(
@@ -285,8 +285,8 @@ MUTANTS: Final = (
     Mutant(
         "a run that begins again keeps its epoch",
         "sinks/sqlite/control.py",
-        "values(epoch=RUNS.c.epoch + 1, **values).returning(RUNS.c.epoch)",
-        "values(**values).returning(RUNS.c.epoch)",
+        "SET {_setting(values)}, {_NEXT_EPOCH} WHERE {waits} RETURNING epoch",
+        "SET {_setting(values)} WHERE {waits} RETURNING epoch",
         ("tests/unit/test_bound_runs.py::test_a_dead_run_is_taken_over_as_the_same",),
     ),
     Mutant(

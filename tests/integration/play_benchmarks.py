@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.parts import PARTS
 from benchmarks.peers import find_command
+from benchmarks.startup import AGAIN, FIRST, IMPORTS, UNCHANGED, VERSION
 from tests.integration.test_benchmarks_smoke import run
 
 BARE = {"XML": ("bare lxml.iterparse",), "JSON": ("bare ijson",)}
@@ -29,3 +30,11 @@ def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
     streamed = page_of_syncs.partition("## Transports")[2].splitlines()
     titles = [line.split(" | ")[0].removeprefix("| ").partition(",")[0] for line in streamed if " MB/s |" not in line and " MB |" in line]
     assert titles == ["file", "http", "http", "https", "rest", "ftp", "ftps", "sftp"]
+    started = page_of_syncs.partition("## Starting")[2].partition("\n## ")[0].splitlines()
+    assert [line.split(" | ")[0].removeprefix("| ") for line in started if line.endswith(" MB |")] == [
+        VERSION,
+        FIRST,
+        AGAIN,
+        UNCHANGED,
+        IMPORTS,
+    ]

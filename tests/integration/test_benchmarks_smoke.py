@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.measure import Measurement, SubjectFailed, measure_command, measure_module
 from benchmarks.parts import PARTS
+from benchmarks.startup import AGAIN, FIRST, IMPORTS, UNCHANGED, VERSION, Starts, check_starts, write_starts
 from benchmarks.transports.material import page, write_material
 from benchmarks.transports.report import check_streams, write_section
 from benchmarks.transports.streams import Stream, Streams
@@ -82,3 +83,19 @@ def test_memory_that_grows_breaks_a_promise(growth: int, kept: bool) -> None:
     section = "\n".join(write_section(found))
     assert ("**no**" in section) is not kept
     assert "nothing was compared with: curl" in section
+
+
+@pytest.mark.parametrize(("extra", "body", "kept"), [(0.0, 0, True), (0.11, 0, False), (0.0, 1, False)])
+def test_a_slow_start_breaks_a_promise(extra: float, body: int, kept: bool) -> None:
+    """What is promised of starting is judged by what a process takes above the interpreter of its own round, and by bytes of body."""
+
+    def took(seconds: float) -> list[Measurement]:
+        return [Measurement(10, each, each, each, 50_000_000) for each in (seconds, seconds + 0.1, seconds, seconds, seconds)]
+
+    walls = {VERSION: 0.12, FIRST: 0.5, AGAIN: 0.5, UNCHANGED: 0.49, IMPORTS: 0.4}
+    found = Starts({name: took(wall + 0.01) for name, wall in walls.items()}, took(0.02), body)
+    found.runs[UNCHANGED] = took(0.49 + extra)
+    promises = check_starts(found)
+    assert [promise.kept for promise in promises] == [True, True, True, not extra, not body]
+    assert ("**no**" in "\n".join(write_starts(found))) is not kept
+    assert check_starts(Starts({name: runs[:4] for name, runs in found.runs.items()}, found.bare[:4], 1)) == []

@@ -25,11 +25,11 @@ from feedmill.library import sync
 from feedmill.operations import undo
 from plugins.conformance.sink import FEED, batch, import_items
 from sinks.sqlite.database import locate
-from sinks.sqlite.migrate import HEAD, MIGRATIONS, migrate
+from sinks.sqlite.migrate import HEAD, MIGRATIONS, NEWEST, create_newest, migrate, upgrade
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.service.tables import METADATA
 from sinks.sqlite.sink import open_sqlite
-from tests.servers.migrated import repeat_upgrade, upgrade
+from tests.servers.migrated import newest_schema
 
 OLD_TIME = 1_000_000_000
 """Long past: a source that was just written is read only once its time has settled."""
@@ -49,8 +49,8 @@ anyio.run(main)
 
 @pytest.fixture(autouse=True)
 def migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the migrations themselves, which all other tests are spared."""
-    monkeypatch.setattr("sinks.sqlite.migrate.upgrade", upgrade)
+    """Run the migrations themselves, which new databases are spared."""
+    monkeypatch.setattr("sinks.sqlite.migrate.create_newest", lambda connection: False)
 
 
 def table_names(path: Path) -> set[str]:
@@ -105,16 +105,33 @@ def downgrade(path: Path, revision: str) -> None:
         command.downgrade(config, revision)
 
 
-def test_the_databases_of_the_other_tests_are_what_the_migrations_make(tmp_path: Path) -> None:
-    """The statements that stand in for the migrations leave the same schema, rows and settings, and nothing where something is."""
-    made = []
-    for name, make in (("migrated", upgrade), ("repeated", repeat_upgrade)):
-        database = locate(f"sqlite:///{tmp_path}/{name}.db")
-        make(database)
-        made.append(everything_in(tmp_path / f"{name}.db"))
-        make(database)
-        assert everything_in(tmp_path / f"{name}.db") == made[-1]
-    assert made[0] == made[1]
+def test_a_new_database_is_what_the_migrations_make(tmp_path: Path) -> None:
+    """The statements that stand in for the migrations leave the same schema, rows and settings.
+
+    After a new migration `python -m tests.servers.migrated` writes them anew.
+    """
+    upgrade(locate(f"sqlite:///{tmp_path}/migrated.db"))
+    with closing(locate(f"sqlite:///{tmp_path}/made.db").open_blocking(create=True)) as connection:
+        assert create_newest(connection)
+    assert everything_in(tmp_path / "made.db") == everything_in(tmp_path / "migrated.db")
+    assert newest_schema() == NEWEST.read_text(encoding="utf-8")
+
+
+def test_only_an_empty_database_is_made_so(tmp_path: Path) -> None:
+    """Where something stands already nothing is made: what is the newest schema stays, an older one and a stranger's are left alone."""
+    for name, statement, newest in (
+        ("newest", None, True),
+        ("older", "UPDATE alembic_version SET version_num = '0001'", False),
+        ("foreign", "DROP TABLE alembic_version", False),
+    ):
+        with closing(locate(f"sqlite:///{tmp_path}/{name}.db").open_blocking(create=True)) as connection:
+            assert create_newest(connection)
+            if statement is not None:
+                connection.execute(statement)
+            before = list(connection.iterdump())
+            assert create_newest(connection) is newest
+            assert list(connection.iterdump()) == before
+            assert not connection.in_transaction
 
 
 def everything_in(path: Path) -> object:
@@ -198,10 +215,10 @@ async def test_many_tasks_may_create_databases_of_their_own_at_once(tmp_path: Pa
 
 
 def test_alembic_stays_unimported_at_head(tmp_path: Path) -> None:
-    """Opening a database of the newest schema costs no import of Alembic."""
-    migrate(locate(f"sqlite:///{tmp_path}/shop.db"))
+    """Making a database, and opening one of the newest schema, costs no import of Alembic."""
     command = [sys.executable, "-c", OPEN, f"sqlite:///{tmp_path}/shop.db"]
-    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "False"
+    for _ in range(2):
+        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "False"
 
 
 async def test_migration_leaves_logging_alone(tmp_path: Path) -> None:

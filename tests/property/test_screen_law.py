@@ -6,17 +6,13 @@ what its screen knows, the other forgets it before every run. Blocks and pieces 
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 import anyio
 import pytest
@@ -33,7 +29,6 @@ from engine.flow.transform import Recipe, preset_rows
 from engine.run import RunRecord
 from engine.screen import blocks, sifting
 from engine.source import parse_location
-from sinks.sqlite import clock
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.decisions import approve
 from sinks.sqlite.history.undo import undo
@@ -55,7 +50,9 @@ SETTINGS: Final = {"mapping": "custom", "syncPricing": True, "syncName": True, "
 TIMES: Final = ("_at", "call", "seconds", "stages", "screened", "plan", "checkpoint", "dialect", "raw")
 LEFT: Final = ("inventory_feed_screens", "sqlite_stat1", "alembic_version")
 
-NAMES: Final = st.sampled_from([*("", "bolt", "nut", "washer") * 4, 'five" pipe', "a, b", "two\nlines", "ä", "x" * 40, "<b>", "]]>", '{"a": 1}'])
+NAMES: Final = st.sampled_from(
+    [*("", "bolt", "nut", "washer") * 4, 'five" pipe', "a, b", "two\nlines", "ä", "x" * 40, "<b>", "]]>", '{"a": 1}']
+)
 QUANTITIES: Final = ["0", "1", "7", "40"]
 PRICES: Final = ["1.50", "2", ""]
 # What speaks for another notation or currency refuses a run, so only edits bring it.
@@ -89,8 +86,12 @@ class Step:
 
 
 STEPS: Final = st.one_of(
-    st.builds(Step, st.just("change"), st.lists(st.integers(0, 99), max_size=3).map(tuple), st.lists(ROWS, min_size=3, max_size=3).map(tuple)),
-    st.builds(Step, st.just("insert"), st.lists(st.integers(0, 99), max_size=3).map(tuple), st.lists(ROWS, min_size=3, max_size=3).map(tuple)),
+    st.builds(
+        Step, st.just("change"), st.lists(st.integers(0, 99), max_size=3).map(tuple), st.lists(ROWS, min_size=3, max_size=3).map(tuple)
+    ),
+    st.builds(
+        Step, st.just("insert"), st.lists(st.integers(0, 99), max_size=3).map(tuple), st.lists(ROWS, min_size=3, max_size=3).map(tuple)
+    ),
     st.builds(Step, st.just("delete"), st.lists(st.integers(0, 99), min_size=1, max_size=4).map(tuple)),
     st.builds(Step, st.just("move"), st.tuples(st.integers(0, 99), st.integers(0, 99))),
     st.builds(Step, st.just("repeat"), st.tuples(st.integers(0, 99), st.integers(0, 99))),

@@ -13,7 +13,6 @@ import orjson
 from engine.batch import Value
 from engine.schema import ATTRIBUTES, Attribute
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.tables import VARIANTS
 
 CHANGES: Final = "main.inventory_feed_variant_changes"
 FIELDS: Final = "main.inventory_feed_variant_change_fields"
@@ -21,8 +20,11 @@ FIELDS: Final = "main.inventory_feed_variant_change_fields"
 IMAGE: Final = ("content_hash", "created_run_id", "inventory_updated_at", "created_at", "updated_at")
 """Columns of an item that are no attributes; the log keeps them with every change, as they were before it."""
 
-LOGGED: Final = tuple(each.name for each in VARIANTS.columns if each.name not in {"id", "inventory_feed_id", "external_id", *IMAGE})
-"""Columns of an item that the log keeps as fields."""
+LOGGED: Final = (
+    *(each.column for each in ATTRIBUTES.values() if each.column != "external_id"),
+    *("missing_runs", "connection_scope", "sequence", "occurred_at"),
+)
+"""Columns of an item that the log keeps as fields: all the others."""
 
 WHOLE_ROW: Final = ("external_id", *IMAGE, *LOGGED)
 """Every column of an item but its id and its feed."""

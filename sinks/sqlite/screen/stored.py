@@ -22,8 +22,8 @@ _READ: Final = f"SELECT evidence, pattern, {', '.join(_ARRAYS)} FROM main.invent
 _WRITTEN_SINCE: Final = f"SELECT id FROM {VARIANTS} WHERE inventory_feed_id = ? AND content_hash IS NULL"
 
 STORE: Final = f"INSERT OR REPLACE INTO main.inventory_feed_screens (feed_id, {_COLUMNS}) VALUES (:feed, :{_COLUMNS.replace(', ', ', :')})"
-FORGET: Final = "DELETE FROM main.inventory_feed_screens WHERE feed_id = :feed"
-IS_STORED: Final = "SELECT 1 FROM main.inventory_feed_screens WHERE feed_id = :feed"
+FORGET: Final = "DELETE FROM main.inventory_feed_screens WHERE feed_id = ?"
+IS_STORED: Final = "SELECT 1 FROM main.inventory_feed_screens WHERE feed_id = ?"
 
 
 @dataclass(frozen=True, slots=True)
