@@ -14,6 +14,12 @@ TAIL_BYTES: Final = 64 * 1024
 """Bytes that are left alone behind every known stretch: what ends a document is always parsed."""
 
 
+_PATIENCE: Final = 8
+"""Blocks in a row that are looked up one by one where nothing is known; behind them ever fewer are, one in `_SPARSEST` at last."""
+
+_SPARSEST: Final = 32
+
+
 class Stretches:
     """Ask the screen for the blocks at the beginning of a buffer.
 
@@ -28,36 +34,43 @@ class Stretches:
         self._settled = settled
         self._tail = tail
         self._longest = longest
+        self._missed = 0
+        self._next = 0
         self.unknown = 0
-
-    @property
-    def asks(self) -> bool:
-        """Return whether there is anything to be known."""
-        return self._screen.knows
 
     def find(self, buffer: bytearray, context: bytes, name: bytes) -> tuple[list[tuple[KnownRecords, bytes]], bool]:
         """Return the known blocks at the beginning of a buffer, and whether more bytes have to come before the next one can be told.
 
-        Where neither is so `unknown` says how far to go before the screen is asked again: one block at first, and twice as far each
-        time in a row that nothing is known, so that what changed costs a block, and a document that is another costs no more than ever.
+        Where it can be told and is not known, `unknown` says how far to go before the screen is asked again: up to a block that is
+        known, or as far as one has looked. To look a block up costs least where it is known, so where nothing is, few are.
         """
         found: list[tuple[KnownRecords, bytes]] = []
-        screen, reading, ending = self._screen, self._readings.of(context, name), b"</%b>" % name
+        cut, reading, ending = self._screen.cut, self._readings.of(context, name), b"</%b>" % name
         settled, end, at = self._settled(), len(buffer) - self._tail, 0
-        while (cut := screen.cut(buffer, at, end, ending) if at < end else -1) >= 0:
-            block = bytes(buffer[at:cut])
-            if not settled and not block.isascii():
-                self.unknown = self._longest
-                return found, False
-            known = screen.find(block, reading)
-            if known is None:
-                self.unknown = min(self._longest, max(cut - at, 2 * self.unknown))
-                return found, False
-            self.unknown = 0
-            found.append((known, block))
-            at = cut
-        if end - at < self._tail:
-            return found, True
-        # Longer than any block: a record as long as that is left to the cutter.
-        self.unknown = self._longest
-        return found, False
+        behind = 0
+        while at < end and (past := cut(buffer, at, end, ending)) >= 0:
+            known = self._look_up(buffer, at, past, reading, settled=settled)
+            if known is not None and at == behind:
+                found.append((known, bytes(buffer[at:past])))
+                behind = past
+            elif known is not None or at - behind >= self._longest:
+                break
+            at = past
+        self.unknown = min(self._longest, at - behind)
+        if at == behind and end - at >= self._tail:
+            # Longer than any block: a record as long as that is left to the cutter.
+            self.unknown = self._longest
+        return found, not self.unknown
+
+    def _look_up(self, buffer: bytearray, start: int, end: int, reading: bytes, *, settled: bool) -> KnownRecords | None:
+        if self._next > 0:
+            self._next -= 1
+            return None
+        block = bytes(buffer[start:end])
+        known = self._screen.find(block, reading) if settled or block.isascii() else None
+        if known is not None:
+            self._missed = 0
+        else:
+            self._missed += 1
+            self._next = min(_SPARSEST, self._missed // _PATIENCE)
+        return known
