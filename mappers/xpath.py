@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import Batch, JsonValue, RawRecords, clip
+from engine.batch import Batch, JsonValue, RawRecords, Records, clip
 from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError, RefuseRun
 from mappers.markup.ancestry import Ancestry
@@ -14,14 +14,18 @@ from mappers.markup.cutter import Cutter, CutterSizes
 from mappers.markup.encoding import Encoding
 from mappers.markup.guess import guess_record_path
 from mappers.markup.names import Names, unknown_prefixes
+from mappers.markup.piece import unpack
 from mappers.markup.plan import Pairs
 from mappers.markup.presets import PRESETS
 from mappers.markup.prolog import position_in, read_prolog
 from mappers.markup.reader import Reader
+from mappers.markup.screen.readings import Readings
+from mappers.markup.screen.stretches import Stretches
 from mappers.markup.settings import XmlOptions, read_options
 from mappers.markup.streaming import RecordPath, record_path
 
 if TYPE_CHECKING:
+    from engine.contracts import Screen
     from mappers.markup.prolog import Prolog
 
 SAMPLE_BYTES: Final = 256 * 1024
@@ -55,6 +59,7 @@ class XmlMapper:
         self._way = way
         self._head = bytearray()
         self._body: _Body | None = None
+        self._screen: Screen | None = None
 
     def feed(self, chunk: bytes) -> Iterator[RawRecords]:
         if self._body is not None:
@@ -74,6 +79,21 @@ class XmlMapper:
 
     def parse(self, raw: RawRecords) -> Batch:
         return self._begun.reader.parse(raw)
+
+    def screen(self, screen: Screen) -> bool:
+        # A field that looks at other children of an ancestor, and a path that chooses among elements by what is in them: there a
+        # record is not what its bytes say, or none.
+        record = self._options.record
+        if self._options.looks or (record is not None and (not record.bare or record.nesting)):
+            return False
+        self._screen = screen
+        return True
+
+    def split(self, raw: RawRecords) -> Records | None:
+        return self._begun.split(raw)
+
+    def join(self, parts: Sequence[bytes], reading: bytes, offset: int) -> RawRecords:
+        return self._begun.readings.join(parts, reading, offset)
 
     def locate(self, name: str) -> int | None:
         return self._options.locate(name)
@@ -114,7 +134,7 @@ class XmlMapper:
         encoding = Encoding(head, self._options.encoding, self._facts, complete=complete)
         prolog = read_prolog(encoding.sample, complete=complete, name=self._facts.name)
         if prolog is not None:
-            self._body = _Body(self._options, self._facts, encoding, prolog, self._sizes, self._way)
+            self._body = _Body(self._options, self._facts, encoding, prolog, self._sizes, self._way, self._screen)
         return prolog is not None
 
     def _feed_head(self) -> Iterator[RawRecords]:
@@ -125,7 +145,16 @@ class XmlMapper:
 class _Body:
     """A document whose root has begun."""
 
-    def __init__(self, options: XmlOptions, facts: DocumentFacts, encoding: Encoding, prolog: Prolog, sizes: CutterSizes, way: str) -> None:
+    def __init__(
+        self,
+        options: XmlOptions,
+        facts: DocumentFacts,
+        encoding: Encoding,
+        prolog: Prolog,
+        sizes: CutterSizes,
+        way: str,
+        screen: Screen | None,
+    ) -> None:
         self._options = options
         self._name = facts.name
         self._encoding = encoding
@@ -134,8 +163,23 @@ class _Body:
         self._record = options.record or self._guess(encoding.sample[prolog.length :])
         line, column = position_in(encoding.sample[: prolog.length])
         ancestry = Ancestry(self._record.ways, options.looks, encoding.charset.encoding if not encoding.charset.transcoded else "utf-8")
+        # How far entities may grow is measured by the piece they stand in, so records that use them do not stand by themselves.
+        self._screened = screen is not None and not prolog.doctype
+        self.readings = Readings(self._said_of_records(), lambda: encoding.charset.encoding, self._holds)
+        self._stretches: Stretches | None = None
+        if screen is not None and self._screened and screen.knows:
+            self._stretches = Stretches(screen, self.readings, lambda: not encoding.charset.assumed, tail=sizes.tail, longest=sizes.piece)
+        self._noted = b""
         self.cutter = Cutter(
-            ancestry, prolog.doctype, name=facts.name, offset=encoding.offset + prolog.length, line=line, column=column, sizes=sizes
+            ancestry,
+            prolog.doctype,
+            name=facts.name,
+            offset=encoding.offset + prolog.length,
+            line=line,
+            column=column,
+            sizes=sizes,
+            screened=self._screened,
+            stretches=self._stretches,
         )
         self.reader = Reader(
             options.fields,
@@ -176,8 +220,21 @@ class _Body:
             data, self._skip = data[self._skip :], max(0, self._skip - len(data))
         for piece in self.cutter.feed(data):
             # Here and not in `parse`, which need not see every piece.
-            self._encoding.settle(piece.data)
+            if piece.known is None:
+                self._encoding.settle(piece.data)
+            elif self._noted is not self.cutter.context:
+                self._noted = self.cutter.context
+                self.reader.note_context(self._noted)
             yield piece
+
+    def split(self, raw: RawRecords) -> Records | None:
+        return self.readings.split(unpack(raw.data)) if self._screened and raw.data and not raw.final else None
+
+    def _said_of_records(self) -> str:
+        return repr((self._record.text, self._options.fields, self._options.pinned, self._options.offered))
+
+    def _holds(self, context: bytes, name: bytes, closing: bytes) -> bool:
+        return self.reader.holds(context, name, closing)
 
     @property
     def missing(self) -> frozenset[str]:
@@ -200,7 +257,12 @@ class _Body:
         warnings: list[JsonValue] = []
         if self._options.record is None:
             warnings.append(f"xmlPath was guessed as {self._record.text}, the first element that repeats: set it to make sure")
-        if self._ended and not self.reader.records and (said := _said(self._encoding.lenient(self._encoding.sample[self._skipped :]))):
+        if (
+            self._ended
+            and not self.reader.records
+            and not self.cutter.known
+            and (said := _said(self._encoding.lenient(self._encoding.sample[self._skipped :])))
+        ):
             warnings.append(f"no record stands at {self._record.text}; the document says {said!r}")
         names = Names(frozenset(self.reader.declarations), self._options.pinned, self._options.offered)
         known = sorted({prefix for prefix, _ in self.reader.declarations if prefix})

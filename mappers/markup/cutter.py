@@ -8,10 +8,10 @@ record read wrongly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.batch import RawRecords
 from engine.errors import RefuseRun
@@ -20,11 +20,17 @@ from mappers.markup.piece import pack
 from mappers.markup.prolog import position_in
 from mappers.splitter import PIECE_BYTES
 
+if TYPE_CHECKING:
+    from mappers.markup.screen.stretches import Stretches
+
 UNIT_BYTES: Final = 16 * 1024 * 1024
 TAG_BYTES: Final = 64 * 1024
 KEPT_BYTES: Final = 256 * 1024
 CONTEXT_BYTES: Final = 1024 * 1024
 DEPTH_LIMIT: Final = 200
+EARLY_BYTES: Final = 16 * 1024
+SPACING_BYTES: Final = 256 * 1024
+TAIL_BYTES: Final = 64 * 1024
 
 _ATTRIBUTES: Final = rb"""(?:[^<>"']++|"[^<"]*+"|'[^<']*+')*+"""
 _START: Final = re.compile(rb"<([^\s/>\"'<=!?&]++)(" + _ATTRIBUTES + rb")>")
@@ -37,12 +43,19 @@ _SLASH: Final = ord("/")
 
 @dataclass(frozen=True, slots=True)
 class CutterSizes:
-    """The bounds of a cutter in bytes; tests make them small. `holder` is how long an ancestor is waited for."""
+    """The bounds of a cutter in bytes; tests make them small. `holder` is how long an ancestor is waited for.
+
+    For a screen, `early` is how much of what follows a start tag that is no record's stays in its piece, once in `spacing` bytes: a
+    piece in which an element was opened cannot be told apart into records. `tail` is what is never looked for among the known.
+    """
 
     piece: int = PIECE_BYTES
     unit: int = UNIT_BYTES
     holder: int = PIECE_BYTES
     kept: int = KEPT_BYTES
+    early: int = EARLY_BYTES
+    spacing: int = SPACING_BYTES
+    tail: int = TAIL_BYTES
 
 
 @dataclass(slots=True)
@@ -63,11 +76,22 @@ class Cutter:
     """Cut the bytes of a document, from its root's start tag on, into pieces that end where a record ends.
 
     Where the cuts fall depends on the bytes alone. Raises `RefuseRun` for what outgrows a bound and for tags that do not match.
-    At most a unit, a piece and a chunk are held.
+    At most a unit, a piece and a chunk are held. With `stretches` what they know is left out, and where the cuts fall depends on that
+    too. `context` is what is opened again before what comes next, `known` counts the records that were left out.
     """
 
     def __init__(
-        self, ancestry: Ancestry, doctype: bytes, *, name: str, offset: int, line: int, column: int, sizes: CutterSizes | None = None
+        self,
+        ancestry: Ancestry,
+        doctype: bytes,
+        *,
+        name: str,
+        offset: int,
+        line: int,
+        column: int,
+        sizes: CutterSizes | None = None,
+        screened: bool = False,
+        stretches: Stretches | None = None,
     ) -> None:
         self._ancestry = ancestry
         self._doctype = doctype
@@ -84,7 +108,13 @@ class Cutter:
         self._stack: list[OpenElement] = []
         self._unit: _Unit | None = None
         self._ended = False
-        self._context = doctype
+        self._goal = self._sizes.piece
+        self._screened = screened
+        self._stretches = stretches
+        self._entered = -self._sizes.spacing
+        self._record = b""
+        self.context = doctype
+        self.known = 0
 
     @property
     def buffered_bytes(self) -> int:
@@ -94,15 +124,39 @@ class Cutter:
     def feed(self, data: bytes) -> Iterator[RawRecords]:
         """Take the next bytes and yield the pieces they complete."""
         self._buffer += data
-        while self._go_on():
-            if self._at >= self._sizes.piece and self._may_cut():
+        while True:
+            if self._stretches is not None and not self._at and self._record and self._stack and self._unit is None:
+                waits = yield from self._leave_known(self._stretches)
+                if waits:
+                    # Going on now would lose the place at which a block begins.
+                    return
+            if not self._go_on():
+                return
+            if self._at >= self._goal and self._may_cut():
                 yield self._cut(self._at)
 
     def finish(self) -> tuple[RawRecords, bool]:
         """Return the last piece, and whether the document is complete. What is incomplete is not closed in the piece."""
+        while self._stretches is not None and self._go_on():
+            pass
         complete = self._ended and self._unit is None
         piece = self._cut(len(self._buffer), final=True, close=complete)
         return piece, complete
+
+    def _leave_known(self, stretches: Stretches) -> Generator[RawRecords, None, bool]:
+        """Move over known blocks; tell whether more bytes have to come before anything else is done."""
+        found, waits = stretches.find(self._buffer, self.context, self._record)
+        end, line = 0, self._line
+        for known, block in found:
+            self.known += known.records
+            yield RawRecords(b"", self._offset + end, line, known=known)
+            end += len(block)
+            line += block.count(b"\n")
+        if found:
+            self._line, self._column = position_in(bytes(self._buffer[:end]), self._line, self._column)
+            self._drop(end)
+        self._goal = stretches.unknown
+        return waits
 
     def _go_on(self) -> bool:
         """Move over the next token, or a row of records; tell whether there was one."""
@@ -152,6 +206,10 @@ class Cutter:
         self._stack.append(element)
         if len(self._stack) > DEPTH_LIMIT:
             raise self._refusal(f"elements nested deeper than {DEPTH_LIMIT} levels", element.start)
+        begun = self._offset + element.start
+        if self._screened and begun - self._entered >= self._sizes.spacing:
+            self._entered = begun
+            self._goal = min(self._goal, element.start + self._sizes.early)
 
     def _end_tag(self, start: int) -> bool:
         match = _END.match(self._buffer, start)
@@ -220,6 +278,8 @@ class Cutter:
         self._unit = None
         self._at = self._sought = unit.at
         self._served(unit)
+        if unit.body < unit.at:
+            self._record = unit.name
         if self._stack and unit.role is Role.RECORD and self._at >= self._slow_until:
             self._skip_siblings(unit.name)
         return True
@@ -268,7 +328,7 @@ class Cutter:
         If nothing is hidden, as many begin as end, and each begins right behind the end of another, then no other element lies
         between them, none is in another of its name, and the parent is still the same.
         """
-        buffer, at, limit = self._buffer, self._at, self._sizes.piece
+        buffer, at, limit = self._buffer, self._at, self._goal
         ending, opening = b"</" + name + b">", b"<" + name
         match = _patterns(name)[0].match(buffer, at)
         end = buffer.find(ending, max(at, limit - len(ending)))
@@ -292,7 +352,7 @@ class Cutter:
     def _skip_one_by_one(self, name: bytes) -> None:
         following, start, _ = _patterns(name)
         ending, opening = b"</" + name + b">", b"<" + name
-        buffer, first, limit, longest = self._buffer, self._at, self._sizes.piece, self._sizes.unit
+        buffer, first, limit, longest = self._buffer, self._at, self._goal, self._sizes.unit
         at, records, clear = first, 0, self._clear_until
         match, find = following.match, buffer.find
         while at < limit and (tag := match(buffer, at)):
@@ -359,19 +419,24 @@ class Cutter:
         body = bytes(self._buffer[:end])
         closing = b"".join(b"</%b>" % element.name for element in reversed(self._stack)) if close else b""
         piece = RawRecords(
-            b"" if final and close and not body else pack(self._context, body, closing, self._column), self._offset, self._line, final
+            b"" if final and close and not body else pack(self.context, body, closing, self._column), self._offset, self._line, final
         )
-        del self._buffer[:end]
-        self._offset += len(body)
         self._line, self._column = position_in(body, self._line, self._column)
+        self._drop(end)
+        self._goal = self._sizes.piece
+        self.context = b"".join((self._doctype, *(part for each in self._stack for part in (each.tag, each.kept or b""))))
+        if len(self.context) > CONTEXT_BYTES:
+            raise self._refusal("start tags that are too long to be opened again for each piece", 0)
+        return piece
+
+    def _drop(self, end: int) -> None:
+        """Let go of bytes that are settled."""
+        del self._buffer[:end]
+        self._offset += end
         self._at = max(0, self._at - end)
         self._sought = self._at
         self._clear_until = max(0, self._clear_until - end)
         self._slow_until = max(0, self._slow_until - end)
-        self._context = b"".join((self._doctype, *(part for each in self._stack for part in (each.tag, each.kept or b""))))
-        if len(self._context) > CONTEXT_BYTES:
-            raise self._refusal("start tags that are too long to be opened again for each piece", 0)
-        return piece
 
     def _bound(self, start: int, limit: int) -> None:
         if len(self._buffer) - start > limit:

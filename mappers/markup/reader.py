@@ -102,6 +102,20 @@ class Reader:
             except RefuseRun as fault:
                 raise RefuseRun(f"{fault} (counted in what stands before the root element)") from None
 
+    def holds(self, context: bytes, name: bytes, closing: bytes) -> bool:
+        """Tell whether an element of a name is a record behind this context, where nothing else declares a namespace."""
+        probe, nowhere = Piece(context, b"<%b></%b>" % (name, name), closing, 1), RawRecords(b"", 0, 1)
+        try:
+            text = self._text(probe, nowhere)
+            records = self._plan(text).select(self._tree(probe, nowhere, text))
+        except RefuseRun:
+            return False
+        return len(records) == 1 and not len(records[0])
+
+    def note_context(self, context: bytes) -> None:
+        """Take down the namespaces that are declared around records which nobody parses."""
+        self.declarations |= declarations_in(self._as_utf8(context))
+
     def check(self, raw: RawRecords) -> None:
         """Raise `RefuseRun` for a piece that ends too early, with what is wrong with it."""
         piece = unpack(raw.data)
