@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,8 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import locate
 from sinks.sqlite.failures import explain
 from sinks.sqlite.landing.bitmap import Bitmap
-from sinks.sqlite.landing.rows import stored_digests
-from sinks.sqlite.landing.statements import Insert
+from sinks.sqlite.landing.rows import Pace, stored_digests
+from sinks.sqlite.landing.statements import ROWS_ALONE, ROWS_BESIDE, Insert
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.sink import open_sqlite
 
@@ -256,14 +258,26 @@ def test_database_errors_say_what_to_do(code: int, kind: type[Exception]) -> Non
     assert isinstance(explain(error, "shop.db"), kind)
 
 
-def test_rows_of_any_number_are_inserted_once() -> None:
+@pytest.mark.parametrize("sizes", [ROWS_ALONE, ROWS_BESIDE])
+def test_rows_of_any_number_are_inserted_once(sizes: Sequence[int]) -> None:
     """However many rows there are, the pieces hold each of them once and in order, in few statements."""
     insert = Insert("INSERT INTO t", "(?, ?)", "")
     for count in (0, 1, 31, 32, 33, 512, 1_500, 1_663):
-        pieces = [(text, list(parameters)) for text, parameters in insert.pieces([(n, -n) for n in range(count)])]
+        cells = chain.from_iterable((n, -n) for n in range(count))
+        pieces = [(text, list(parameters)) for text, parameters in insert.pieces(cells, count, sizes)]
         assert [value for _, lists in pieces for values in lists for value in values[::2]] == list(range(count))
         assert all(text.count("?") == len(values) for text, lists in pieces for values in lists)
         assert len(pieces) <= 4
+
+
+def test_statements_grow_beside_a_busy_thread() -> None:
+    """Statements that wait most of their time become bigger, and small again once they hardly wait."""
+    pace, seen = Pace(), []
+    for took, worked in ((3.0, 1.0), (5.0, 1.0), (2.0, 1.0), (1.2, 1.0)):
+        pace.add(took, worked)
+        pace.judge()
+        seen.append(pace.sizes)
+    assert seen == [ROWS_ALONE, ROWS_BESIDE, ROWS_BESIDE, ROWS_ALONE]
 
 
 def test_digests_know_what_blank_means() -> None:
