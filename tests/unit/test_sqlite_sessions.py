@@ -15,8 +15,10 @@ from typing import Any
 import anyio
 import pytest
 from anyio import to_thread
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.batch import JsonValue, Reject
+from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import FeedDefinition, Sink
 from engine.errors import ConfigError, InternalError, Retry, Superseded, UnderWay
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
@@ -294,6 +296,39 @@ def test_bitmap_is_a_set() -> None:
     numbers, bitmap = [1, 65_535, 65_536, 7, 2**40, 8], Bitmap()
     assert [bitmap.add(number) for number in [*numbers, *numbers]] == [True] * 6 + [False] * 6
     assert bitmap.size == 6
+
+
+@given(st.lists(st.tuples(st.integers(65_400, 65_700), st.integers(1, 200))))
+def test_neighbours_are_added_all_or_none(rows: list[tuple[int, int]]) -> None:
+    """Neighbours, on one page or across two, come into a bitmap together, and not at all where one of them is in."""
+    bitmap, numbers = Bitmap(), set[int]()
+    for first, count in rows:
+        added = set(range(first, first + count))
+        assert bitmap.add_row(first, count) is numbers.isdisjoint(added)
+        numbers |= added if numbers.isdisjoint(added) else set()
+        assert bitmap.size == len(numbers)
+    assert all((number in bitmap) is (number in numbers) for number in range(65_390, 65_910))
+
+
+async def test_items_are_known_again_by_any_key(url: str) -> None:
+    """A key is the text it is, whatever JSON makes of it, and the digests that are compared are all 64 bits."""
+    keys = ["", " ", "1", "a.b", "$[0]", 'q"', "\\", "\\u0041", "\t\n\x01", "ä", "\U0001f529", "null", "a'b", "[]", "{}"]
+    known = ItemBatch(("name",), keys, [(key,) for key in keys], [0, 1, -1, -(2**63), 2**63 - 1, *range(10, 20)], [1] * 15, [*range(1, 16)])
+    async with open_sqlite(url) as sink:
+        await import_items(sink, known)
+        summary, counts = await import_items(sink, known)
+        assert (summary.seen, counts.unchanged) == (15, 15)
+        _, counts = await import_items(sink, replace(known, rows=[(f"{key}!",) for key in keys], digests=[*range(50, 65)]))
+        assert counts.updated == 15
+
+
+async def test_a_later_record_takes_back_an_earlier_one(url: str) -> None:
+    """An item that is changed in one batch and as it was in a later one stays as it was; ids met again are told apart."""
+    first = batch(BOTH, ("a", "x", 5), ("b", "y", 6), ("c", "z", 7))
+    async with open_sqlite(url) as sink:
+        await import_items(sink, first)
+        summary, counts = await import_items(sink, batch(BOTH, ("b", "new", 1), ("c", "z", 7)), first)
+        assert (summary.updated, counts.updated, counts.unchanged, counts.duplicate) == (0, 0, 3, 2)
 
 
 def test_times_are_exact() -> None:

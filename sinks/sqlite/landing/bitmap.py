@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 _PAGE_BITS: Final = 16
@@ -34,6 +35,23 @@ class Bitmap:
         self.size += 1
         return True
 
+    def add_row(self, first: int, count: int) -> bool:
+        """Add `count` neighbours from `first` on if none of them is in, and return whether that was so."""
+        spans = list(_spans(first, first + count))
+        if any(self._bits(*span) for span in spans):
+            return False
+        for page, start, end in spans:
+            bits = self._pages.setdefault(page, bytearray(_PAGE_BYTES))
+            low, high = start >> 3, (end + 7) >> 3
+            added = int.from_bytes(bits[low:high], "little") | ((1 << (end - start)) - 1) << (start & 7)
+            bits[low:high] = added.to_bytes(high - low, "little")
+        self.size += count
+        return True
+
+    def _bits(self, page: int, start: int, end: int) -> int:
+        bits = self._pages.get(page, b"")[start >> 3 : (end + 7) >> 3]
+        return int.from_bytes(bits, "little") >> (start & 7) & ((1 << (end - start)) - 1)
+
     def remove(self, number: int) -> None:
         """Take a number out, if it is in."""
         if number in self:
@@ -43,3 +61,12 @@ class Bitmap:
     def __contains__(self, number: int) -> bool:
         page = self._pages.get(number >> _PAGE_BITS)
         return page is not None and bool(page[(number & _IN_PAGE) >> 3] & 1 << (number & 7))
+
+
+def _spans(first: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the pages of the numbers from `first` to before `end`, each with the bits that are theirs."""
+    while first < end:
+        page = first >> _PAGE_BITS
+        upto = min(end, (page + 1) << _PAGE_BITS)
+        yield page, first & _IN_PAGE, ((upto - 1) & _IN_PAGE) + 1
+        first = upto

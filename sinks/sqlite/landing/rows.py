@@ -120,6 +120,11 @@ class KeyedRows:
         return fsum([number for number in numbers if number is not None and number > 0])
 
 
+def keyed_text(rows: KeyedRows) -> str:
+    """Return the digests of rows by their keys, of which none occurs twice, as a JSON object."""
+    return orjson.dumps(dict(zip(rows.keys, rows.digests, strict=True))).decode()
+
+
 async def insert_rows(writer: Writer, insert: Insert, rows: Sequence[tuple[Value, ...]]) -> int:
     """Insert all rows and return how many the database says it inserted."""
     return await _insert(writer, insert.pieces(chain.from_iterable(rows), len(rows), ROWS_BESIDE))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+
+import orjson
 
 from engine.batch import ItemBatch, Value
 from engine.contracts import FeedDefinition, StageSummary
@@ -13,10 +14,8 @@ from sinks.sqlite.landing.bitmap import Bitmap
 from sinks.sqlite.landing.figures import measure_stage
 from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.missing import stage_missing, stage_returned
-from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
+from sinks.sqlite.landing.rows import KeyedRows, counting, insert_rows, json_text, keyed_text, stored_digests
 from sinks.sqlite.landing.statements import DELETED, GONE, Layout, StageTable
-
-_UNKNOWN: Final = (None, None, None, None)
 
 
 class StagedRun:
@@ -41,33 +40,48 @@ class StagedRun:
         """Take a batch; it is written in one transaction, and only as far as it differs."""
         order = counting(batch)
         layout = Layout.of(batch, self._feed)
-        digests = stored_digests(batch, layout)
-        keys = batch.keys if len(order) == len(batch) else [batch.keys[index] for index in order]
-        # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
-        stored = {row[0]: row for row in await self._writer.query(self._stage.lookup(), json_text(keys))}
+        rows = KeyedRows.of(batch, stored_digests(batch, layout), order)
+        ids, differing, fallen = await self._compare(rows)
+        repeated = self._meet(ids)
         changed: list[tuple[Value, ...]] = []
-        restored: list[str] = []
-        meet, left = self._seen.add, self._left if self._left.size else None
-        for place, index in enumerate(order):
-            _, item, digest, fallen = stored.get(place, _UNKNOWN)
-            repeated = False
-            if isinstance(item, int):
-                repeated = not meet(item)
-                if fallen and not repeated:
-                    self._fallen += 1
-                if left is not None:
-                    left.remove(item)
-            if digest != digests[index]:
-                changed.append(
-                    (keys[place], item if isinstance(item, int) else None, digests[index], batch.records[index], *batch.rows[index])
-                )
-            elif repeated:
-                # An earlier row of this key may have been staged; the later one says that all is as it was.
-                restored.append(keys[place])
+        if differing or repeated:
+            places = {key: place for place, key in enumerate(rows.keys)}
+            self._fallen += len(fallen) - sum(places[key] in repeated for key in fallen)
+            for key in differing:
+                place = places[key]
+                changed.append((key, ids[place], rows.digests[place], batch.records[order[place]], *rows.rows[place]))
+        # An earlier row of such a key may have been staged; the later one says that all is as it was.
+        restored = [rows.keys[place] for place in sorted(repeated - {places[key] for key in differing})] if repeated else []
         if batch.spoiled:
-            restored += await self._leave(batch.spoiled.keys() - keys)
+            restored += await self._leave(batch.spoiled.keys() - rows.keys)
         await self._write(layout, changed, restored)
         self._rows += len(batch)
+
+    async def _compare(self, rows: KeyedRows) -> tuple[list[int | None], list[str], list[str]]:
+        """Return the id of the item of each row, the keys of those that differ from it, and of these the ones whose item is removed."""
+        if not len(rows):
+            return [], [], []
+        # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
+        ((ids, differing, fallen),) = await self._writer.query(self._stage.compare(), keyed_text(rows))
+        return orjson.loads(str(ids)), orjson.loads(str(differing)), orjson.loads(str(fallen))
+
+    def _meet(self, ids: Sequence[int | None]) -> set[int]:
+        """Note items that were in the source and return the places of those that had been met before."""
+        first = ids[0] if ids else None
+        if (
+            first is not None
+            and not self._left.size
+            and ids == list(range(first, first + len(ids)))
+            and self._seen.add_row(first, len(ids))
+        ):
+            return set()
+        repeated: set[int] = set()
+        for place, item in enumerate(ids):
+            if item is not None:
+                if not self._seen.add(item):
+                    repeated.add(place)
+                self._left.remove(item)
+        return repeated
 
     async def _leave(self, keys: Iterable[str]) -> list[str]:
         """Note items that are in the source but of which nothing is known, and return their keys: they stay as they are."""

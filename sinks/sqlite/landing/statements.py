@@ -223,6 +223,21 @@ class StageTable:
             f" WHERE v.inventory_feed_id = {self.feed} AND v.external_id = j.value{self._visible()}"
         )
 
+    def compare(self) -> str:
+        """Hold the digests of a JSON object by key against the stored items, and select one row of three JSON arrays.
+
+        The id of each item or null, in the order of the object; the keys whose digest is another than the stored one, or that are
+        new; and those among them whose item is removed. One row, for the driver makes a row of the answer in as long as SQLite takes
+        to find and compare three, and takes the interpreter lock for each.
+        """
+        # LEFT JOIN fixes the order too, and with it that of the arrays: the keys as they stand outside, the unique index inside.
+        return (
+            "SELECT json_group_array(v.id), json_group_array(j.key) FILTER (WHERE v.content_hash IS NOT j.value),"
+            " json_group_array(j.key) FILTER (WHERE v.content_hash IS NULL AND v.status = 'removed')"
+            f" FROM json_each(?) AS j LEFT JOIN {VARIANTS} AS v"
+            f" ON v.inventory_feed_id = {self.feed} AND v.external_id = j.key{self._visible()}"
+        )
+
     def items(self) -> str:
         """Return FROM and WHERE of the feed's items `v` that the run knows of."""
         return f"FROM {VARIANTS} AS v WHERE v.inventory_feed_id = {self.feed}{self._visible()}"
