@@ -169,15 +169,17 @@ def straight_insert(columns: tuple[str, ...], *, feed: int, run: int, now: int, 
     """Insert items of an empty feed, rows of (key, digest, *cells); a repeated key is left alone or wholly overwritten.
 
     The feed, the run and the time are numbers of our own and stand in the text: three parameters a row less to bind.
+    So does the number of missed runs, whose default the table has as a text, which would be made a number of for each row.
     """
     attributes = [ATTRIBUTES[name] for name in columns]
-    names = ["inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at", "external_id", "content_hash"]
+    names = ["inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at", "missing_runs"]
+    names += ["external_id", "content_hash"]
     head = f"INSERT INTO {VARIANTS} ({', '.join([*names, *(each.column for each in attributes)])})"
     cells = ", ".join(["?", "?", *(_cell(each, "?") for each in attributes)])
     # `excluded` holds the table's default for a column that the INSERT does not name: overwriting is whole, nothing coalesces.
     whole = ", ".join(f"{each.column} = excluded.{each.column}" for each in ATTRIBUTES.values() if each.name != "externalId")
     action = f"UPDATE SET content_hash = excluded.content_hash, {whole}" if overwrite else "NOTHING"
-    return Insert(head, f"({feed}, {run}, {now}, {now}, {now}, {cells})", f"ON CONFLICT (inventory_feed_id, external_id) DO {action}")
+    return Insert(head, f"({feed}, {run}, {now}, {now}, {now}, 0, {cells})", f"ON CONFLICT (inventory_feed_id, external_id) DO {action}")
 
 
 @dataclass(frozen=True, slots=True)
