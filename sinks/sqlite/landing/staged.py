@@ -43,15 +43,14 @@ class StagedRun:
         rows = KeyedRows.of(batch, stored_digests(batch, layout), order)
         ids, differing, fallen = await self._compare(rows)
         repeated = self._meet(ids)
+        places = {key: place for place, key in enumerate(rows.keys)} if differing or repeated else {}
+        self._fallen += len(fallen) - sum(places[key] in repeated for key in fallen)
         changed: list[tuple[Value, ...]] = []
-        if differing or repeated:
-            places = {key: place for place, key in enumerate(rows.keys)}
-            self._fallen += len(fallen) - sum(places[key] in repeated for key in fallen)
-            for key in differing:
-                place = places[key]
-                changed.append((key, ids[place], rows.digests[place], batch.records[order[place]], *rows.rows[place]))
+        for key in differing:
+            place = places[key]
+            changed.append((key, ids[place], rows.digests[place], batch.records[order[place]], *rows.rows[place]))
         # An earlier row of such a key may have been staged; the later one says that all is as it was.
-        restored = [rows.keys[place] for place in sorted(repeated - {places[key] for key in differing})] if repeated else []
+        restored = [rows.keys[place] for place in sorted(repeated - {places[key] for key in differing})]
         if batch.spoiled:
             restored += await self._leave(batch.spoiled.keys() - rows.keys)
         await self._write(layout, changed, restored)
