@@ -331,6 +331,22 @@ async def test_a_later_record_takes_back_an_earlier_one(url: str) -> None:
         assert (summary.updated, counts.updated, counts.unchanged, counts.duplicate) == (0, 0, 3, 2)
 
 
+@pytest.mark.parametrize(
+    ("later", "stock"),
+    [
+        (batch(BOTH, ("a", "x", 1)), 7),
+        (batch(BOTH, ("a", "x", None), ("c", "z", 2.5), ("d", "z", -3)), 8.5),
+        (batch(BOTH, ("c", "z", 2), ("d", "z", None)), 13),
+        (replace(batch(BOTH, ("c", "z", 2)), spoiled={"b": 9}), 7),
+    ],
+)
+async def test_the_stock_of_a_first_load_is_that_of_its_items(url: str, later: ItemBatch, stock: float) -> None:
+    """A row that a later one replaces, or a rejected record takes back, counts no more; what is below zero counts as none."""
+    async with open_sqlite(url) as sink:
+        summary, _ = await import_items(sink, batch(BOTH, ("a", "x", 5), ("b", "y", 6)), later, dry_run=False)
+        assert summary.figures.stock_after == stock
+
+
 def test_times_are_exact() -> None:
     """Microseconds survive the way to text, where a float would round them."""
     assert rfc3339(1_763_900_000_123_457) == "2025-11-23T12:13:20.123457Z"
