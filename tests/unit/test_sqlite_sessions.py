@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio import to_thread
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.batch import JsonValue, Reject
+from engine.batch import ItemBatch, JsonValue, Reject
 from engine.contracts import FeedDefinition, Sink
 from engine.errors import ConfigError, InternalError, Retry, Superseded, UnderWay
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
@@ -25,8 +29,8 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import locate
 from sinks.sqlite.failures import explain
 from sinks.sqlite.landing.bitmap import Bitmap
-from sinks.sqlite.landing.rows import stored_digests
-from sinks.sqlite.landing.statements import Insert
+from sinks.sqlite.landing.rows import Pace, stored_digests
+from sinks.sqlite.landing.statements import ROWS_ALONE, ROWS_BESIDE, Insert
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.sink import open_sqlite
 
@@ -256,14 +260,26 @@ def test_database_errors_say_what_to_do(code: int, kind: type[Exception]) -> Non
     assert isinstance(explain(error, "shop.db"), kind)
 
 
-def test_rows_of_any_number_are_inserted_once() -> None:
+@pytest.mark.parametrize("sizes", [ROWS_ALONE, ROWS_BESIDE])
+def test_rows_of_any_number_are_inserted_once(sizes: Sequence[int]) -> None:
     """However many rows there are, the pieces hold each of them once and in order, in few statements."""
     insert = Insert("INSERT INTO t", "(?, ?)", "")
     for count in (0, 1, 31, 32, 33, 512, 1_500, 1_663):
-        pieces = [(text, list(parameters)) for text, parameters in insert.pieces([(n, -n) for n in range(count)])]
+        cells = chain.from_iterable((n, -n) for n in range(count))
+        pieces = [(text, list(parameters)) for text, parameters in insert.pieces(cells, count, sizes)]
         assert [value for _, lists in pieces for values in lists for value in values[::2]] == list(range(count))
         assert all(text.count("?") == len(values) for text, lists in pieces for values in lists)
         assert len(pieces) <= 4
+
+
+def test_statements_grow_beside_a_busy_thread() -> None:
+    """Statements that wait most of their time become bigger, and small again once they hardly wait."""
+    pace, seen = Pace(), []
+    for took, worked in ((3.0, 1.0), (5.0, 1.0), (2.0, 1.0), (1.2, 1.0)):
+        pace.add(took, worked)
+        pace.judge()
+        seen.append(pace.sizes)
+    assert seen == [ROWS_ALONE, ROWS_BESIDE, ROWS_BESIDE, ROWS_ALONE]
 
 
 def test_digests_know_what_blank_means() -> None:
@@ -280,6 +296,55 @@ def test_bitmap_is_a_set() -> None:
     numbers, bitmap = [1, 65_535, 65_536, 7, 2**40, 8], Bitmap()
     assert [bitmap.add(number) for number in [*numbers, *numbers]] == [True] * 6 + [False] * 6
     assert bitmap.size == 6
+
+
+@given(st.lists(st.tuples(st.integers(65_400, 65_700), st.integers(1, 200))))
+def test_neighbours_are_added_all_or_none(rows: list[tuple[int, int]]) -> None:
+    """Neighbours, on one page or across two, come into a bitmap together, and not at all where one of them is in."""
+    bitmap, numbers = Bitmap(), set[int]()
+    for first, count in rows:
+        added = set(range(first, first + count))
+        assert bitmap.add_row(first, count) is numbers.isdisjoint(added)
+        numbers |= added if numbers.isdisjoint(added) else set()
+        assert bitmap.size == len(numbers)
+    assert all((number in bitmap) is (number in numbers) for number in range(65_390, 65_910))
+
+
+async def test_items_are_known_again_by_any_key(url: str) -> None:
+    """A key is the text it is, whatever JSON makes of it, and the digests that are compared are all 64 bits."""
+    keys = ["", " ", "1", "a.b", "$[0]", 'q"', "\\", "\\u0041", "\t\n\x01", "ä", "\U0001f529", "null", "a'b", "[]", "{}"]
+    known = ItemBatch(("name",), keys, [(key,) for key in keys], [0, 1, -1, -(2**63), 2**63 - 1, *range(10, 20)], [1] * 15, [*range(1, 16)])
+    async with open_sqlite(url) as sink:
+        await import_items(sink, known)
+        summary, counts = await import_items(sink, known)
+        assert (summary.seen, counts.unchanged) == (15, 15)
+        _, counts = await import_items(sink, replace(known, rows=[(f"{key}!",) for key in keys], digests=[*range(50, 65)]))
+        assert counts.updated == 15
+
+
+async def test_a_later_record_takes_back_an_earlier_one(url: str) -> None:
+    """An item that is changed in one batch and as it was in a later one stays as it was; ids met again are told apart."""
+    first = batch(BOTH, ("a", "x", 5), ("b", "y", 6), ("c", "z", 7))
+    async with open_sqlite(url) as sink:
+        await import_items(sink, first)
+        summary, counts = await import_items(sink, batch(BOTH, ("b", "new", 1), ("c", "z", 7)), first)
+        assert (summary.updated, counts.updated, counts.unchanged, counts.duplicate) == (0, 0, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("later", "stock"),
+    [
+        (batch(BOTH, ("a", "x", 1)), 7),
+        (batch(BOTH, ("a", "x", None), ("c", "z", 2.5), ("d", "z", -3)), 8.5),
+        (batch(BOTH, ("c", "z", 2), ("d", "z", None)), 13),
+        (replace(batch(BOTH, ("c", "z", 2)), spoiled={"b": 9}), 7),
+    ],
+)
+async def test_the_stock_of_a_first_load_is_that_of_its_items(url: str, later: ItemBatch, stock: float) -> None:
+    """A row that a later one replaces, or a rejected record takes back, counts no more; what is below zero counts as none."""
+    async with open_sqlite(url) as sink:
+        summary, _ = await import_items(sink, batch(BOTH, ("a", "x", 5), ("b", "y", 6)), later, dry_run=False)
+        assert summary.figures.stock_after == stock
 
 
 def test_times_are_exact() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ class Bitmap:
             return False
         page[number & _IN_PAGE] = 1
         self.size += 1
+        return True
+
+    def add_row(self, first: int, count: int) -> bool:
+        """Add `count` neighbours from `first` on if none of them is in, and return whether that was so."""
+        spans = list(_spans(first, first + count))
+        if any(self._page(number).find(1, start, end) >= 0 for number, start, end in spans):
+            return False
+        for number, start, end in spans:
+            self._page(number)[start:end] = b"\1" * (end - start)
+        self.size += count
         return True
 
     def add_all(self, numbers: NDArray[np.int64]) -> list[int]:
@@ -68,3 +79,12 @@ class Bitmap:
     def __contains__(self, number: int) -> bool:
         page = self._pages.get(number >> _PAGE_BITS)
         return page is not None and bool(page[number & _IN_PAGE])
+
+
+def _spans(first: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the pages of the numbers from `first` to before `end`, each with the places that are theirs."""
+    while first < end:
+        page = first >> _PAGE_BITS
+        upto = min(end, (page + 1) << _PAGE_BITS)
+        yield page, first & _IN_PAGE, ((upto - 1) & _IN_PAGE) + 1
+        first = upto

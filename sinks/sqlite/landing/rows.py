@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import fsum
+from time import perf_counter, thread_time
+from typing import Final, cast
 
 import orjson
 import xxhash
@@ -10,7 +15,11 @@ import xxhash
 from engine.batch import ItemBatch, Value
 from sinks.sqlite.failures import explained
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.landing.statements import Insert, Layout
+from sinks.sqlite.landing.statements import ROWS_ALONE, ROWS_BESIDE, Insert, Layout
+
+_MOSTLY: Final = 4.0
+_HARDLY: Final = 1.5
+"""How much longer than their thread works statements take where the interpreter lock is wanted, and where it no longer is."""
 
 
 def latest(keys: list[str]) -> list[int] | None:
@@ -49,11 +58,90 @@ def json_text(values: Sequence[str] | Sequence[int]) -> str:
     return orjson.dumps(values).decode()
 
 
+class Pace:
+    """How many rows a statement takes: few where nobody else wants the interpreter, many beside a busy thread.
+
+    Which it is shows in the time that statements take beyond what their thread works: it is spent waiting for the lock.
+    """
+
+    def __init__(self) -> None:
+        self._beside = False
+        self._took = 0.0
+        self._worked = 0.0
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Return the sizes of the next statements."""
+        return ROWS_BESIDE if self._beside else ROWS_ALONE
+
+    def timed(self, parameters: Iterator[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:
+        """Yield the parameters of statements and time these, in the thread that runs them."""
+        begun, worked = perf_counter(), thread_time()
+        yield from parameters
+        self.add(perf_counter() - begun, thread_time() - worked)
+
+    def add(self, took: float, worked: float) -> None:
+        """Note how many seconds statements took, and how many of these their thread worked."""
+        self._took += took
+        self._worked += worked
+
+    def judge(self) -> None:
+        """Take it that the lock is wanted where what was timed waited most of the time, and no longer where it hardly did."""
+        self._beside = self._took > (_HARDLY if self._beside else _MOSTLY) * self._worked
+        self._took = self._worked = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRows:
+    """Rows of (key, digest, *cells), as the parts they come in: putting them together is left to the driver's thread."""
+
+    keys: Sequence[str]
+    digests: Sequence[int]
+    rows: Sequence[tuple[Value, ...]]
+
+    @classmethod
+    def of(cls, batch: ItemBatch, digests: Sequence[int], order: Sequence[int]) -> KeyedRows:
+        """Return the rows of a batch that `order` names."""
+        if len(order) == len(batch):
+            return cls(batch.keys, digests, batch.rows)
+        return cls([batch.keys[index] for index in order], [digests[index] for index in order], [batch.rows[index] for index in order])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def cells(self) -> Iterator[Value]:
+        """Return all cells in order; no step of it is Python's own, nor a tuple a row."""
+        heads = zip(self.keys, self.digests, strict=True)
+        return chain.from_iterable(chain.from_iterable(zip(heads, self.rows, strict=True)))
+
+    def total(self, place: int) -> float:
+        """Return the sum of what is above zero in a column of numbers."""
+        numbers = cast("list[float | None]", [row[place] for row in self.rows])
+        return fsum([number for number in numbers if number is not None and number > 0])
+
+
+def keyed_text(rows: KeyedRows) -> str:
+    """Return the digests of rows by their keys, of which none occurs twice, as a JSON object."""
+    return orjson.dumps(dict(zip(rows.keys, rows.digests, strict=True))).decode()
+
+
 async def insert_rows(writer: Writer, insert: Insert, rows: Sequence[tuple[Value, ...]]) -> int:
     """Insert all rows and return how many the database says it inserted."""
+    return await _insert(writer, insert.pieces(chain.from_iterable(rows), len(rows), ROWS_BESIDE))
+
+
+async def insert_keyed(writer: Writer, insert: Insert, rows: KeyedRows, pace: Pace) -> int:
+    """Insert all rows at a pace and return how many the database says it inserted."""
+    pieces = insert.pieces(rows.cells(), len(rows), pace.sizes)
+    inserted = await _insert(writer, ((text, pace.timed(parameters)) for text, parameters in pieces))
+    pace.judge()
+    return inserted
+
+
+async def _insert(writer: Writer, pieces: Iterator[tuple[str, Iterator[tuple[Value, ...]]]]) -> int:
     inserted = 0
     with explained(writer.name):
-        for text, parameters in insert.pieces(rows):
+        for text, parameters in pieces:
             # The parameters are an iterator, so they are made in the connection's thread, not on the event loop.
             inserted += (await writer.connection.executemany(text, parameters)).rowcount
     return inserted

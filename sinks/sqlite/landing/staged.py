@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+
+import orjson
 
 from engine.batch import ItemBatch, Value
 from engine.contracts import FeedDefinition, StageSummary
@@ -13,14 +15,12 @@ from sinks.sqlite.landing.bitmap import Bitmap
 from sinks.sqlite.landing.figures import measure_stage
 from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.missing import stage_missing, stage_returned
-from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
+from sinks.sqlite.landing.rows import KeyedRows, counting, insert_rows, json_text, keyed_text, stored_digests
 from sinks.sqlite.landing.statements import DELETED, GONE, Layout, StageTable
 from sinks.sqlite.screen.gathering import Gathering
 
 if TYPE_CHECKING:
     from sinks.sqlite.screen.met import KnownHere
-
-_UNKNOWN: Final = (None, None, None, None)
 
 
 def _known_here(batch: ItemBatch) -> KnownHere | None:
@@ -57,48 +57,31 @@ class StagedRun:
         """
         order = counting(batch)
         layout = Layout.of(batch, self._feed)
-        digests = stored_digests(batch, layout)
-        keys = batch.keys if len(order) == len(batch) else [batch.keys[index] for index in order]
+        rows = KeyedRows.of(batch, stored_digests(batch, layout), order)
         known = _known_here(batch)
         restored = await self._meet_known(known) if known is not None else []
-        # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
-        stored = {row[0]: row for row in await self._writer.query(self._stage.lookup(), json_text(keys))} if keys else {}
-        changed: list[int] = []
-        same: list[tuple[int, int]] = []
-        twice: list[int] = []
-        rows: list[tuple[Value, ...]] = []
-        meet, left = self._seen.add, self._left if self._left.size else None
-        for place, index in enumerate(order):
-            _, item, digest, fallen = stored.get(place, _UNKNOWN)
-            repeated = False
-            if isinstance(item, int):
-                repeated = not meet(item)
-                if repeated:
-                    twice.append(item)
-                    if known is not None and known.comes_after(item, batch.records[index]):
-                        restored.append(keys[place])
-                        continue
-                elif fallen:
-                    self._fallen += 1
-                if left is not None:
-                    left.remove(item)
-            if digest != digests[index]:
-                changed.append(index)
-                rows.append(
-                    (keys[place], item if isinstance(item, int) else None, digests[index], batch.records[index], *batch.rows[index])
-                )
-            elif repeated:
-                # An earlier row of this key may have been staged; the later one says that all is as it was.
-                restored.append(keys[place])
-            elif isinstance(item, int):
-                same.append((index, item))
+        ids, differing, fallen = await self._compare(rows)
+        repeated = self._meet(ids)
+        places = {key: place for place, key in enumerate(rows.keys)} if differing or repeated else {}
+        self._fallen += len(fallen) - sum(places[key] in repeated for key in fallen)
+        beaten = _beaten(known, {place: (ids[place], batch.records[order[place]]) for place in repeated}) if known is not None else set()
+        differs = [places[key] for key in differing]
+        changed: list[tuple[Value, ...]] = [
+            (rows.keys[place], ids[place], rows.digests[place], batch.records[order[place]], *rows.rows[place])
+            for place in differs
+            if place not in beaten
+        ]
+        # An earlier row of such a key may have been staged; the later one says that all is as it was.
+        restored += [rows.keys[place] for place in sorted(repeated.difference(differs) | beaten)]
         if batch.spoiled:
-            told = set(keys)
+            told = set(rows.keys)
             restored += await self._leave({key: record for key, record in batch.spoiled.items() if key not in told}, known)
-        await self._write(layout, rows, restored)
+        await self._write(layout, changed, restored)
         self._rows += len(batch) + len(batch.known)
         if self._gathering.concerns(batch):
-            self._gather(batch, changed, same, twice)
+            self._gathering.take(batch, order, ids, [place for place in differs if place not in beaten], repeated)
+        elif repeated:
+            self._gathering.drop(item for place in repeated if (item := ids[place]) is not None)
 
     async def _meet_known(self, known: KnownHere) -> list[str]:
         """Note items that stand in the source as they are stored, and return the keys of those of which something else was staged."""
@@ -111,15 +94,31 @@ class StagedRun:
         self._gathering.drop(again)
         return [str(key) for (key,) in await self._writer.query(self._stage.keys_of(), json_text(again))]
 
-    def _gather(self, batch: ItemBatch, changed: list[int], same: list[tuple[int, int]], twice: list[int]) -> None:
-        gathering = self._gathering
-        gathering.collector.lay(batch.blocks)
-        if batch.known:
-            gathering.collector.know(batch.known)
-        gathering.meet(batch, same)
-        gathering.wait(batch, changed)
-        if twice:
-            gathering.drop(twice)
+    async def _compare(self, rows: KeyedRows) -> tuple[list[int | None], list[str], list[str]]:
+        """Return the id of the item of each row, the keys of those that differ from it, and of these the ones whose item is removed."""
+        if not len(rows):
+            return [], [], []
+        # No transaction: only this run writes the feed's items, and the fence is proven before anything depends on the answer.
+        ((ids, differing, fallen),) = await self._writer.query(self._stage.compare(), keyed_text(rows))
+        return orjson.loads(str(ids)), orjson.loads(str(differing)), orjson.loads(str(fallen))
+
+    def _meet(self, ids: Sequence[int | None]) -> set[int]:
+        """Note items that were in the source and return the places of those that had been met before."""
+        first = ids[0] if ids else None
+        if (
+            first is not None
+            and not self._left.size
+            and ids == list(range(first, first + len(ids)))
+            and self._seen.add_row(first, len(ids))
+        ):
+            return set()
+        repeated: set[int] = set()
+        for place, item in enumerate(ids):
+            if item is not None:
+                if not self._seen.add(item):
+                    repeated.add(place)
+                self._left.remove(item)
+        return repeated
 
     async def _leave(self, spoiled: Mapping[str, int], known: KnownHere | None) -> list[str]:
         """Note items that are in the source but of which nothing is known, and return their keys: they stay as they are."""
@@ -205,3 +204,8 @@ class StagedRun:
     async def discard(self) -> None:
         """Drop the stage."""
         await clear_stage(self._writer, self._stage)
+
+
+def _beaten(known: KnownHere, rows: Mapping[int, tuple[int | None, int]]) -> set[int]:
+    """Return the places of the rows, each with item and ordinal, behind which a known record of the same item comes."""
+    return {place for place, (item, record) in rows.items() if item is not None and known.comes_after(item, record)}

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from engine.batch import ItemBatch, Value
@@ -23,12 +24,14 @@ from engine.schema import ATTRIBUTES, Attribute
 VARIANTS: Final = "main.inventory_feed_variants"
 STAGE: Final = "inventory_feed_stage"
 
-ROWS_PER_STATEMENT: Final = (2048, 512, 128, 32)
-"""How many rows one INSERT carries, biggest first, as far as `PARAMETERS` allows.
+ROWS_ALONE: Final = (128, 32)
+ROWS_BESIDE: Final = (2048, 512, *ROWS_ALONE)
+"""How many rows one INSERT carries, biggest first, as far as `PARAMETERS` allows: alone, and beside a busy thread.
 
 Python releases the interpreter lock once a statement. With one row a statement a busy parser thread and the writer hand the
-lock to and fro for every row (measured: 9,000 rows/s beside a busy thread, 240,000 alone); with hundreds of rows both work
-in parallel, and even alone it is a third faster.
+lock to and fro for every row (measured: 9,000 rows/s beside a busy thread); with hundreds of rows both work in parallel. Alone
+the parameters of 128 rows still lie in the processor's cache, and those of 2,048 do not: a seventh faster, as one row is half as
+fast, for each statement opens and closes every index.
 """
 
 OTHER_DIGEST: Final = "content_hash = ~content_hash"
@@ -135,39 +138,48 @@ class Insert:
 
     def text(self, rows: int) -> str:
         """Return the statement for `rows` rows."""
-        return f"{self.head} VALUES {','.join([self.row] * rows)} {self.tail}"
+        return _text(self, rows)
 
-    def pieces(self, rows: Sequence[tuple[Value, ...]]) -> Iterator[tuple[str, Iterator[tuple[Value, ...]]]]:
-        """Yield statements with their parameter lists, as `executemany` takes them, for all rows in order.
+    def pieces(self, cells: Iterator[Value], rows: int, sizes: Sequence[int]) -> Iterator[tuple[str, Iterator[tuple[Value, ...]]]]:
+        """Yield statements with their parameter lists, as `executemany` takes them, for the cells of all rows in order.
 
-        The rest below the smallest size is one statement of just its size; the driver caches the few that there are.
+        They share the cells: each list has to be taken before the next. The rest below the smallest size is one statement of just
+        its size; the driver caches the few that there are.
         """
-        start, most = 0, PARAMETERS // self.row.count("?")
-        for size in (*(size for size in ROWS_PER_STATEMENT if size <= most), len(rows) % ROWS_PER_STATEMENT[-1]):
-            times = (len(rows) - start) // size if size else 0
+        width = self.row.count("?")
+        for size in (*(size for size in sizes if size * width <= PARAMETERS), rows % sizes[-1]):
+            times = rows // size if size else 0
             if times:
-                yield self.text(size), _flattened(rows, start, size, times)
-            start += times * size
+                yield self.text(size), _taken(cells, size * width, times)
+                rows -= size * times
 
 
-def _flattened(rows: Sequence[tuple[Value, ...]], start: int, size: int, times: int) -> Iterator[tuple[Value, ...]]:
-    for begin in range(start, start + size * times, size):
-        yield tuple(chain.from_iterable(rows[begin : begin + size]))
+def _taken(cells: Iterator[Value], size: int, times: int) -> Iterator[tuple[Value, ...]]:
+    for _ in range(times):
+        yield tuple(islice(cells, size))
+
+
+@lru_cache(maxsize=16)
+def _text(insert: Insert, rows: int) -> str:
+    # The same object again: the driver looks it up by its hash, which a text of 200 kB works out once.
+    return f"{insert.head} VALUES {','.join([insert.row] * rows)} {insert.tail}"
 
 
 def straight_insert(columns: tuple[str, ...], *, feed: int, run: int, now: int, overwrite: bool) -> Insert:
     """Insert items of an empty feed, rows of (key, digest, *cells); a repeated key is left alone or wholly overwritten.
 
     The feed, the run and the time are numbers of our own and stand in the text: three parameters a row less to bind.
+    So does the number of missed runs, whose default the table has as a text, which would be made a number of for each row.
     """
     attributes = [ATTRIBUTES[name] for name in columns]
-    names = ["inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at", "external_id", "content_hash"]
+    names = ["inventory_feed_id", "created_run_id", "inventory_updated_at", "created_at", "updated_at", "missing_runs"]
+    names += ["external_id", "content_hash"]
     head = f"INSERT INTO {VARIANTS} ({', '.join([*names, *(each.column for each in attributes)])})"
     cells = ", ".join(["?", "?", *(_cell(each, "?") for each in attributes)])
     # `excluded` holds the table's default for a column that the INSERT does not name: overwriting is whole, nothing coalesces.
     whole = ", ".join(f"{each.column} = excluded.{each.column}" for each in ATTRIBUTES.values() if each.name != "externalId")
     action = f"UPDATE SET content_hash = excluded.content_hash, {whole}" if overwrite else "NOTHING"
-    return Insert(head, f"({feed}, {run}, {now}, {now}, {now}, {cells})", f"ON CONFLICT (inventory_feed_id, external_id) DO {action}")
+    return Insert(head, f"({feed}, {run}, {now}, {now}, {now}, 0, {cells})", f"ON CONFLICT (inventory_feed_id, external_id) DO {action}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +229,21 @@ class StageTable:
     def keys_of() -> str:
         """Select the keys of the items of a JSON array of ids."""
         return f"SELECT external_id FROM {VARIANTS} WHERE id IN (SELECT value FROM json_each(?))"
+
+    def compare(self) -> str:
+        """Hold the digests of a JSON object by key against the stored items, and select one row of three JSON arrays.
+
+        The id of each item or null, in the order of the object; the keys whose digest is another than the stored one, or that are
+        new; and those among them whose item is removed. One row, for the driver makes a row of the answer in as long as SQLite takes
+        to find and compare three, and takes the interpreter lock for each.
+        """
+        # LEFT JOIN fixes the order too, and with it that of the arrays: the keys as they stand outside, the unique index inside.
+        return (
+            "SELECT json_group_array(v.id), json_group_array(j.key) FILTER (WHERE v.content_hash IS NOT j.value),"
+            " json_group_array(j.key) FILTER (WHERE v.content_hash IS NULL AND v.status = 'removed')"
+            f" FROM json_each(?) AS j LEFT JOIN {VARIANTS} AS v"
+            f" ON v.inventory_feed_id = {self.feed} AND v.external_id = j.key{self._visible()}"
+        )
 
     def items(self) -> str:
         """Return FROM and WHERE of the feed's items `v` that the run knows of."""

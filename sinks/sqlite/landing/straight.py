@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from engine.batch import ItemBatch, Value
+from engine.batch import ItemBatch
 from engine.contracts import FeedDefinition, StageSummary
+from engine.figures import Figures, pieces
 from sinks.sqlite import clock
 from sinks.sqlite.fence import Fence, Writer
 from sinks.sqlite.landing.figures import measure_load
 from sinks.sqlite.landing.housekeeping import delete_load
-from sinks.sqlite.landing.rows import counting, insert_rows, json_text, stored_digests
+from sinks.sqlite.landing.rows import KeyedRows, Pace, counting, insert_keyed, json_text, stored_digests
 from sinks.sqlite.landing.statements import OTHER_DIGEST, VARIANTS, Insert, Layout, straight_insert
 from sinks.sqlite.screen.gathering import Gathering
 
@@ -33,6 +34,9 @@ class StraightLoad:
         self._created = 0
         self._rows = 0
         self._buries = False
+        # What the feed's stock comes to, None where written rows were changed since, so that it has to be summed up.
+        self._stock: float | None = 0.0
+        self._pace = Pace()
 
     async def hide(self) -> bool:
         """Mark the feed as being loaded, before the first row is written; False when a call has put an item into it meanwhile."""
@@ -53,20 +57,17 @@ class StraightLoad:
             order = [index for index in order if batch.rows[index][place] is None]
         await self._take_back([*gone, *(batch.spoiled.keys() - told if batch.spoiled else ())])
         await self._bury(gone, told)
-        # On the event loop, for every row of a first load: nearly always all of them, so they are not picked one by one.
-        rows = [(key, digest, *row) for key, digest, row in zip(batch.keys, digests, batch.rows, strict=True)]
-        if len(order) != len(batch):
-            rows = [rows[index] for index in order]
+        rows = KeyedRows.of(batch, digests, order)
         new = len(rows) == len(batch) and await self._write_new(batch.columns, rows)
         if not new:
             await self._write_exact(batch.columns, rows)
         self._rows += len(batch)
         if self._gathering.concerns(batch):
             self._gathering.collector.lay(batch.blocks)
-            if new and rows and (first := await self._first_id(rows)) is not None:
+            if new and len(rows) and (first := await self._first_id(rows)) is not None:
                 self._gathering.load(batch, first)
 
-    async def _first_id(self, rows: Sequence[tuple[Value, ...]]) -> int | None:
+    async def _first_id(self, rows: KeyedRows) -> int | None:
         """Return the id of the first of the rows that were just written, None when their ids are not known to be consecutive.
 
         Ids grow by one from row to row within a statement and a transaction; that the first and the last have what that makes of them
@@ -75,11 +76,12 @@ class StraightLoad:
         last = await self._writer.number("SELECT last_insert_rowid()")
         first = last - len(rows) + 1
         keys = await self._writer.query(f"SELECT external_id FROM {VARIANTS} WHERE id IN (?, ?) ORDER BY id", first, last)
-        return first if [key for (key,) in keys] == list(dict.fromkeys((rows[0][0], rows[-1][0]))) else None
+        return first if [key for (key,) in keys] == list(dict.fromkeys((rows.keys[0], rows.keys[-1]))) else None
 
     async def _take_back(self, keys: Sequence[str]) -> None:
         if not keys:
             return
+        self._stock = None
         mine = "inventory_feed_id = ? AND created_run_id = ? AND external_id IN (SELECT value FROM json_each(?))"
         async with self._writer.transaction() as writer:
             gone = await writer.query(f"SELECT id FROM {VARIANTS} WHERE {mine}", self._fence.feed, self._fence.run, json_text(keys))
@@ -99,22 +101,25 @@ class StraightLoad:
             await self._writer.execute(f"DELETE FROM temp.{_GONE} WHERE external_id IN ({among})", json_text(told))
             await self._writer.execute(f"INSERT INTO temp.{_GONE} {among}", json_text(gone))
 
-    async def _write_new(self, columns: tuple[str, ...], rows: list[tuple[Value, ...]]) -> bool:
+    async def _write_new(self, columns: tuple[str, ...], rows: KeyedRows) -> bool:
         """Write rows whose keys are all new; where the database says that they are not, write nothing and return False."""
         async with self._writer.transaction() as writer:
-            if await insert_rows(writer, self._insert(columns, overwrite=False), rows) != len(rows):
+            if await insert_keyed(writer, self._insert(columns, overwrite=False), rows, self._pace) != len(rows):
                 await writer.connection.rollback()
                 return False
         self._created += len(rows)
+        if self._stock is not None and "inventoryQuantity" in columns:
+            self._stock += rows.total(columns.index("inventoryQuantity"))
         return True
 
-    async def _write_exact(self, columns: tuple[str, ...], rows: list[tuple[Value, ...]]) -> None:
+    async def _write_exact(self, columns: tuple[str, ...], rows: KeyedRows) -> None:
         """Write rows of which some keys were loaded before by this run: the later row wins, as a whole."""
         among = "FROM json_each(?) AS j CROSS JOIN"
         known = f"SELECT v.id {among} {VARIANTS} AS v WHERE v.inventory_feed_id = ? AND v.external_id = j.value"
+        self._stock = None
         async with self._writer.transaction() as writer:
-            repeated = await writer.query(known, json_text([str(row[0]) for row in rows]), self._fence.feed)
-            await insert_rows(writer, self._insert(columns, overwrite=True), rows)
+            repeated = await writer.query(known, json_text(rows.keys), self._fence.feed)
+            await insert_keyed(writer, self._insert(columns, overwrite=True), rows, self._pace)
         self._gathering.drop(int(str(item)) for (item,) in repeated)
         self._created += len(rows) - len(repeated)
 
@@ -124,7 +129,7 @@ class StraightLoad:
     async def summary(self) -> StageSummary:
         """Return what was written: the feed was empty before. What the source has given up already is skipped."""
         skipped = await self._writer.number(f"SELECT count(*) FROM temp.{_GONE}") if self._buries else 0
-        figures = await measure_load(self._writer, self._fence.feed)
+        figures = await measure_load(self._writer, self._fence.feed) if self._stock is None else Figures(stock_after=pieces(self._stock))
         duplicate = self._rows - self._created - skipped
         return StageSummary(0, 0, self._created, updated=0, unchanged=0, duplicate=duplicate, skipped=skipped, figures=figures)
 
@@ -135,6 +140,7 @@ class StraightLoad:
 
     async def forget_stock(self, keys: Sequence[str]) -> None:
         """Make the stock of loaded items unknown."""
+        self._stock = None
         mine = "inventory_feed_id = ? AND external_id IN (SELECT value FROM json_each(?))"
         async with self._writer.transaction() as writer:
             forget = f"UPDATE {VARIANTS} SET inventory_quantity = NULL, {OTHER_DIGEST} WHERE {mine}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
@@ -51,16 +51,32 @@ class Gathering:
             self._collector = Collector()
         return self._collector
 
-    def meet(self, batch: ItemBatch, met: Sequence[tuple[int, int]]) -> None:
-        """Take rows, by index, whose items are stored as they say, with the ids of those."""
-        if batch.prints and met:
-            records, prints = batch.records, batch.prints
-            self.collector.meet([records[index] for index, _ in met], [item for _, item in met], [_of(prints, index) for index, _ in met])
+    def take(
+        self, batch: ItemBatch, order: Sequence[int], ids: Sequence[int | None], changed: Sequence[int], repeated: Collection[int]
+    ) -> None:
+        """Take a batch that was compared. Row `order[place]` is of item `ids[place]`, None where that is new.
 
-    def wait(self, batch: ItemBatch, changed: Sequence[int]) -> None:
-        """Take rows, by index, that are going to be applied."""
-        if batch.prints and changed:
-            self.collector.wait([batch.records[index] for index in changed], [_of(batch.prints, index) for index in changed])
+        The rows of the places `changed` are going to be applied; those of `repeated` are of items that were met before.
+        """
+        collector = self.collector
+        collector.lay(batch.blocks)
+        if batch.known:
+            collector.know(batch.known)
+        if batch.prints and not changed and not repeated and len(order) == len(batch):
+            collector.meet(batch.records, [item for item in ids if item is not None], [batch.prints])
+        elif batch.prints:
+            self._take_some(batch, order, ids, changed, repeated)
+        self.drop(item for place in repeated if (item := ids[place]) is not None)
+
+    def _take_some(
+        self, batch: ItemBatch, order: Sequence[int], ids: Sequence[int | None], changed: Sequence[int], repeated: Collection[int]
+    ) -> None:
+        others = {*changed, *repeated}
+        met = [(order[place], item) for place, item in enumerate(ids) if item is not None and place not in others]
+        records, prints = batch.records, batch.prints
+        self.collector.meet([records[index] for index, _ in met], [item for _, item in met], [_of(prints, index) for index, _ in met])
+        waiting = [order[place] for place in changed]
+        self.collector.wait([records[index] for index in waiting], [_of(prints, index) for index in waiting])
 
     def load(self, batch: ItemBatch, first: int) -> None:
         """Take all rows of a batch, which were stored under consecutive ids."""
