@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape
 
 from engine.contracts import DocumentFacts, Mapper, MapperSettings
 from mappers.csv import CsvMapper
+from mappers.markup.cutter import CutterSizes
+from mappers.xpath import XmlMapper
 
 if TYPE_CHECKING:
     from tests.property.test_screen_law import Row
@@ -19,11 +22,14 @@ COLUMNS: Final = ("sku", "qty", "price", "name")
 
 @dataclass(frozen=True)
 class Format:
-    """How rows are written, and the settings and names under which they are read back."""
+    """How rows are written, and the settings under which they are read back, by a mapper of small pieces.
 
-    settings: Mapping[str, object]
+    `other` rows are written in another way that means the same.
+    """
+
     write: Callable[[Sequence[Row], bool], bytes]
-    name: Callable[[str], str] = str
+    make: Callable[[MapperSettings, DocumentFacts], Mapper]
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def _csv(rows: Sequence[Row], other: bool) -> bytes:
@@ -34,9 +40,26 @@ def _csv(rows: Sequence[Row], other: bool) -> bytes:
     return text.getvalue().encode()
 
 
-FORMATS: Final = {"csv": Format({"delimiter": "comma"}, _csv)}
-
-
-def small_mapper(kind: str, settings: MapperSettings, facts: DocumentFacts) -> Mapper:
-    """Make a mapper whose sample, pieces and tail are small."""
+def _make_csv(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
     return CsvMapper(settings, facts, sample_bytes=120, piece_bytes=200, held_back=60)
+
+
+def _xml(rows: Sequence[Row], other: bool) -> bytes:
+    def text(name: str) -> str:
+        return f"<![CDATA[{name.replace(']]>', ']]]]><![CDATA[>')}]]>" if other else escape(name)
+
+    items = [
+        f"<item><sku>{row.sku}</sku><qty>{escape(row.qty)}</qty><price>{row.price}</price><name>{text(row.name)}</name></item>"
+        for row in rows
+    ]
+    return f"<shop>{chr(10).join(items)}</shop>".encode()
+
+
+def _make_xml(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
+    return XmlMapper(settings, facts, sample_bytes=200, sizes=CutterSizes(piece=300, tail=120))
+
+
+FORMATS: Final = {
+    "csv": Format(_csv, _make_csv, {"delimiter": "comma"}),
+    "xml": Format(_xml, _make_xml, {"resourceType": "xml", "xmlMapping": "custom", "xmlPath": "/shop/item"}),
+}
