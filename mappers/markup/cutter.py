@@ -146,15 +146,16 @@ class Cutter:
     def _leave_known(self, stretches: Stretches) -> Generator[RawRecords, None, bool]:
         """Move over known blocks; tell whether more bytes have to come before anything else is done."""
         found, waits = stretches.find(self._buffer, self.context, self._record)
-        end, line = 0, self._line
-        for known, block in found:
+        start, line = 0, self._line
+        for known, end in found:
             self.known += known.records
-            yield RawRecords(b"", self._offset + end, line, known=known)
-            end += len(block)
-            line += block.count(b"\n")
+            yield RawRecords(b"", self._offset + start, line, known=known)
+            # Where a line ends with CR alone nothing is ever known.
+            line += self._buffer.count(b"\n", start, end)
+            start = end
         if found:
-            self._line, self._column = position_in(bytes(self._buffer[:end]), self._line, self._column)
-            self._drop(end)
+            self._line, self._column = position_in(bytes(self._buffer[:start]), self._line, self._column)
+            self._drop(start)
         self._goal = stretches.unknown
         return waits
 
@@ -376,7 +377,7 @@ class Cutter:
         if end <= self._clear_until:
             return True
         begin = max(start, self._clear_until)
-        stop = min(len(self._buffer), max(end, begin + self._sizes.piece))
+        stop = min(len(self._buffer), max(end, self._goal))
         found = [at for at in (self._buffer.find(b"<!", begin, stop), self._buffer.find(b"<?", begin, stop)) if at >= 0]
         self._clear_until = min(found, default=stop - 1)
         return end <= self._clear_until

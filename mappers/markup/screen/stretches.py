@@ -34,43 +34,44 @@ class Stretches:
         self._settled = settled
         self._tail = tail
         self._longest = longest
-        self._missed = 0
-        self._next = 0
+        self._missed = self._skipped = 0
         self.unknown = 0
 
-    def find(self, buffer: bytearray, context: bytes, name: bytes) -> tuple[list[tuple[KnownRecords, bytes]], bool]:
-        """Return the known blocks at the beginning of a buffer, and whether more bytes have to come before the next one can be told.
+    def find(self, buffer: bytearray, context: bytes, name: bytes) -> tuple[list[tuple[KnownRecords, int]], bool]:
+        """Return what is known at the beginning of a buffer, stretch by stretch with the end of each, and whether to wait for more bytes.
 
-        Where it can be told and is not known, `unknown` says how far to go before the screen is asked again: up to a block that is
-        known, or as far as one has looked. To look a block up costs least where it is known, so where nothing is, few are.
+        Where there is no need to wait and what follows is not known, `unknown` says how far to go before the screen is asked again: up
+        to a block that is known, or as far as one could look.
         """
-        found: list[tuple[KnownRecords, bytes]] = []
-        cut, reading, ending = self._screen.cut, self._readings.of(context, name), b"</%b>" % name
-        settled, end, at = self._settled(), len(buffer) - self._tail, 0
-        behind = 0
-        while at < end and (past := cut(buffer, at, end, ending)) >= 0:
-            known = self._look_up(buffer, at, past, reading, settled=settled)
-            if known is not None and at == behind:
-                found.append((known, bytes(buffer[at:past])))
-                behind = past
-            elif known is not None or at - behind >= self._longest:
+        found: list[tuple[KnownRecords, int]] = []
+        reading, ending = self._readings.of(context, name), b"</%b>" % name
+        settled, end, at, past = self._settled(), len(buffer) - self._tail, 0, -1
+        while at < end:
+            known, past = self._screen.follow(buffer, at, end, ending, reading)
+            if known is None:
                 break
+            if not settled and not buffer[at:past].isascii():
+                self.unknown = self._longest
+                return found, False
+            self._missed = self._skipped = 0
             at = past
-        self.unknown = min(self._longest, at - behind)
-        if at == behind and end - at >= self._tail:
-            # Longer than any block: a record as long as that is left to the cutter.
-            self.unknown = self._longest
-        return found, not self.unknown
+            found.append((known, at))
+        if at < past:
+            self.unknown = min(self._longest, self._look_ahead(buffer, past, end, ending, reading) - at)
+            return found, False
+        # A record that is longer than any block is left to the cutter.
+        self.unknown = self._longest
+        return found, end - at < self._tail
 
-    def _look_up(self, buffer: bytearray, start: int, end: int, reading: bytes, *, settled: bool) -> KnownRecords | None:
-        if self._next > 0:
-            self._next -= 1
-            return None
-        block = bytes(buffer[start:end])
-        known = self._screen.find(block, reading) if settled or block.isascii() else None
-        if known is not None:
-            self._missed = 0
-        else:
-            self._missed += 1
-            self._next = min(_SPARSEST, self._missed // _PATIENCE)
-        return known
+    def _look_ahead(self, buffer: bytearray, at: int, end: int, ending: bytes, reading: bytes) -> int:
+        """Return where the next known block begins, or how far there is none. To look a block up is cheap only where it is known."""
+        screen, last = self._screen, at + self._longest
+        while at < last and (past := screen.cut(buffer, at, end, ending)) >= 0:
+            self._skipped += 1
+            if self._skipped >= min(_SPARSEST, self._missed // _PATIENCE):
+                self._skipped = 0
+                if screen.find(bytes(buffer[at:past]), reading) is not None:
+                    return at
+                self._missed += 1
+            at = past
+        return at
