@@ -21,10 +21,11 @@ from engine.feed import Feed
 from engine.figures import Figures
 from engine.flow.absence import Absence
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
-from engine.flow.checkpoint import confirm, fingerprint, known_versions, left_by, make_checkpoint, refuse_older, wait_left
+from engine.flow.checkpoint import confirm, fingerprint, left_by, make_checkpoint, read_alike, refuse_older, renew, wait_left
 from engine.flow.drift import find_drift
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe, Transform
+from engine.flow.unchanged import Gate
 from engine.flow.unpacking import Unpacking
 from engine.guard import judge, refuse_unknown_sums, refuse_unusable
 from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
@@ -60,7 +61,8 @@ async def run_feed(job: Job) -> RunRecord:
     when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
     discarded and the record has status `error` with the reason among its problems. What the guard finds implausible is kept for a
     person to decide, and the record has status `held`. A source that is what the last complete run
-    read is not read again: the record is what it would be had it been. One that is to be left alone for a while ends as
+    read is not read again, or not beyond its bytes: the record is what it would be had it been. One that is to be left alone for
+    a while ends as
     `skipped`. Raises what is not the run's own
     outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
     it applies; the session ends such a run as failed.
@@ -75,7 +77,9 @@ async def run_feed(job: Job) -> RunRecord:
         mark = fingerprint(job.recipe, job.source)
         # A refetch reads the source as if for the first time, so a person can have everything guessed anew.
         job = replace(job, recipe=replace(job.recipe, pinned={} if job.refetch else session.dialect))
-        source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark), tell=_Told(tally, fetch))
+        before = None if job.refetch else read_alike(session.checkpoint, mark)
+        source = replace(job.source, known=before.versions if before is not None else {}, tell=_Told(tally, fetch))
+        gate = Gate(before, job.budget)
         received: Channel[Part] = Channel(job.budget)
         chunks: Channel[Part] = Channel(job.budget)
         batches: Channel[MappedBatch] = Channel(job.budget)
@@ -84,7 +88,7 @@ async def run_feed(job: Job) -> RunRecord:
             async with _lone_error(), anyio.create_task_group() as watched:
                 watched.start_soon(_watch, clocks[:4], job.stall_patience)
                 async with anyio.create_task_group() as stages:
-                    stages.start_soon(_fetch, job, source, fetch, received, tally)
+                    stages.start_soon(_fetch, job, source, fetch, received, tally, gate)
                     stages.start_soon(_decode, job, decode, received, chunks, tally)
                     stages.start_soon(_map, job, map_, chunks, batches, tally, session.dialect, absence)
                     stages.start_soon(_stage, job, stage, batches, session, tally)
@@ -95,7 +99,7 @@ async def run_feed(job: Job) -> RunRecord:
             refuse_unknown_sums(tally.keyless)
             tally.note(absence.judge())
             planned = await _plan(session, tally, feed.definition())
-            checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned)
+            checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned, gate.digests)
             if checkpoint is not None and tally.awaited:
                 checkpoint = checkpoint.unread()
             held = _reasons_to_hold(feed, planned)
@@ -112,12 +116,13 @@ async def run_feed(job: Job) -> RunRecord:
             received.drain()
             chunks.drain()
             batches.drain()
+            await gate.aclose()
         record = ended if isinstance(ended, RunRecord) else await _apply(apply, session, tally, ended)
     _notify(job, RunFinished(record))
     return record
 
 
-async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part], tally: Tally) -> None:
+async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part], tally: Tally, gate: Gate) -> None:
     with clock.running():
         tally.asked_at = datetime.now(UTC)
         try:
@@ -125,20 +130,23 @@ async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part]
                 async for document in documents:
                     tally.open(document)
                     with job.budget.holding(document.buffer_bytes):
-                        await _pass_on(document, clock, out, tally)
+                        await _pass_on(job, document, clock, out, tally, gate)
         except NotModified as reason:
             if tally.versions or not source.known:
                 raise InternalError(f"the connector of {source.name} said not modified of what it yielded, or of nothing known") from reason
             raise
+        await gate.end(source, tally.newest, out, clock)
         out.close()
 
 
-async def _pass_on(document: Document, clock: StageClock, out: Channel[Part], tally: Tally) -> None:
-    await out.send(Opened(DocumentFacts.of(document)), 0, clock)
+async def _pass_on(job: Job, document: Document, clock: StageClock, out: Channel[Part], tally: Tally, gate: Gate) -> None:
+    await gate.send(Opened(DocumentFacts.of(document)), out, clock)
     async for chunk in document.chunks:
         tally.bytes += len(chunk)
-        await out.send(chunk, len(chunk), clock)
-    await out.send(Ended(), 0, clock)
+        await gate.send(chunk, out, clock)
+        if gate.holds and job.on_progress is not None:
+            job.on_progress(tally.progress())
+    await gate.send(Ended(), out, clock)
 
 
 async def _decode(job: Job, clock: StageClock, source: Channel[Part], out: Channel[Part], tally: Tally) -> None:
@@ -314,7 +322,7 @@ async def _confirm(session: SinkSession, tally: Tally, reason: NotModified) -> R
     tally.note([Problem(_code(reason), f"{reason}; its records are those that run {checkpoint.run} read")])
     record = confirm(checkpoint, tally.record(session.run, RunStatus.COMPLETE, Counts()))
     record.check_accounting()
-    return await session.finish(record, checkpoint)
+    return await session.finish(record, renew(checkpoint, tally.versions, tally.newest))
 
 
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:
