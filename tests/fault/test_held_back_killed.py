@@ -12,8 +12,8 @@ import anyio
 from aiohttp import web
 from anyio import open_process, to_thread
 
-import feedmill
 from engine.run import Counts
+from feedmill.library import sync
 from tests.servers.web import serving
 
 ROOT = Path(__file__).parents[2]
@@ -21,22 +21,25 @@ NOTE = b"x" * 3_000
 BODY = b"sku,note,qty\n" + b"".join(b"i%d,%s,1\n" % (number, NOTE) for number in range(1_000))
 
 
+COMMAND = "from feedmill.cli import main; main()"
 FIELDS = {"sku": "sku", "inventoryQuantity": "qty"}
 
 
 class Supplier:
-    """A server without validators. While `stuck` its last byte never comes."""
+    """A server without validators. The last byte comes once it `may_end`."""
 
-    stuck = False
+    def __init__(self) -> None:
+        self.may_end = anyio.Event()
+        self.may_end.set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Send the file."""
         response = web.StreamResponse(headers={"Content-Type": "text/csv", "Content-Length": str(len(BODY))})
         await response.prepare(request)
         await response.write(BODY[:-1])
-        if self.stuck:
-            await anyio.sleep_forever()
-        await response.write(BODY[-1:])
+        await self.may_end.wait()
+        with suppress(ConnectionError):
+            await response.write(BODY[-1:])
         return response
 
 
@@ -55,9 +58,9 @@ async def test_a_killed_process_leaves_no_file(tmp_path: Path) -> None:
     await anyio.Path(folder).mkdir()
     async with serving(supplier.answer) as port:
         where = f"http://127.0.0.1:{port}/stock.csv"
-        await feedmill.sync(where, to=str(database), feed="acme", fields=FIELDS)
-        supplier.stuck = True
-        command = [sys.executable, "-m", "feedmill", "sync", where, "--to", str(database), "--feed", "acme"]
+        await sync(where, to=str(database), feed="acme", fields=FIELDS)
+        supplier.may_end = anyio.Event()
+        command = [sys.executable, "-c", COMMAND, "sync", where, "--to", str(database), "--feed", "acme"]
         command += [text for purpose, name in FIELDS.items() for text in ("--field", f"{purpose}={name}")]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
         async with await open_process(command, env=environment) as process:
@@ -67,6 +70,6 @@ async def test_a_killed_process_leaves_no_file(tmp_path: Path) -> None:
             assert not await to_thread.run_sync(os.listdir, folder)
             process.send_signal(signal.SIGKILL)
         assert not await to_thread.run_sync(os.listdir, folder)
-        supplier.stuck = False
-        again = await feedmill.sync(where, to=str(database), feed="acme", fields=FIELDS)
+        supplier.may_end.set()
+        again = await sync(where, to=str(database), feed="acme", fields=FIELDS)
     assert (again.counts, [problem.code for problem in again.problems]) == (Counts(unchanged=1_000), ["not-modified"])

@@ -67,12 +67,12 @@ class Passage:
             self.sent_by_then.append(self.sent)
 
 
-async def checkpoint_of(body: bytes, **more: str) -> Checkpoint:
+async def checkpoint_of(body: bytes) -> Checkpoint:
     """Return what a run leaves that read a document of these bytes."""
     passage = Passage(Gate(None, Budget(), SMALL))
     await passage.run(body)
     assert passage.body == body
-    return replace(Checkpoint("print", {}, run=3, digests=passage.gate.digests), **more)
+    return Checkpoint("print", {}, run=3, digests=passage.gate.digests)
 
 
 def gate(before: Checkpoint | None, limits: Limits = SMALL) -> Passage:
