@@ -8,7 +8,7 @@ import pytest
 
 from engine.contracts import DocumentFacts
 from engine.decode import Ended, Opened
-from engine.flow.unchanged.digest import SourceDigest
+from engine.flow.unchanged.digest import SourceDigest, frame
 from engine.flow.unchanged.limits import Limits
 
 LIMITS = Limits(first_mark=8, mark_step=16, on_disk=1_000)
@@ -91,6 +91,14 @@ def test_other_documents_are_not_equal(before: Documents, after: Documents) -> N
     known = digest(*before).text
     assert digest(*before, known=known).equals is bool(before)
     assert not digest(*after, known=known).equals
+
+
+def test_no_bytes_pass_for_the_border_of_documents() -> None:
+    """A document that holds what stands between two is not taken for these two."""
+    border = frame(named("a"))
+    one = digest((named("a"), b"x" + border + b"y"), (named("a"), b"z"))
+    other = digest((named("a"), b"x"), (named("a"), b"y" + border + b"z"))
+    assert one.text.split()[3] != other.text.split()[3]
 
 
 def test_what_is_announced_of_a_size_is_not_covered() -> None:

@@ -62,7 +62,7 @@ class SourceDigest:
         if isinstance(part, Opened):
             self._documents += 1
             self._document_size = 0
-            self._hash.update(_frame(part.facts))
+            self._hash.update(frame(part.facts))
         elif isinstance(part, Ended):
             # With the size behind the bytes and a frame of fixed size before them no other documents come to the same bytes.
             self._hash.update(self._document_size.to_bytes(8, "little"))
@@ -111,7 +111,8 @@ class _Known:
         return self._marks.startswith(mark, nth * 2 * _MARK_BYTES)
 
 
-def _frame(facts: DocumentFacts) -> bytes:
+def frame(facts: DocumentFacts) -> bytes:
+    """Return what stands before a document's bytes: 16 bytes, the digest of what is known of it."""
     told = xxh3_128()
     for each in (facts.name, facts.content_type, facts.charset):
         text = b"" if each is None else each.encode("utf-8", "surrogatepass")
