@@ -62,8 +62,8 @@ async def run_feed(job: Job) -> RunRecord:
     discarded and the record has status `error` with the reason among its problems. What the guard finds implausible is kept for a
     person to decide, and the record has status `held`. A source that is what the last complete run
     read is not read again, or not beyond its bytes: the record is what it would be had it been. One that is to be left alone for
-    a while ends as `skipped`. Raises what is not the run's own outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
-    it applies; the session ends such a run as failed.
+    a while ends as `skipped`. Raises what is not the run's own outcome: `ConfigError` and `PluginError`, `InternalError` when the
+    figures do not add up, and whatever the sink raises while it applies; the session ends such a run as failed.
     """
     fetch, decode, map_, stage, apply = clocks = tuple(map(StageClock, ("fetch", "decode", "map", "stage", "apply")))
     feed = job.recipe.feed
