@@ -309,7 +309,9 @@ class Checkpoint:
 
     `fingerprint` stands for the source and for everything that decides what becomes of its bytes: under another one the
     versions say nothing. `run` read the documents: `read` records, of which so many were duplicates, skipped and rejected.
-    `newest` is the latest time of change among the documents, as RFC 3339 text, None when one has none.
+    `newest` is the latest time of change among the documents, as RFC 3339 text, None when one has none. Where a document has no
+    version, `versions` is empty. `digests` stands for the bytes of all documents in order, in a form of the engine's own: a run that
+    has to read them again ends as unchanged when they are the same. It is empty where nothing stands for them.
     """
 
     fingerprint: str
@@ -320,10 +322,11 @@ class Checkpoint:
     skipped: int = 0
     rejected: int = 0
     newest: str | None = None
+    digests: str = ""
 
     def unread(self) -> Checkpoint:
-        """Return what a run leaves whose source has to be read again though it may not have changed: all but the versions."""
-        return replace(self, versions={})
+        """Return what a run leaves whose source has to be read again though it may not have changed: all but what it is known by."""
+        return replace(self, versions={}, digests="")
 
 
 class SinkSession(Protocol):

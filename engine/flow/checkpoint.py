@@ -40,13 +40,33 @@ def fingerprint(recipe: Recipe, source: Source) -> str:
     return blake2b(orjson.dumps(covered, option=orjson.OPT_SORT_KEYS), digest_size=16, person=b"feedmill").hexdigest()
 
 
-def make_checkpoint(print_: str, versions: Mapping[str, str | None], newest: datetime | None, record: RunRecord) -> Checkpoint | None:
-    """Return what a complete run leaves; None when a document could not say by what it would be known again."""
-    told = {name: version for name, version in versions.items() if version is not None}
-    if not told or len(told) != len(versions):
+def make_checkpoint(
+    print_: str, versions: Mapping[str, str | None], newest: datetime | None, record: RunRecord, digests: str = ""
+) -> Checkpoint | None:
+    """Return what a complete run leaves; None when nothing stands for what it read.
+
+    A document that could not say by what it would be known again leaves the source to be known by its bytes alone.
+    """
+    told, stamp = _known_again(versions, newest)
+    if not told and not digests:
         return None
-    stamp = None if newest is None else newest.isoformat()
-    return Checkpoint(print_, told, record.run, record.read, record.counts.duplicate, record.skipped, record.rejected, stamp)
+    return Checkpoint(print_, told, record.run, record.read, record.counts.duplicate, record.skipped, record.rejected, stamp, digests)
+
+
+def renew(checkpoint: Checkpoint, versions: Mapping[str, str | None], newest: datetime | None) -> Checkpoint:
+    """Return what a run leaves that found its source unchanged: where it read the bytes to see that, as they are known now."""
+    if not versions:
+        return checkpoint
+    told, stamp = _known_again(versions, newest)
+    return replace(checkpoint, versions=told, newest=stamp)
+
+
+def _known_again(versions: Mapping[str, str | None], newest: datetime | None) -> tuple[dict[str, str], str | None]:
+    told = {name: version for name, version in versions.items() if version is not None}
+    if len(told) != len(versions):
+        # A time that is too coarse to be a version proves no more when it seems to go back.
+        return {}, None
+    return told, None if newest is None else newest.isoformat()
 
 
 def left_by(checkpoint: Checkpoint | None, *, limited: int) -> Checkpoint | None:
@@ -78,9 +98,9 @@ def confirm(checkpoint: Checkpoint, record: RunRecord) -> RunRecord:
     return replace(record, read=checkpoint.read, counts=counts, skipped=checkpoint.skipped, rejected=checkpoint.rejected)
 
 
-def known_versions(checkpoint: Checkpoint | None, print_: str) -> Mapping[str, str]:
-    """Return the documents of the last complete run, none when they were read in another way."""
-    return checkpoint.versions if checkpoint is not None and checkpoint.fingerprint == print_ else {}
+def read_alike(checkpoint: Checkpoint | None, print_: str) -> Checkpoint | None:
+    """Return what the last complete run left, None when it read its documents in another way."""
+    return checkpoint if checkpoint is not None and checkpoint.fingerprint == print_ else None
 
 
 def wait_left(asked_at: datetime | None, min_interval: float) -> float:

@@ -19,11 +19,12 @@ from engine.events import RunEvent, RunFinished, RunStarted
 from engine.feed import Feed
 from engine.figures import Figures
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
-from engine.flow.checkpoint import confirm, fingerprint, known_versions, left_by, make_checkpoint, refuse_older, wait_left
+from engine.flow.checkpoint import confirm, fingerprint, left_by, make_checkpoint, read_alike, refuse_older, renew, wait_left
 from engine.flow.lanes import Lane, OpenLane, Order, inline, thread
 from engine.flow.reading import Verdict
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe
+from engine.flow.unchanged import Gate
 from engine.flow.unpacking import Unpacking
 from engine.guard import judge, refuse_unknown_sums, refuse_unusable
 from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
@@ -60,10 +61,9 @@ async def run_feed(job: Job) -> RunRecord:
     when the source ended as it said it would, and enough of it could be read, is the stage applied; otherwise it is
     discarded and the record has status `error` with the reason among its problems. What the guard finds implausible is kept for a
     person to decide, and the record has status `held`. A source that is what the last complete run
-    read is not read again: the record is what it would be had it been. One that is to be left alone for a while ends as
-    `skipped`. Raises what is not the run's own
-    outcome: `ConfigError` and `PluginError`, `InternalError` when the figures do not add up, and whatever the sink raises while
-    it applies; the session ends such a run as failed.
+    read is not read again, or not beyond its bytes: the record is what it would be had it been. One that is to be left alone for
+    a while ends as `skipped`. Raises what is not the run's own outcome: `ConfigError` and `PluginError`, `InternalError` when the
+    figures do not add up, and whatever the sink raises while it applies; the session ends such a run as failed.
     """
     *_, apply = clocks = tuple(map(StageClock, ("fetch", "decode", "map", "stage", "apply")))
     feed = job.recipe.feed
@@ -74,16 +74,17 @@ async def run_feed(job: Job) -> RunRecord:
         mark = fingerprint(job.recipe, job.source)
         # A refetch reads the source as if for the first time, so a person can have everything guessed anew.
         job = replace(job, recipe=replace(job.recipe, pinned={} if job.refetch else session.dialect))
-        source = replace(job.source, known={} if job.refetch else known_versions(session.checkpoint, mark))
+        before = None if job.refetch else read_alike(session.checkpoint, mark)
+        source = replace(job.source, known=before.versions if before is not None else {})
         try:
             _leave_alone(session.asked_at, feed.transport.min_interval)
             screened = _Screened.of(job, session, mark)
             try:
-                verdict = await _read(job, source, session, tally, screened)
+                verdict, digests = await _read(job, source, session, tally, screened, Gate(before, job.budget))
             except _Doubt:
-                tally = await _begin_again(job, session, tally)
+                tally = await _begin_again(session, tally)
                 screened = screened.without()
-                verdict = await _read(job, replace(source, known={}), session, tally, screened)
+                verdict, digests = await _read(job, replace(source, known={}), session, tally, screened, Gate(None, job.budget))
             if not job.refetch:
                 refuse_older(session.checkpoint, mark, tally.newest, source)
             refuse_unusable(feed.guard, read=tally.read, rejected=tally.rejected, skipped=tally.skipped, reasons=tally.reasons)
@@ -92,7 +93,7 @@ async def run_feed(job: Job) -> RunRecord:
             if verdict.refusal is not None:
                 raise RefuseRun(verdict.refusal)
             planned = await _plan(session, tally, feed.definition())
-            checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned)
+            checkpoint = make_checkpoint(mark, tally.versions, tally.newest, planned, digests)
             if checkpoint is not None and tally.awaited:
                 checkpoint = checkpoint.unread()
             held = _reasons_to_hold(feed, planned)
@@ -111,8 +112,10 @@ async def run_feed(job: Job) -> RunRecord:
     return record
 
 
-async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, screened: _Screened) -> Verdict:
-    """Bring the source from the connector to the sink's stage, and return what its records say all together."""
+async def _read(
+    job: Job, source: Source, session: SinkSession, tally: Tally, screened: _Screened, gate: Gate
+) -> tuple[Verdict, str]:
+    """Bring the source from the connector to the sink's stage, and return what its records say all together, and its digests."""
     fetch, decode, map_, stage, _ = tally.clocks
     source = replace(source, tell=_Told(tally, fetch))
     received: Channel[Part] = Channel(job.budget)
@@ -123,7 +126,7 @@ async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, sc
         async with _lone_error(), anyio.create_task_group() as watched:
             watched.start_soon(_watch, tally.clocks[:4], job.stall_patience)
             async with anyio.create_task_group() as stages:
-                stages.start_soon(_fetch, job, source, fetch, received, tally)
+                stages.start_soon(_fetch, job, source, fetch, received, tally, gate)
                 stages.start_soon(_decode, job, decode, received, chunks, tally)
                 stages.start_soon(_map, job, map_, chunks, batches, tally, screened, verdicts)
                 stages.start_soon(_stage, job, stage, batches, session, tally)
@@ -132,10 +135,11 @@ async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, sc
         received.drain()
         chunks.drain()
         batches.drain()
-    return verdicts[0]
+        await gate.aclose()
+    return verdicts[0], gate.digests
 
 
-async def _begin_again(job: Job, session: SinkSession, tally: Tally) -> Tally:
+async def _begin_again(session: SinkSession, tally: Tally) -> Tally:
     if not isinstance(session, ScreeningSession):
         raise InternalError("a run that had no screen was in doubt of it")
     await session.restart()
@@ -174,7 +178,7 @@ class _Screened:
             self.session.remember(self.mark, verdict.pattern, verdict.evidence)
 
 
-async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part], tally: Tally) -> None:
+async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part], tally: Tally, gate: Gate) -> None:
     with clock.running():
         tally.asked_at = datetime.now(UTC)
         try:
@@ -182,20 +186,23 @@ async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part]
                 async for document in documents:
                     tally.open(document)
                     with job.budget.holding(document.buffer_bytes):
-                        await _pass_on(document, clock, out, tally)
+                        await _pass_on(job, document, clock, out, tally, gate)
         except NotModified as reason:
             if tally.versions or not source.known:
                 raise InternalError(f"the connector of {source.name} said not modified of what it yielded, or of nothing known") from reason
             raise
+        await gate.end(source, tally.newest, out, clock)
         out.close()
 
 
-async def _pass_on(document: Document, clock: StageClock, out: Channel[Part], tally: Tally) -> None:
-    await out.send(Opened(DocumentFacts.of(document)), 0, clock)
+async def _pass_on(job: Job, document: Document, clock: StageClock, out: Channel[Part], tally: Tally, gate: Gate) -> None:
+    await gate.send(Opened(DocumentFacts.of(document)), out, clock)
     async for chunk in document.chunks:
         tally.bytes += len(chunk)
-        await out.send(chunk, len(chunk), clock)
-    await out.send(Ended(), 0, clock)
+        await gate.send(chunk, out, clock)
+        if gate.holds and job.on_progress is not None:
+            job.on_progress(tally.progress())
+    await gate.send(Ended(), out, clock)
 
 
 async def _decode(job: Job, clock: StageClock, source: Channel[Part], out: Channel[Part], tally: Tally) -> None:
@@ -346,7 +353,7 @@ async def _confirm(session: SinkSession, tally: Tally, reason: NotModified) -> R
     tally.note([Problem(_code(reason), f"{reason}; its records are those that run {checkpoint.run} read")])
     record = confirm(checkpoint, tally.record(session.run, RunStatus.COMPLETE, Counts()))
     record.check_accounting()
-    return await session.finish(record, checkpoint)
+    return await session.finish(record, renew(checkpoint, tally.versions, tally.newest))
 
 
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:

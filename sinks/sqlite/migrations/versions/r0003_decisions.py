@@ -39,7 +39,8 @@ def upgrade() -> None:
         "write_origin", sa.Column("run_id", sa.Integer), sa.Column("call", sa.Text), sa.Column("at", sa.Integer, nullable=False)
     )
     # What was missing was left in stock until now, so an unchanged source has to be read once more.
-    op.execute("UPDATE inventory_feeds SET checkpoint = json_set(checkpoint, '$.versions', json('{}')) WHERE checkpoint IS NOT NULL")
+    unread = "json_remove(json_set(checkpoint, '$.versions', json('{}')), '$.digests')"
+    op.execute(f"UPDATE inventory_feeds SET checkpoint = {unread} WHERE checkpoint IS NOT NULL")
     _create_log()
     _create_triggers()
 
