@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, cast
 
 from xxhash import xxh3_64_intdigest
 
-from engine.batch import SEVERAL, Batch, Flaw, ItemBatch, Value, clip
+from engine.batch import SEVERAL, Batch, Flaw, ItemBatch, Value, clip, turn
 from engine.errors import RefuseRun
 from engine.feed import Feed
 from engine.mapping.derive.steps import plan_steps
@@ -93,7 +93,7 @@ class Rules:
         """Map parsed rows to items; a record with an unreadable or missing value becomes a flaw."""
         if not batch.rows:
             return Mapped(ItemBatch(self.names, [], [], [], [], [], self.clears), (), {})
-        cells: _Cells = list(zip(*batch.rows, strict=True))
+        cells: _Cells = turn(batch.rows)
         keys = self.key.read(cells) if self.key is not None else []
         values = [keys if self.key is not None and column.sources is self.key.sources else column.read(cells) for column in self.columns]
         found: list[tuple[Column, list[Read]]] = [] if self.key is None else [(self.key, keys)]
