@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final, Literal, TypeAlias, overload
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | dict[str, JsonValue] | None"
@@ -79,14 +78,7 @@ class RowsByColumn(Sequence[Sequence[str]]):
 
 def turn(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     """Return rows of one width as columns. Raises `ValueError` when their widths differ."""
-    if isinstance(rows, RowsByColumn):
-        return list(rows.columns)
-    width = len(rows[0]) if rows else 0
-    if any(map(width.__ne__, map(len, rows))):
-        raise ValueError("rows of different widths have no columns")
-    # Not zip(*rows): it makes an iterator of every row, and each few hundred of them start the garbage collector.
-    cells = list(chain.from_iterable(rows))
-    return [cells[index::width] for index in range(width)]
+    return list(rows.columns if isinstance(rows, RowsByColumn) else zip(*rows, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
