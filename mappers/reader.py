@@ -121,9 +121,10 @@ def _starts(rows: list[list[str]], line: int) -> list[int]:
     for row in rows:
         lines.append(line)
         line += 1
-        for cell in row:
-            if "\n" in cell or "\r" in cell:
-                line += count_lines(cell)
+        whole = "".join(row)
+        if "\n" in whole or "\r" in whole:
+            # Cell by cell: a CR at the end of one and an LF at the begin of the next are two.
+            line += sum(map(count_lines, row))
     return lines
 
 

@@ -125,8 +125,25 @@ def test_the_delimiter_and_the_header_are_found_without_settings(document: Writt
 
 
 RECORDS = st.sampled_from(
-    ["k1,Lamp,5", 'k2,"Lamp, red",5', 'k3,"6"" pipe",0', "", ",,", "Total,,10", "Key,Name,Qty", "k4,Lamp", "k5,Lamp,5,", "k6,Lamp,5,6"]
-    + ['k7,"two\nlines",5', 'k8,5" pipe,5', "\u00a0total :,,", "k9,\0,5", "k9,\udcff,5", "====,,", "\x1a,,"]
+    (
+        "k1,Lamp,5",
+        'k2,"Lamp, red",5',
+        'k3,"6"" pipe",0',
+        "",
+        ",,",
+        "Total,,10",
+        "Key,Name,Qty",
+        "k4,Lamp",
+        "k5,Lamp,5,",
+        "k6,Lamp,5,6",
+        'k7,"two\nlines",5',
+        'k8,5" pipe,5',
+        "\u00a0total :,,",
+        "k9,\0,5",
+        "k9,\udcff,5",
+        "====,,",
+        "\x1a,,",
+    )
 )
 
 
