@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
+import feedmill
 from benchmarks.subject import hand_back, make_benchmark_recipe, make_mapper, read_chunks
 from engine.batch import Batch
 from engine.contracts import Mapper
@@ -21,6 +22,7 @@ def parse_file(mapper: Mapper, path: Path) -> Iterator[Batch]:
 
 def main(path: Path) -> None:
     """Split and parse a file."""
+    feedmill.tune_process()
     mapper = make_mapper(make_benchmark_recipe(), path)
     begun = perf_counter()
     rows = sum(len(batch.rows) for batch in parse_file(mapper, path))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, overload
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | dict[str, JsonValue] | None"
 
@@ -79,6 +79,38 @@ class Flaw:
     column: str | None = None
     value: str | None = None
     fate: Literal["rejected", "skipped"] = "rejected"
+
+
+class RowsByColumn(Sequence[Sequence[str]]):
+    """Rows whose cells are held by column, as the rules take them. `columns` are one or more, of one length.
+
+    For mappers that get at columns with less work than at rows; a row is made when somebody asks for it.
+    """
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Sequence[Sequence[str]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, index: int) -> Sequence[str]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Sequence[str]]: ...
+    def __getitem__(self, index: int | slice) -> Sequence[str] | Sequence[Sequence[str]]:
+        if isinstance(index, slice):
+            return RowsByColumn([column[index] for column in self.columns])
+        return [column[index] for column in self.columns]
+
+    def __iter__(self) -> Iterator[Sequence[str]]:
+        return map(list, zip(*self.columns, strict=True))
+
+
+def turn(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Return rows of one width as columns. Raises `ValueError` when their widths differ."""
+    return list(rows.columns if isinstance(rows, RowsByColumn) else zip(*rows, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

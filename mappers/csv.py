@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.batch import Batch, JsonValue, KnownRecords, RawRecords, Records, clip
@@ -17,6 +17,7 @@ from mappers.opening import Opening, open_document, undecodable
 from mappers.options import CsvOptions, read_options
 from mappers.reader import RECORD_BYTES, Sources, find_record, read_table
 from mappers.splitter import PIECE_BYTES, LastEnd
+from mappers.tabular.columns import read_columns
 from mappers.tabular.grouping import ShopifyGrouping
 from mappers.tabular.pinned import read_pinned
 from mappers.tabular.presets import PRESETS
@@ -24,6 +25,9 @@ from mappers.tabular.screened import ENDING, HELD_BACK, pass_over
 
 SAMPLE_BYTES: Final = 256 * 1024
 """How much of a document is looked at to detect its dialect."""
+
+_LONGEST_PAUSE: Final = 31
+# Turns; a quarter of the work is wasted in one of 32 pieces at most.
 
 
 class CsvMapper:
@@ -143,6 +147,7 @@ class _Body:
         # A shop may well sell something whose handle is "total"; its own export has no totals row.
         self._inspector = Inspector(header.columns, header.cells, opening.grammar, totals=not grouped)
         self._empty = True
+        self._by_line = _Backoff()
         self._recent: list[RawRecords] = []
         self._read_again: dict[int, Sources] = {}
         self.columns = self._grouping.columns if self._grouping else header.columns
@@ -237,12 +242,23 @@ class _Body:
 
     def parse(self, raw: RawRecords) -> Batch:
         text, valid = self._charset.decode(raw.data)
+        if valid and not raw.final and self._grouping is None and (plain := self._parse_plain(text, raw.line)) is not None:
+            return plain
         table = read_table(text, self._opening.grammar, raw.line)
         whole = raw.line == self._opening.line
         batch = self._inspector.inspect(table, text, raw.line, encoding=self._charset.encoding, valid=valid, final=raw.final, whole=whole)
         if raw.final:
             refuse_failed(batch, self._facts.name)
         return batch if self._grouping is None else self._group(self._grouping, raw, batch)
+
+    def _parse_plain(self, text: str, line: int) -> Batch | None:
+        """Read records that are all of one line and full width; None where one of them is not, or may be no item's."""
+        if self._by_line.waits() or "\0" in text:
+            return None
+        cells = read_columns(text, self._opening.grammar, len(self._opening.header.columns))
+        batch = None if cells is None else self._inspector.pass_columns(cells, line)
+        self._by_line.note(failed=batch is None)
+        return batch
 
     def _group(self, grouping: ShopifyGrouping, raw: RawRecords, batch: Batch) -> Batch:
         # Rows that are given up now may stand in an earlier piece, which an excerpt of them needs.
@@ -267,6 +283,24 @@ class _Body:
             table = read_table(text, self._opening.grammar, piece.line)
             self._read_again[piece.offset] = Sources(text, self._opening.grammar, table, piece.line)
         return self._read_again[piece.offset]
+
+
+@dataclass(slots=True)
+class _Backoff:
+    """Spares a document what keeps failing on it: after failures in a row it is tried ever more rarely."""
+
+    _pause: int = 0
+    _left: int = 0
+
+    def waits(self) -> bool:
+        """Tell whether this turn is passed over."""
+        self._left -= 1
+        return self._left >= 0
+
+    def note(self, *, failed: bool) -> None:
+        """Take down how a try went."""
+        self._pause = min(2 * self._pause + 1, _LONGEST_PAUSE) if failed else 0
+        self._left = self._pause
 
 
 def _end_line(piece: RawRecords) -> int:

@@ -95,7 +95,7 @@ def is_well_quoted(text: str, grammar: Grammar) -> bool:
 
 def _stand_in(text: str, grammar: Grammar) -> tuple[str, str, dict[str, str]]:
     """Put single unused characters where the csv module cannot read the real text; return what stands for what."""
-    free = _unused(text)
+    free = unused_characters(text)
     restore: dict[str, str] = {}
     delimiter = grammar.delimiter
     if len(delimiter) != 1:
@@ -121,9 +121,8 @@ def _starts(rows: list[list[str]], line: int) -> list[int]:
     for row in rows:
         lines.append(line)
         line += 1
-        for cell in row:
-            if "\n" in cell or "\r" in cell:
-                line += count_lines(cell)
+        # The blank keeps a CR at the end of one cell and an LF at the begin of the next from being one.
+        line += count_lines(" ".join(row))
     return lines
 
 
@@ -138,7 +137,8 @@ def _drop_blank(rows: list[list[str]], lines: Sequence[int]) -> Table:
     return Table([row for row in rows if row], [number for number, row in zip(lines, rows, strict=True) if row])
 
 
-def _unused(text: str) -> Iterator[str]:
+def unused_characters(text: str) -> Iterator[str]:
+    """Yield characters that do not occur in a text, control characters first."""
     yield from (character for character in _STAND_INS if character not in text)
     yield from (chr(code) for code in range(0xF0000, 0x110000) if chr(code) not in text)
 

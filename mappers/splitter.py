@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
 from engine.batch import KnownRecords, RawRecords
@@ -21,6 +21,11 @@ Search: TypeAlias = Callable[[bytearray, int, int, LastEnd], Iterable[tuple[int,
 
 _TOKENS: Final = 1_000
 # A bound on what one regex match may repeat: the engine keeps some 100 bytes for every repetition.
+
+_TRIES: Final = 3
+# A line end inside a quoted field costs another look from the start; after a few, the end is gone through field by field.
+
+_TAIL_BYTES: Final = 32 * 1024
 
 
 class Splitter:
@@ -64,15 +69,7 @@ class Splitter:
         hop = b"|" + d + q if delimiter else b""
         within = b"[^" + q + b"]*(?:" + q + b"(?:" + q + hop + b")[^" + q + b"]*){0,%d}" % _TOKENS
         self._inside = re.compile(within)
-        enclosed = within + q + b"(?!" + q + b")"
-        self._leading = re.compile(q + enclosed)
-        self._fields = self._compile_fields(enclosed, q) if len(delimiter) < 2 and quote else None
-
-    def _compile_fields(self, enclosed: bytes, quote: bytes) -> re.Pattern[bytes]:
-        # The quote comes first and is then looked back from: a search for one literal byte runs at memory speed. A field that
-        # does not close takes all that follows, so that it can only be the last match, with group 1 set.
-        starter = b"[" + b"".join(re.escape(bytes([byte])) for byte in sorted(self._starters)) + b"]"
-        return re.compile(quote + b"(?<=" + starter + quote + b")(?:" + enclosed + b"|([\\s\\S]*))")
+        self._outside = _compile_outside(q, self._starters) if len(delimiter) < 2 and quote else None
 
     def search(self, search: Search, held_back: int) -> None:
         """Have each window looked through for known records before it is scanned, but for the document's last `held_back` bytes.
@@ -93,7 +90,7 @@ class Splitter:
     def finish(self) -> list[RawRecords]:
         """Return the rest of the document, its final piece last, which is empty when nothing is left."""
         pieces = list(self._pieces(0))
-        _, opened = self._scan(0, len(self._buffer))
+        opened = self._opened(0, len(self._buffer))
         if opened >= 0:
             raise self._never_closed(0, opened, "by the end of the document")
         return [*pieces, self._piece(0, len(self._buffer), final=True)]
@@ -123,7 +120,8 @@ class Splitter:
         del self._buffer[:start]
 
     def _piece(self, start: int, cut: int, *, final: bool = False) -> RawRecords:
-        data = bytes(self._buffer[start:cut])
+        with memoryview(self._buffer) as view:
+            data = view[start:cut].tobytes()
         piece = RawRecords(data, self._offset, self._line, final)
         self._offset += len(data)
         self._line += self._count_lines(data)
@@ -152,19 +150,33 @@ class Splitter:
         """Return where the last record ends (`start` for nowhere) and where an unclosed quote was opened (-1 for none)."""
         if not self._quote or self._buffer.find(self._quote, start, end) < 0:
             return self._last_end([(start, end)], start), -1
-        fields = self._enclosed_fields(self._fields, start, end) if self._fields is not None else None
-        if fields is None:
+        if self._outside is None:
             return self._scan_slowly(start, end)
-        return self._last_end(_between(fields, start, end), start), -1
+        last = end
+        for _ in range(_TRIES):
+            last = self._last_end([(start, last)], start)
+            if last == start:
+                return start, self._opened(start, end)
+            known = self._stop(self._outside, start, last)
+            if known == last:
+                return last, -1
+            # The last line end stands in the quoted field that is opened there.
+            last = known
+        near = self._stop(self._outside, start, self._last_end([(start, max(start, last - _TAIL_BYTES))], start))
+        cut, opened = self._scan_slowly(near, end)
+        return (cut, opened) if cut > near else self._scan_slowly(start, end)
 
-    def _enclosed_fields(self, pattern: re.Pattern[bytes], start: int, end: int) -> list[re.Match[bytes]] | None:
-        """Return the quoted fields of a stretch that begins with a record; None when one stays open."""
-        leading = self._leading.match(self._buffer, start, end)
-        if leading is None and self._buffer[start] == self._quote[0]:
-            return None
-        fields = [leading] if leading is not None else []
-        fields += pattern.finditer(self._buffer, leading.end() if leading is not None else start, end)
-        return None if fields and fields[-1].lastindex is not None else fields
+    def _opened(self, start: int, end: int) -> int:
+        """Return where the quote was opened that is not closed before `end`, -1 when there is none."""
+        if not self._quote or self._outside is None:
+            return self._scan_slowly(start, end)[1] if self._quote else -1
+        stop = self._stop(self._outside, start, end)
+        return stop if stop < end else -1
+
+    def _stop(self, outside: re.Pattern[bytes], start: int, end: int) -> int:
+        """Return how far a stretch that begins with a record can be read without being left in a quoted field."""
+        match = outside.match(self._buffer, start, end)
+        return match.end() if match else start
 
     def _scan_slowly(self, start: int, end: int) -> tuple[int, int]:
         find, quote, buffer = self._buffer.find, self._quote, self._buffer
@@ -233,9 +245,14 @@ class Splitter:
         )
 
 
-def _between(fields: Sequence[re.Match[bytes]], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the stretches outside quoted fields, last first."""
-    for enclosed in reversed(fields):
-        yield enclosed.end(), end
-        end = enclosed.start()
-    yield start, end
+def _compile_outside(quote: bytes, starters: frozenset[int]) -> re.Pattern[bytes]:
+    """Compile what takes text and whole quoted fields, and stops at the quote of a field that does not close.
+
+    A quote behind anything but a delimiter or a line end is text. All repetitions are possessive: one match takes a whole
+    window and keeps nothing of the way there, neither time nor memory.
+    """
+    other = b"[^" + b"".join(re.escape(bytes([byte])) for byte in sorted(starters)) + b"]"
+    text = b"[^" + quote + b"]*+"
+    field = b"(?<!" + other + b")" + quote + text + b"(?:" + quote + quote + text + b")*+" + quote
+    stray = b"(?<=" + other + b")" + quote
+    return re.compile(text + b"(?:(?:" + field + b"|" + stray + b")" + text + b")*+")

@@ -112,9 +112,7 @@ async def run_feed(job: Job) -> RunRecord:
     return record
 
 
-async def _read(
-    job: Job, source: Source, session: SinkSession, tally: Tally, screened: _Screened, gate: Gate
-) -> tuple[Verdict, str]:
+async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, screened: _Screened, gate: Gate) -> tuple[Verdict, str]:
     """Bring the source from the connector to the sink's stage, and return what its records say all together, and its digests."""
     fetch, decode, map_, stage, _ = tally.clocks
     source = replace(source, tell=_Told(tally, fetch))

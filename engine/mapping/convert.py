@@ -119,6 +119,8 @@ def read_weight(numbers: NumberReader, unit: str) -> Callable[[str], int]:
     """Return a reader of weights in `unit`, as whole grams."""
 
     def read(text: str) -> int:
+        if unit == "g" and text.isdecimal() and len(text) < 18:
+            return int(text)
         grams = numbers.decimal(text) * _GRAMS[unit]
         if grams < 0:
             raise RejectRecord("is a negative weight")

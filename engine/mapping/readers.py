@@ -83,6 +83,8 @@ class Memo(dict[str, "Read"]):
 
 
 _SUSPECTS: Final = ("'", '="', *map(chr, INVISIBLE), "E+", "e+", "\n", "\r", SEVERAL)
+_TELLTALES: Final = ("'", "=", *map(chr, INVISIBLE), "+", "\n", "\r", SEVERAL)
+# Single characters, without which there is no suspect: a search for one runs at memory speed, for two it does not.
 
 
 class Identifiers:
@@ -100,7 +102,7 @@ class Identifiers:
 
     def column(self, cells: Sequence[str]) -> list[Read]:
         joined = "".join(cells)
-        if not any(suspect in joined for suspect in _SUSPECTS):
+        if not any(mark in joined for mark in _TELLTALES) or not any(suspect in joined for suspect in _SUSPECTS):
             return [cell.strip() or None for cell in cells]
         return [self._read(cell) for cell in cells]
 
@@ -112,23 +114,23 @@ class Identifiers:
             return Bad(str(fault))
 
 
-_PLAIN_LENGTH: Final = 9
+_PLAIN_BELOW: Final = 1e9
 _TELLING: Final = {"decimal": re.compile(r"\.(?:[0-9]{3}(?![0-9])|[0-9]{7})"), "comma": re.compile(r",(?:[0-9]{3}(?![0-9])|[0-9]{7})")}
+_ANY_DIGIT: Final = bytes.maketrans(b"123456789,", b"000000000.")
 
 
 class Prices:
     """Read a column of prices that has no rules. Prices hardly repeat, and nearly all are plain digits with a decimal mark.
 
-    Such a column is read as floats and scaled, which is exact here: with nine characters at most and six decimals at most the
-    product is below 10**15, where a float is off by less than a quarter. Anything else in the column (a thousands mark,
-    a currency, a blank, a line end, three decimals, which have two readings) sends it to the careful reader, cell by cell.
+    Such a column is read as floats and scaled, which is exact here: below 10**9 and with six decimals at most the product is an
+    integer below 10**15, where a float is off by less than a quarter. Anything else in the column (a thousands mark, a
+    currency, a blank, a line end, three decimals, which have two readings) sends it to the careful reader, cell by cell.
     """
 
-    __slots__ = ("_allowed", "_mark", "_memo", "_telling")
+    __slots__ = ("_mark", "_memo", "_other", "_telling")
 
     def __init__(self, numbers: NumberReader, combine: Combine = first_known) -> None:
-        self._mark = "," if numbers.notation == "comma" else "."
-        self._allowed = f"0123456789\n{self._mark}"
+        self._mark, self._other = (",", ".") if numbers.notation == "comma" else (".", ",")
         self._telling = _TELLING[numbers.notation]
         self._memo = Memo(read_several(numbers.price, combine))
 
@@ -138,18 +140,23 @@ class Prices:
 
     def column(self, cells: Sequence[str]) -> list[Read]:
         joined = "\n".join(cells)
-        if (
-            joined.strip(self._allowed)
-            or joined.count("\n") >= len(cells)
-            or len(max(cells, key=len)) > _PLAIN_LENGTH
-            or self._telling.search(joined)
-        ):
-            return self._memo.column(cells)
         texts = cells if self._mark == "." else joined.replace(",", ".").split("\n")
+        if joined.count("\n") >= len(cells) or not self._is_plain(joined):
+            return self._memo.column(cells)
         try:
-            return [round(number * MONEY_SCALE) for number in map(float, texts)]
+            numbers = list(map(float, texts))
         except ValueError:
             return self._memo.column(cells)
+        if max(numbers) >= _PLAIN_BELOW:
+            return self._memo.column(cells)
+        return [round(number * MONEY_SCALE) for number in numbers]
+
+    def _is_plain(self, joined: str) -> bool:
+        """Tell whether cells, a line end behind each but the last, hold digits and decimal marks of one reading at most."""
+        if not joined.isascii() or self._other in joined:
+            return False
+        shapes = joined.encode().translate(_ANY_DIGIT)
+        return not shapes.translate(None, b"0.\n") and (b".000" not in shapes or not self._telling.search(joined))
 
 
 class FreeText:

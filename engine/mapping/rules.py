@@ -6,7 +6,6 @@ before, which is several times faster than a thousand calls, and the slow, caref
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -14,18 +13,18 @@ from typing import Final, TypeAlias, cast
 
 from xxhash import xxh3_64_intdigest
 
-from engine.batch import SEVERAL, Batch, Flaw, ItemBatch, Value, clip
+from engine.batch import SEVERAL, Batch, Flaw, ItemBatch, Value, clip, turn
 from engine.errors import RefuseRun
 from engine.feed import Feed
 from engine.mapping.derive.steps import plan_steps
 from engine.mapping.derive.table import KEY, Step, Table
+from engine.mapping.digest import digest_rows
 from engine.mapping.fields import ESSENTIAL, GONE, TARGETS, Column, MappingRow, Rule, compile_column
 from engine.mapping.numbers import NumberReader
 from engine.mapping.readers import Bad, Read
 from engine.run import Problem
 
 _Cells: TypeAlias = "list[Sequence[str]]"
-_DIGEST_OFFSET: Final = 2**63
 _VALUE_SHOWN: Final = 200
 
 
@@ -93,7 +92,7 @@ class Rules:
         """Map parsed rows to items; a record with an unreadable or missing value becomes a flaw."""
         if not batch.rows:
             return Mapped(ItemBatch(self.names, [], [], [], [], [], self.clears), (), {})
-        cells: _Cells = list(zip(*batch.rows, strict=True))
+        cells: _Cells = turn(batch.rows)
         keys = self.key.read(cells) if self.key is not None else []
         values = [keys if self.key is not None and column.sources is self.key.sources else column.read(cells) for column in self.columns]
         found: list[tuple[Column, list[Read]]] = [] if self.key is None else [(self.key, keys)]
@@ -108,7 +107,7 @@ class Rules:
             table = Table(len(indices), {KEY: keys, **dict(zip((column.attribute for column in self.columns), values, strict=True))})
             indices = self._derive(batch, cells, table, indices, flaws, gone)
             keys, values = table.columns[KEY], [table.columns[name] for name in self.names]
-        items = self._assemble(keys, values, [batch.lines[index] for index in indices])
+        items = self._assemble(keys, values, [batch.lines[index] for index in indices] if flaws else list(batch.lines))
         if not flaws:
             return Mapped(items, indices, flaws)
         rejected = [index for index, flaw in flaws.items() if flaw.fate == "rejected"]
@@ -153,10 +152,7 @@ class Rules:
 
     def _assemble(self, keys: list[Read], values: list[list[Read]], lines: list[int]) -> ItemBatch:
         rows: list[tuple[Value, ...]] = list(zip(*values, strict=True)) if values else [()] * len(keys)
-        # marshal version 2 writes equal rows as equal bytes (later versions mark interned and shared objects) and is the
-        # fastest way to bytes; a change of its format would cost one comparison by value, never a wrong answer.
-        digests = [xxh3_64_intdigest(marshal.dumps(row, 2), self._seed) - _DIGEST_OFFSET for row in rows]
-        return ItemBatch(self.names, cast("list[str]", keys), rows, digests, lines, [], self.clears)
+        return ItemBatch(self.names, cast("list[str]", keys), rows, digest_rows(rows, self._seed), lines, [], self.clears)
 
     def _find_flaws(self, batch: Batch, cells: _Cells, read: list[tuple[Column, list[Read]]], gone: Collection[int]) -> dict[int, Flaw]:
         flaws: dict[int, Flaw] = {}

@@ -10,7 +10,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.batch import Batch, JsonValue
+from engine.batch import Batch, JsonValue, RowsByColumn, turn
 from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import RefuseRun
 from mappers.csv import CsvMapper
@@ -122,6 +122,50 @@ def test_the_delimiter_and_the_header_are_found_without_settings(document: Writt
     mapper, batches = read(document.data, settings, 1000, sample_bytes=1 << 16, piece_bytes=1 << 16)
     assert mapper.dialect["delimiter"] == document.settings["delimiter"]
     assert rows_of(batches) == document.rows
+
+
+RECORDS = st.sampled_from(
+    (
+        "k1,Lamp,5",
+        'k2,"Lamp, red",5',
+        'k3,"6"" pipe",0',
+        "",
+        ",,",
+        "Total,,10",
+        "Key,Name,Qty",
+        "k4,Lamp",
+        "k5,Lamp,5,",
+        "k6,Lamp,5,6",
+        'k7,"two\nlines",5',
+        'k8,5" pipe,5',
+        "\u00a0total :,,",
+        "k9,\0,5",
+        "k9,\udcff,5",
+        "====,,",
+        "\x1a,,",
+    )
+)
+
+
+@given(st.lists(RECORDS, max_size=12), st.integers(16, 80), st.sampled_from(["\n", "\r\n"]))
+def test_the_pieces_make_no_difference(records: list[str], piece_bytes: int, ending: str) -> None:
+    """Records that are read together by column give the rows, lines and flaws that they give one by one."""
+    data = ending.join([",".join(HEADER), *records, "k0,Lamp,1", ""]).encode("utf-8", "surrogateescape")
+    found = [read(data, {"delimiter": ",", "encoding": "utf-8"}, 1000, piece_bytes=size)[1] for size in (piece_bytes, 1 << 16)]
+    assert len(found[1]) == 1
+    pieces, whole = (
+        (rows_of(batches), [line for batch in batches for line in batch.lines], [flaw for batch in batches for flaw in batch.flaws])
+        for batches in found
+    )
+    assert pieces == whole
+
+
+@given(st.lists(st.lists(st.text(max_size=3), min_size=2, max_size=2), min_size=1, max_size=5), st.slices(6))
+def test_rows_held_by_column_are_rows(rows: list[list[str]], part: slice) -> None:
+    """They are counted, indexed, cut and gone through as a list of them is."""
+    held = RowsByColumn(turn(rows))
+    assert (len(held), list(held), list(held[part]), held[-1]) == (len(rows), rows, rows[part], rows[-1])
+    assert list(map(list, turn(held))) == list(map(list, turn(rows)))
 
 
 def outcome(data: bytes, size: int) -> tuple[object, ...]:

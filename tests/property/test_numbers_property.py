@@ -145,6 +145,12 @@ def test_a_plain_price_is_scaled_exactly(units: int, places: int) -> None:
     assert Prices(NumberReader("decimal")).column([f"{number:f}"]) == [int(number.scaleb(6))]
 
 
+@given(st.integers(10**12, 10**17))
+def test_a_price_beyond_binary_is_scaled_exactly(millionths: int) -> None:
+    """A price of many digits and six decimals is not read in binary, where its last digits would be lost."""
+    assert Prices(NumberReader("decimal")).column([f"{Decimal(millionths).scaleb(-6):f}"]) == [millionths]
+
+
 @given(st.integers(-(2**63) + 1, 2**63 - 1))
 def test_stored_money_shows_exactly(scaled: int) -> None:
     """What is stored as millionths shows as the decimal that is stored as the same millionths."""
