@@ -67,7 +67,8 @@ class Inspector:
         broken = not valid or "\0" in text
         # Lines that are counted one by one mean that some record spans several. Where all text is well quoted, so is each of them:
         # one pass in C spares asking record by record.
-        spanning = not isinstance(table.lines, range) and not is_well_quoted(text, self._grammar)
+        quoted = bool(self._grammar.quote) and not isinstance(table.lines, range)
+        spanning = quoted and not is_well_quoted(text, self._grammar)
         if (
             not notes
             and not broken

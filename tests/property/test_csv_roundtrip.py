@@ -147,11 +147,13 @@ RECORDS = st.sampled_from(
 )
 
 
-@given(st.lists(RECORDS, max_size=12), st.integers(16, 80), st.sampled_from(["\n", "\r\n"]))
-def test_the_pieces_make_no_difference(records: list[str], piece_bytes: int, ending: str) -> None:
+@given(st.lists(RECORDS, max_size=12), st.integers(16, 80), st.sampled_from(["\n", "\r\n"]), st.sampled_from(['"', "none"]))
+def test_the_pieces_make_no_difference(records: list[str], piece_bytes: int, ending: str, quote: str) -> None:
     """Records that are read together by column give the rows, lines and flaws that they give one by one."""
     data = ending.join([",".join(HEADER), *records, "k0,Lamp,1", ""]).encode("utf-8", "surrogateescape")
-    found = [read(data, {"delimiter": ",", "encoding": "utf-8"}, 1000, piece_bytes=size)[1] for size in (piece_bytes, 1 << 16)]
+    found = [
+        read(data, {"delimiter": ",", "quote": quote, "encoding": "utf-8"}, 1000, piece_bytes=size)[1] for size in (piece_bytes, 1 << 16)
+    ]
     assert len(found[1]) == 1
     pieces, whole = (
         (rows_of(batches), [line for batch in batches for line in batch.lines], [flaw for batch in batches for flaw in batch.flaws])
