@@ -378,7 +378,9 @@ class Cutter:
             return True
         begin = max(start, self._clear_until)
         stop = min(len(self._buffer), max(end, self._goal))
-        found = [at for at in (self._buffer.find(b"<!", begin, stop), self._buffer.find(b"<?", begin, stop)) if at >= 0]
+        # A single byte is looked for ten times as fast as two.
+        there = [opening for opening in (b"<!", b"<?") if self._buffer.find(opening[1:], begin, stop) >= 0]
+        found = [at for at in (self._buffer.find(opening, begin, stop) for opening in there) if at >= 0]
         self._clear_until = min(found, default=stop - 1)
         return end <= self._clear_until
 

@@ -74,7 +74,7 @@ class Reader:
         self._way = way
         self._parser: etree.XMLParser | None = None
         self._plans: dict[Declarations, Plan] = {}
-        self._recent: tuple[int, dict[int, list[str]]] = (-1, {})
+        self._recent: tuple[int | None, dict[int, list[str]]] = (None, {})
         regular = way == "template" and not held and record.bare and not record.nesting and all(map(_is_regular, fields))
         self._regular = Regular() if regular else None
 

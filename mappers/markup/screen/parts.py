@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, repeat
 from typing import Final
 
 _BLANKS: Final = b" \t\r\n"
@@ -48,7 +48,8 @@ def take_apart(body: bytes) -> Parts | None:
 
 def _show_tags(body: bytes) -> bytes | None:
     """Return the stretch with all that could hide a tag painted over, None where something hides and does not end."""
-    if b"<!" not in body and b"<?" not in body:
+    # A single byte is looked for ten times as fast as two.
+    if (b"!" not in body or b"<!" not in body) and (b"?" not in body or b"<?" not in body):
         return body
     tags = _HIDING.sub(lambda hidden: b"-" * len(hidden[0]), body)
     return None if b"<!" in tags or b"<?" in tags else tags
@@ -89,7 +90,7 @@ def _gaps(parts: Sequence[bytes], tags: bytes, name: bytes, lead: int) -> list[i
 def _lines(body: bytes, parts: Sequence[bytes], gaps: Sequence[int]) -> list[int]:
     if b"\n" not in body:
         return [0] * len(parts)
-    before = accumulate([part.count(b"\n") for part in parts], initial=0)
+    before = accumulate(map(bytes.count, parts, repeat(b"\n")), initial=0)
     return [lines + gap for lines, gap in zip(before, gaps, strict=False)]
 
 
