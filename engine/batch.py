@@ -26,14 +26,15 @@ RAW_TEXT_LIMIT: Final = 2_000
 class KnownRecords:
     """A stretch of a document that the last complete run has read: whole records, every one of them an item as it is stored.
 
-    `first` is the place of the first of its `records` in the screen's set, `print` the stretch's fingerprint, `lines` how many
-    lines it takes.
+    It is `blocks` blocks, of which the first is number `block` in the screen's set. `first` is the place of the first of its `records`
+    there, and `lines` is how many lines it takes.
     """
 
     first: int
     records: int
-    print: bytes
     lines: int
+    block: int
+    blocks: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +116,23 @@ NO_ITEMS: Final = Known()
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A stretch of consecutive records with its fingerprint: `records` of them from the ordinal `first` on, in `lines` lines."""
+class Blocks:
+    """Stretches of consecutive records, each with its fingerprint of 16 bytes. They may come in any order.
 
-    print: bytes
-    first: int
-    records: int
-    lines: int
+    `firsts` are the ordinals of their first records, `records` and `lines` how many of those they have: signed 64-bit integers in the
+    machine's order.
+    """
+
+    prints: bytes = b""
+    firsts: bytes = b""
+    records: bytes = b""
+    lines: bytes = b""
+
+    def __len__(self) -> int:
+        return len(self.firsts) // 8
+
+
+NO_BLOCKS: Final = Blocks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +161,7 @@ class ItemBatch:
     spoiled: Mapping[str, int] = field(default_factory=dict)
     prints: bytes = b""
     known: Known = NO_ITEMS
-    blocks: Sequence[Block] = ()
+    blocks: Blocks = NO_BLOCKS
 
     def __len__(self) -> int:
         return len(self.keys)

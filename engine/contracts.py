@@ -149,6 +149,13 @@ class Screen(Protocol):
         """Return what is known of the bytes of a block, None where it is not known as a whole."""
         ...
 
+    def follow(self, data: bytes | bytearray, start: int, end: int, ending: bytes, reading: bytes) -> tuple[KnownRecords | None, int]:
+        """Cut and find the blocks from `start` on, as many as are known and follow each other as they did; return where they end too.
+
+        It is None where the first block is not known, with that one's end; and -1 where the bytes up to `end` do not tell its end.
+        """
+        ...
+
 
 @runtime_checkable
 class ScreenedMapper(Mapper, Protocol):

@@ -43,7 +43,7 @@ def cut_block(data: bytes | bytearray, start: int, end: int, pattern: bytes, end
     What lies before `start` and how far the data goes have no part in it.
     """
     high = start + LONGEST
-    at = data.find(pattern, start + SHORTEST, min(high, end))
+    at = data.find(pattern, start + SHORTEST, high if high < end else end)
     if at < 0:
         if end < high:
             return -1

@@ -13,7 +13,7 @@ from engine.screen.prints import PRINT_BYTES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.batch import Block, Known
+    from engine.batch import Blocks, Known
 
     Integers = NDArray[np.int64]
 
@@ -33,7 +33,7 @@ class Collector:
         self._awaited: list[bytes] = []
         self._awaited_prints: list[bytes] = []
         self._dropped: set[int] = set()
-        self._blocks: list[Block] = []
+        self._blocks: list[Blocks] = []
 
     def know(self, known: Known) -> None:
         """Take items whose records were known before and still are."""
@@ -56,9 +56,9 @@ class Collector:
         """Know these items by none of their records, earlier or later."""
         self._dropped.update(items)
 
-    def lay(self, blocks: Iterable[Block]) -> None:
+    def lay(self, blocks: Blocks) -> None:
         """Take blocks of the source, whatever became of their records."""
-        self._blocks += blocks
+        self._blocks.append(blocks)
 
     def settle(self, applied: Iterable[tuple[int, int]] = ()) -> Arrays:
         """Return the set, given which of the awaited records, by ordinal, the store has applied as they are, and to which items."""
@@ -80,16 +80,19 @@ class Collector:
         return self._arrange(ordinals, items, prints)
 
     def _arrange(self, ordinals: Integers, items: Integers, prints: NDArray[np.uint64]) -> Arrays:
-        firsts = np.array([block.first for block in self._blocks], np.int64)
-        sizes = np.array([block.records for block in self._blocks], np.int64)
-        lines = np.array([block.lines for block in self._blocks], np.int64)
+        firsts = _joined([blocks.firsts for blocks in self._blocks], np.int64)
+        sizes = _joined([blocks.records for blocks in self._blocks], np.int64)
+        lines = _joined([blocks.lines for blocks in self._blocks], np.int64)
+        block_prints = _pairs([blocks.prints for blocks in self._blocks])
+        # A screen goes from one block to the next.
+        order = np.argsort(firsts, kind="stable")
+        firsts, sizes, lines, block_prints = firsts[order], sizes[order], lines[order], block_prints[order]
         places = np.searchsorted(ordinals, firsts)
         whole = (np.searchsorted(ordinals, firsts + sizes) - places == sizes) & (sizes > 0) & (np.maximum(sizes, lines) < 1 << 15)
-        block_prints = b"".join(block.print for block, kept in zip(self._blocks, whole.tolist(), strict=True) if kept)
         return Arrays(
             prints=prints.tobytes(),
             items=items.tobytes(),
-            block_prints=block_prints,
+            block_prints=block_prints[whole].tobytes(),
             firsts=places[whole].astype(np.int64).tobytes(),
             records=sizes[whole].astype(np.int16).tobytes(),
             lines=lines[whole].astype(np.int16).tobytes(),

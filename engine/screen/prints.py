@@ -24,7 +24,11 @@ class Printer:
 
     def block(self, data: bytes, reading: bytes) -> bytes:
         """Return the fingerprint of a block, which no record's is."""
-        return xxh3_128_digest(data, seed=self._seed(reading) ^ 1)
+        return xxh3_128_digest(data, seed=self.block_seed(reading))
+
+    def block_seed(self, reading: bytes) -> int:
+        """Return what the fingerprint of a block is made with."""
+        return self._seed(reading) ^ 1
 
     def records(self, parts: Sequence[bytes], reading: bytes) -> bytes:
         """Return the fingerprints of records, one behind the other."""

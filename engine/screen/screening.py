@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from xxhash import xxh3_128_digest
+
 from engine.batch import JsonValue, KnownRecords
 from engine.screen.blocks import cut_block, learn_pattern
-from engine.screen.prints import Printer
+from engine.screen.prints import PRINT_BYTES, Printer
 
 if TYPE_CHECKING:
     from engine.screen.known import Arrays, KnownSet
@@ -72,12 +74,30 @@ class Screening:
 
     def find(self, block: bytes, reading: bytes) -> KnownRecords | None:
         """Return what is known of a block, None when it is not known as a whole."""
-        print_ = self._printer.block(block, reading)
-        found = self.known.find_block(print_)
-        if found is None:
-            return None
-        first, records, lines = found
-        return KnownRecords(first, records, print_, lines)
+        found = self.known.find_block(self._printer.block(block, reading))
+        return self.known.stretch(found, 1) if found is not None else None
+
+    def follow(self, data: bytes | bytearray, start: int, end: int, ending: bytes, reading: bytes) -> tuple[KnownRecords | None, int]:
+        """Return what is known of the blocks from `start` on, as many as follow each other now and before, and where they end.
+
+        Where the first of them is not known that is None, and its end; -1 where the bytes up to `end` do not tell.
+        """
+        known, pattern, seed = self.known, self._pattern, self._printer.block_seed(reading)
+        stop = self.cut(data, start, end, ending)
+        if stop < 0:
+            return None, -1
+        with memoryview(data) as view:
+            block = known.find_block(xxh3_128_digest(view[start:stop], seed=seed))
+            if block is None:
+                return None, stop
+            following, prints, size = block + 1, known.block_prints, len(known.firsts)
+            while following < size and (further := cut_block(data, stop, end, pattern, ending)) >= 0:
+                print_ = xxh3_128_digest(view[stop:further], seed=seed)
+                if not prints.startswith(print_, following * PRINT_BYTES) or not known.continues(following):
+                    break
+                following, stop = following + 1, further
+        known.expect(following)
+        return known.stretch(block, following - block), stop
 
     def name_block(self, block: bytes, reading: bytes) -> bytes:
         """Return the fingerprint of a block."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
@@ -9,20 +10,26 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from engine.batch import NO_ITEMS, Block, Known
+from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, Known
 from engine.screen.prints import PRINT_BYTES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.batch import KnownRecords, Records
+    from engine.screen.known import KnownSet
     from engine.screen.screening import Screening
+
+    Integers = NDArray[np.int64]
 
 UNIT_BYTES: Final = 512 * 1024
 """Bytes to be parsed that make a unit. Changed records are few and far between: parsed one by one they would cost a batch each."""
 
 UNIT_RECORDS: Final = 1 << 17
 """Records, known or not, after which a unit ends whatever there is to be parsed: progress is told of units."""
+
+_TOGETHER: Final = 4_096
+"""Records that are looked up at once: of a document that changed a little a piece has ten, and each look-up has its price."""
 
 
 @dataclass(slots=True)
@@ -34,20 +41,33 @@ class Unit:
     prints: list[bytes] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    blocks: Blocks = NO_BLOCKS
     known: Known = NO_ITEMS
     records: int = 0
 
 
+@dataclass(slots=True)
+class _Waiting:
+    """Records that have not been looked up yet, of pieces that need not follow each other."""
+
+    parts: list[bytes] = field(default_factory=list)
+    prints: list[bytes] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
 class Sifter:
-    """Sort the records of a document into units. `ordinal` and `line` are where the next record stands in the run and document."""
+    """Sort the records of a document into units. `ordinal` is that of the next record in the run."""
 
     def __init__(self, screening: Screening, ordinal: int) -> None:
         self._screening = screening
         self.ordinal = ordinal
         self._unit = Unit()
+        self._waiting = _Waiting()
+        self._laid = _Laid()
         self._bytes = 0
-        # Known records: where they stand in the source, and in the set. A stretch is (ordinal, place, records).
+        # Known records: their ordinals and their places in the set, one by one and as (ordinal, first place, records).
+        self._met: list[tuple[Integers, Integers]] = []
         self._stretches: list[tuple[int, int, int]] = []
 
     @property
@@ -58,99 +78,132 @@ class Sifter:
     def is_full(self, reading: bytes | None = None) -> bool:
         """Return whether the unit ends here: it is big enough, or what follows is read in another way."""
         unit = self._unit
-        other = reading is not None and bool(unit.parts) and unit.reading != reading
+        other = reading is not None and bool(unit.parts or self._waiting.parts) and unit.reading != reading
         return other or self._bytes >= UNIT_BYTES or unit.records >= UNIT_RECORDS
 
     def skip(self, known: KnownRecords) -> None:
         """Take a stretch that is known as a whole."""
-        self._lay(known.print, known.records, known.lines)
-        self._stretch(self.ordinal, known.first, known.records)
+        self._laid.stretches.append((self.ordinal, known.block, known.blocks))
+        self._stretches.append((self.ordinal, known.first, known.records))
         self.ordinal += known.records
         self._unit.records += known.records
 
     def sift(self, records: Records, line: int) -> None:
         """Take the records of a piece that begins at `line`: those that are known are put aside."""
-        unit, screening = self._unit, self._screening
-        prints = screening.name_records(records.parts, records.reading)
-        self._lay_all(records, screening)
-        count = len(records.parts)
-        places = screening.known.look_up(prints) if screening.knows else None
-        unknown = range(count) if places is None else np.flatnonzero(places < 0).tolist()
-        if places is not None and len(unknown) != count:
-            self._put_aside(places)
-        parts, first = records.parts, self.ordinal
-        starts = records.lines
-        unit.reading = records.reading
-        if len(unknown) == count:
-            unit.parts += parts
-            self._bytes += len(records.body)
-        else:
-            chosen = [parts[index] for index in unknown]
-            unit.parts += chosen
-            self._bytes += sum(map(len, chosen))
-        unit.prints += [prints[index * PRINT_BYTES : (index + 1) * PRINT_BYTES] for index in unknown]
-        unit.ordinals += [first + index for index in unknown]
-        unit.lines += [line + index for index in unknown] if starts is None else [line + starts[index] for index in unknown]
+        waiting, count, first = self._waiting, len(records.parts), self.ordinal
+        self._laid.lay(records, self._screening, first)
+        self._unit.reading = records.reading
+        waiting.parts += records.parts
+        waiting.prints.append(self._screening.name_records(records.parts, records.reading))
+        waiting.ordinals += range(first, first + count)
+        waiting.lines += range(line, line + count) if records.lines is None else [line + before for before in records.lines]
         self.ordinal += count
-        unit.records += count
+        self._unit.records += count
+        if len(waiting.parts) >= _TOGETHER:
+            self._look_up()
 
     def name_all(self, records: Records) -> list[bytes]:
         """Take the records of a piece that is parsed whole, and return their fingerprints."""
         prints = self._screening.name_records(records.parts, records.reading)
-        self._lay_all(records, self._screening)
-        return [prints[at : at + PRINT_BYTES] for at in range(0, len(prints), PRINT_BYTES)]
+        self._laid.lay(records, self._screening, self.ordinal)
+        return _one_by_one(prints)
 
     def take(self) -> Unit:
         """Hand over the unit and begin another one."""
+        self._look_up()
         unit, self._unit, self._bytes = self._unit, Unit(), 0
-        if self._stretches:
-            unit.known = self._gather()
+        laid, self._laid = self._laid, _Laid()
+        unit.blocks = laid.gather(self._screening)
+        if self._stretches or self._met:
+            unit.known = self._gather(self._screening.known)
             self._screening.met += len(unit.known)
         return unit
 
-    def _put_aside(self, places: NDArray[np.int64]) -> None:
-        at = np.flatnonzero(places >= 0)
-        if not len(at):
+    def _look_up(self) -> None:
+        """Sort what waits into what is known and what has to be parsed."""
+        waiting, unit = self._waiting, self._unit
+        if not waiting.parts:
             return
-        # Neighbours in the source that were neighbours before make one stretch.
-        breaks = np.flatnonzero((np.diff(at) != 1) | (np.diff(places[at]) != 1)) + 1
-        bounds = [0, *breaks.tolist(), len(at)]
-        for begin, end in pairwise(bounds):
-            self._stretch(self.ordinal + int(at[begin]), int(places[at[begin]]), end - begin)
+        self._waiting = _Waiting()
+        prints = b"".join(waiting.prints)
+        places = self._screening.known.look_up(prints) if self._screening.knows else None
+        if places is None or (places < 0).all():
+            unit.parts += waiting.parts
+            unit.prints += _one_by_one(prints)
+            unit.ordinals += waiting.ordinals
+            unit.lines += waiting.lines
+            self._bytes += sum(map(len, waiting.parts))
+            return
+        known = np.flatnonzero(places >= 0)
+        self._met.append((np.array(waiting.ordinals, np.int64)[known], places[known]))
+        unknown: list[int] = np.flatnonzero(places < 0).tolist()
+        chosen = [waiting.parts[index] for index in unknown]
+        unit.parts += chosen
+        unit.prints += [prints[index * PRINT_BYTES : (index + 1) * PRINT_BYTES] for index in unknown]
+        unit.ordinals += [waiting.ordinals[index] for index in unknown]
+        unit.lines += [waiting.lines[index] for index in unknown]
+        self._bytes += sum(map(len, chosen))
 
-    def _stretch(self, ordinal: int, place: int, records: int) -> None:
-        if self._stretches:
-            last, before, many = self._stretches[-1]
-            if last + many == ordinal and before + many == place:
-                self._stretches[-1] = (last, before, many + records)
-                return
-        self._stretches.append((ordinal, place, records))
+    def _gather(self, known: KnownSet) -> Known:
+        stretches, met = np.array(self._stretches, np.int64).reshape(-1, 3), self._met
+        self._stretches, self._met = [], []
+        ordinals = np.concatenate((_ranges(stretches[:, 0], stretches[:, 2]), *(each for each, _ in met)))
+        places = np.concatenate((_ranges(stretches[:, 1], stretches[:, 2]), *(each for _, each in met)))
+        if met:
+            order = np.argsort(ordinals, kind="stable")
+            ordinals, places = ordinals[order], places[order]
+        prints = np.frombuffer(known.prints, np.uint64).reshape(-1, 2)
+        return Known(known.items[places].tobytes(), ordinals.tobytes(), prints[places].tobytes())
 
-    def _gather(self) -> Known:
-        known, stretches = self._screening.known, self._stretches
-        self._stretches = []
-        items = b"".join([known.items[place : place + many].tobytes() for _, place, many in stretches])
-        ordinals = np.concatenate([np.arange(ordinal, ordinal + many, dtype=np.int64) for ordinal, _, many in stretches])
-        prints = b"".join([known.prints[place * PRINT_BYTES : (place + many) * PRINT_BYTES] for _, place, many in stretches])
-        return Known(items, ordinals.tobytes(), prints)
 
-    def _lay(self, print_: bytes, records: int, lines: int, first: int | None = None) -> None:
-        self._unit.blocks.append(Block(print_, self.ordinal if first is None else first, records, lines))
+class _Laid:
+    """The blocks of a unit: those of its pieces, and those that are known, as (ordinal, first block, blocks)."""
 
-    def _lay_all(self, records: Records, screening: Screening) -> None:
+    def __init__(self) -> None:
+        self.stretches: list[tuple[int, int, int]] = []
+        self._prints: list[bytes] = []
+        self._counts: list[tuple[int, int, int]] = []
+
+    def lay(self, records: Records, screening: Screening, ordinal: int) -> None:
         """Note the blocks of a piece: those whose both ends are ends of records."""
-        body, ending, reading = records.body, records.ending, records.reading
+        body, ending, reading, cut = records.body, records.ending, records.reading, screening.cut
         cuts, start = [0], 0
-        while (start := screening.cut(body, start, len(body), ending)) >= 0:
+        while (start := cut(body, start, len(body), ending)) >= 0:
             cuts.append(start)
         if len(cuts) < 2:
             return
         ends = [0, *accumulate(map(len, records.parts))]
-        places = np.searchsorted(np.array(ends), cuts)
-        for (begin, end), (low, high) in zip(pairwise(cuts), pairwise(places.tolist()), strict=True):
-            if ends[low] == begin and ends[high] == end and high > low:
+        low = 0
+        for begin, end in pairwise(cuts):
+            high = bisect_left(ends, end, low)
+            if ends[low] == begin and high < len(ends) and ends[high] == end:
                 lines = high - low if records.lines is None else _lines_between(records.lines, low, high, body[begin:end])
-                self._lay(screening.name_block(body[begin:end], reading), high - low, lines, self.ordinal + low)
+                self._prints.append(screening.name_block(body[begin:end], reading))
+                self._counts.append((ordinal + low, high - low, lines))
+            low = high
+
+    def gather(self, screening: Screening) -> Blocks:
+        """Return all blocks, those that are known behind the others."""
+        counts = np.array(self._counts, np.int64).reshape(-1, 3)
+        prints, firsts, records, lines = b"".join(self._prints), counts[:, 0], counts[:, 1], counts[:, 2]
+        if self.stretches:
+            known, stretches = screening.known, np.array(self.stretches, np.int64)
+            blocks = _ranges(stretches[:, 1], stretches[:, 2])
+            moved = np.repeat(stretches[:, 0] - known.firsts[stretches[:, 1]], stretches[:, 2])
+            prints += np.frombuffer(known.block_prints, np.uint64).reshape(-1, 2)[blocks].tobytes()
+            firsts = np.concatenate((firsts, known.firsts[blocks] + moved))
+            records, lines = np.concatenate((records, known.records[blocks])), np.concatenate((lines, known.lines[blocks]))
+        return Blocks(prints, firsts.tobytes(), records.astype(np.int64).tobytes(), lines.astype(np.int64).tobytes())
+
+
+def _ranges(firsts: Integers, sizes: Integers) -> Integers:
+    """Return the numbers of several ranges, one behind the other."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
+
+
+def _one_by_one(prints: bytes) -> list[bytes]:
+    return [prints[at : at + PRINT_BYTES] for at in range(0, len(prints), PRINT_BYTES)]
 
 
 def _lines_between(lines: Sequence[int], low: int, high: int, body: bytes) -> int:
