@@ -51,6 +51,8 @@ class KnownSet:
         self.block_prints = arrays.block_prints if self._stale is None else self._without_stale(arrays.block_prints, gone)
         # One by one, the items of a memory view are got at in half the time that those of an array take.
         self._views = memoryview(self.firsts), memoryview(self.records), memoryview(self.lines)
+        # Whether a block begins with the record behind the last one of the block before it.
+        self.continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
         self._sorted: tuple[NDArray[np.uint64], Integers] | None = None
         self._sorted_blocks: tuple[memoryview, Integers] | None = None
@@ -96,12 +98,6 @@ class KnownSet:
         return KnownRecords(
             firsts[block], firsts[last] + records[last] - firsts[block], int(self.lines[block : last + 1].sum()), block, blocks
         )
-
-    def continues(self, block: int) -> bool:
-        """Tell whether a block begins with the record behind the last one of the block before it."""
-        firsts, records, _ = self._views
-        before: int = firsts[block - 1] + records[block - 1]
-        return before == firsts[block]
 
     def _near(self, wanted: bytes, at: int) -> int | None:
         found = self.block_prints.find(wanted, at, at + _NEAR * PRINT_BYTES)

@@ -90,10 +90,10 @@ class Screening:
             block = known.find_block(xxh3_128_digest(view[start:stop], seed=seed))
             if block is None:
                 return None, stop
-            following, prints, size = block + 1, known.block_prints, len(known.firsts)
-            while following < size and (further := cut_block(data, stop, end, pattern, ending)) >= 0:
+            following, prints, continues = block + 1, known.block_prints, known.continues
+            while following < len(continues) and continues[following] and (further := cut_block(data, stop, end, pattern, ending)) >= 0:
                 print_ = xxh3_128_digest(view[stop:further], seed=seed)
-                if not prints.startswith(print_, following * PRINT_BYTES) or not known.continues(following):
+                if not prints.startswith(print_, following * PRINT_BYTES):
                     break
                 following, stop = following + 1, further
         known.expect(following)
