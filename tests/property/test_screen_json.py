@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 
 from engine.batch import RawRecords
 from engine.contracts import DocumentFacts, MapperSettings
+from engine.errors import RefuseRun
 from engine.feed import build_feed
 from engine.flow.transform import Recipe, preset_rows
 from engine.screen.screening import Screening
 from mappers.json import JsonMapper
 from mappers.structured.bodies import Sizes
+from plugins.conformance.mapper import MapperCase, tells_records_apart
 from tests.property.screened_readings import Store, assert_same, plainly, small_blocks
 
 SIZES = Sizes(sample=64, piece=900, line=4_000, record=4_000, page=4_000, held_back=150)
@@ -97,7 +100,7 @@ class Supplier:
             self._encoding = chance.choice(("utf-8", "cp1252", "utf-16"))
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(st.integers(0, 2**64), st.booleans(), st.booleans(), st.sampled_from((61, 700, 5_000)))
 def test_a_screen_changes_nothing_that_is_read(seed: int, calm: bool, lines: bool, chunk: int) -> None:
     """Three versions of an export, each read beside what is known of the one before: items and rejects are those of plain readings."""
@@ -107,6 +110,15 @@ def test_a_screen_changes_nothing_that_is_read(seed: int, calm: bool, lines: boo
         document = supplier.write()
         assert_same(store.read(recipe(), document, chunk), plainly(recipe(), document, chunk))
         supplier.change()
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**64), st.booleans())
+def test_each_line_reads_as_within_its_piece(seed: int, calm: bool) -> None:
+    """Parts tile their piece, and alone each of them is the row or the flaw that it is in the piece."""
+    supplier = Supplier(random.Random(seed), calm=calm, lines=True)
+    with suppress(RefuseRun):
+        tells_records_apart(MapperCase(SMALL, supplier.write(), 0, (), recipe().settings, chunk_sizes=(500,)))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
