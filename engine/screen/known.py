@@ -52,8 +52,6 @@ class KnownSet:
         # One by one, the items of a memory view are got at in half the time that those of an array take.
         firsts, records, lines = map(memoryview, (arrays.firsts, arrays.records, arrays.lines))
         self._views = firsts.cast("q"), records.cast("h"), lines.cast("h")
-            memoryview(each).cast(kind) for each, kind in ((arrays.firsts, "q"), (arrays.records, "h"), (arrays.lines, "h"))
-        )
         # Whether a block begins with the record behind the last one of the block before it.
         self.continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
