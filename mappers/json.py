@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-from engine.batch import Batch, JsonValue, RawRecords
-from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
+from engine.batch import Batch, JsonValue, RawRecords, Records
+from engine.contracts import DocumentFacts, MapperSettings, MapperSpec, Screen
 from engine.errors import InternalError
 from mappers.structured.bodies import Body, Sizes
 from mappers.structured.document import DocumentBody
@@ -35,6 +35,7 @@ class JsonMapper:
         self._head, self._decoded = bytearray(), bytearray()
         self._stream: JsonStream | None = None
         self._body: Body | None = None
+        self._screen: Screen | None = None
         self._line_ended = False
         self._searched = 0
 
@@ -55,6 +56,19 @@ class JsonMapper:
 
     def parse(self, raw: RawRecords) -> Batch:
         return self._begun.parse(raw)
+
+    def screen(self, screen: Screen) -> bool:
+        nesting = self._options.nesting
+        if self._options.paged or (nesting.ways and not nesting.optional):
+            return False
+        self._screen = screen
+        return True
+
+    def split(self, raw: RawRecords) -> Records | None:
+        return self._begun.split(raw)
+
+    def join(self, parts: Sequence[bytes], reading: bytes, offset: int) -> RawRecords:
+        return RawRecords(b"".join(parts), offset, 1)
 
     def locate(self, name: str) -> int | None:
         return self._begun.columns.locate(name)
@@ -109,6 +123,8 @@ class JsonMapper:
             return []
         kind = LinesBody if lines else DocumentBody
         self._body = kind(stream, self._options, self._facts.name, self._sizes)
+        if self._screen is not None:
+            self._body.screen(self._screen)
         data, self._decoded = bytes(self._decoded), bytearray()
         return self._body.feed(data)
 

@@ -50,12 +50,13 @@ class KnownSet:
         self._stale = gone if gone.any() else None
         self.block_prints = arrays.block_prints if self._stale is None else self._without_stale(arrays.block_prints, gone)
         # One by one, the items of a memory view are got at in half the time that those of an array take.
-        self._views = memoryview(self.firsts), memoryview(self.records), memoryview(self.lines)
+        firsts, records, lines = map(memoryview, (arrays.firsts, arrays.records, arrays.lines))
+        self._views = firsts.cast("q"), records.cast("h"), lines.cast("h")
         # Whether a block begins with the record behind the last one of the block before it.
         self.continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
         self._sorted: tuple[NDArray[np.uint64], Integers] | None = None
-        self._sorted_blocks: tuple[memoryview, Integers] | None = None
+        self._sorted_blocks: tuple[memoryview[int], Integers] | None = None
 
     def _without_stale(self, prints: bytes, gone: NDArray[np.bool_]) -> bytes:
         """Return fingerprints in which a block that holds a record which is not true any more has none that could be asked for."""
@@ -105,8 +106,8 @@ class KnownSet:
 
     def _search_block(self, wanted: bytes) -> int | None:
         if self._sorted_blocks is None:
-            marks, order = _sort(self.block_prints)
-            self._sorted_blocks = memoryview(marks), order
+            sorted_marks, order = _sort(self.block_prints)
+            self._sorted_blocks = memoryview(sorted_marks.tobytes()).cast("Q"), order
         marks, order = self._sorted_blocks
         at = bisect_left(marks, int.from_bytes(wanted[:8], byteorder))
         if at == len(marks):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.batch import Batch, RawRecords, clip
+from engine.batch import Batch, RawRecords, Records, clip
 from engine.errors import InternalError
 from mappers.splitter import PIECE_BYTES
 from mappers.stream import SAMPLE_BYTES
@@ -17,6 +17,10 @@ from mappers.structured.records import Found, excerpt_of
 from mappers.structured.settings import JsonOptions
 from mappers.structured.stream import JsonStream
 from mappers.structured.values import make_decoder
+from mappers.tabular.screened import HELD_BACK
+
+if TYPE_CHECKING:
+    from engine.contracts import Screen
 
 LINE_BYTES: Final = 8 * 1024 * 1024
 """The longest line of JSON Lines: a product with some ten thousand variants."""
@@ -35,6 +39,7 @@ class Sizes:
     line: int = LINE_BYTES
     record: int = RECORD_BYTES
     page: int = PAGE_BYTES
+    held_back: int = HELD_BACK
 
 
 class Body(ABC):
@@ -53,7 +58,7 @@ class Body(ABC):
         self.columns = Columns(options.names, inherited=options.inherited, offered=options.offered, document=name)
         self._batches = BatchMaker(self.columns, options.nesting)
         self._variants = False
-        self._recent: tuple[int, dict[int, tuple[Found, int]]] = (-1, {})
+        self._recent: tuple[int | None, dict[int, tuple[Found, int]]] = (None, {})
 
     @abstractmethod
     def feed(self, data: bytes) -> Iterable[RawRecords]:
@@ -88,6 +93,15 @@ class Body(ABC):
         if batch is None:
             raise InternalError("records that were read exactly were asked to be read so")
         return batch
+
+    def screen(self, screen: Screen) -> None:
+        """Ask a screen, where records can be told apart before they are parsed."""
+        del screen
+
+    def split(self, raw: RawRecords) -> Records | None:
+        """Return the records of a piece, None where they cannot be told apart."""
+        del raw
+        return None
 
     def excerpt(self, raw: RawRecords, line: int) -> str:
         """Return the text of a record. Keeps the piece, for rejects mostly come several out of one."""

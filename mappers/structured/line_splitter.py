@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from engine.batch import RawRecords
+from collections.abc import Iterator
+
+from engine.batch import KnownRecords, RawRecords
 from engine.errors import RefuseRun
+from mappers.splitter import Search
 
 
 class LineSplitter:
@@ -19,33 +22,55 @@ class LineSplitter:
         self._piece_bytes = min(piece_bytes, line_bytes)
         self._line_bytes = line_bytes
         self._buffer = bytearray()
+        self._search: Search | None = None
+        self._held_back = 0
 
     @property
     def buffered_bytes(self) -> int:
         """Return how many bytes wait for their line's end."""
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[RawRecords]:
-        """Take the next bytes; return the pieces that are complete."""
-        self._buffer += data
-        pieces = []
-        start = 0
-        while len(self._buffer) - start >= self._piece_bytes:
-            end = self._buffer.rfind(b"\n", start, start + self._piece_bytes)
-            if end < 0:
-                end = self._buffer.find(b"\n", start + self._piece_bytes)
-                self._refuse_long((end if end >= 0 else len(self._buffer)) - start)
-            if end < 0:
-                break
-            pieces.append(self._piece(start, end + 1))
-            start = end + 1
-        del self._buffer[:start]
-        return pieces
+    def search(self, search: Search, held_back: int) -> None:
+        """Have each window looked through for known records before it is cut, but for the document's last `held_back` bytes."""
+        self._search, self._held_back = search, held_back
 
-    def finish(self) -> tuple[RawRecords, bool]:
-        """Return the rest of the document as its final piece, and whether its last line has no line end."""
+    def feed(self, data: bytes) -> Iterator[RawRecords]:
+        """Take the next bytes; yield the pieces that are complete, of which all have to be taken."""
+        self._buffer += data
+        return self._pieces(self._held_back)
+
+    def finish(self) -> tuple[list[RawRecords], bool]:
+        """Return the rest of the document, its final piece last, and whether its last line has no line end."""
+        pieces = list(self._pieces(0))
         piece = self._piece(0, len(self._buffer), final=True)
-        return piece, bool(piece.data) and not piece.data.endswith(b"\n")
+        return [*pieces, piece], bool(piece.data) and not piece.data.endswith(b"\n")
+
+    def _pieces(self, held_back: int) -> Iterator[RawRecords]:
+        start = 0
+        while len(self._buffer) - start >= self._piece_bytes + held_back:
+            reached, window = start, start + self._piece_bytes
+            if self._search is not None and held_back:
+                for low, reached, known in self._search(self._buffer, start, window, self._last_end):
+                    yield self._piece(low, reached) if known is None else self._known(known, reached - low)
+            end = self._buffer.rfind(b"\n", reached, window) + 1 or reached
+            if end == start:
+                end = self._buffer.find(b"\n", window) + 1
+                self._refuse_long((end - 1 if end else len(self._buffer)) - start)
+                if not end:
+                    break
+            if end > reached:
+                yield self._piece(reached, end)
+            start = end
+        del self._buffer[:start]
+
+    def _known(self, known: KnownRecords, size: int) -> RawRecords:
+        piece = RawRecords(b"", self._offset, self._line, known=known)
+        self._offset += size
+        self._line += known.lines
+        return piece
+
+    def _last_end(self, start: int, end: int) -> int:
+        return self._buffer.rfind(b"\n", start, end) + 1 or start
 
     def _piece(self, start: int, end: int, *, final: bool = False) -> RawRecords:
         piece = RawRecords(bytes(self._buffer[start:end]), self._offset, self._line, final)

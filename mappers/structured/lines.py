@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.batch import RawRecords
+from engine.batch import KnownRecords, RawRecords, Records
 from engine.errors import RefuseRun
 from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor
@@ -17,7 +17,15 @@ from mappers.structured.records import Found, Misfit, Nesting, find_records, spr
 from mappers.structured.settings import JsonOptions
 from mappers.structured.stream import JsonStream
 from mappers.structured.values import Json, make_decoder
+from mappers.tabular.records import RecordCutter
+from mappers.tabular.screened import ENDING, pass_over
 
+if TYPE_CHECKING:
+    from engine.contracts import Screen
+    from mappers.splitter import LastEnd
+
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
+"""A name may be written so that its letters are not there to be found."""
 _FILLED: Final = re.compile(rb"[^ \t\r\n]")
 
 
@@ -84,19 +92,44 @@ class LinesBody(Body):
             raise RefuseRun(f"{name} is JSON Lines, in which jsonRoot={options.root} leads nowhere: unset it; nothing was applied")
         self._splitter = LineSplitter(name=name, offset=stream.offset, piece_bytes=sizes.piece, line_bytes=sizes.line)
         self._lines = LineReader(self._decoder, options.nesting)
+        self._cutter = RecordCutter(b"", b"")
 
-    def feed(self, data: bytes) -> list[RawRecords]:
-        pieces = self._splitter.feed(data)
-        for piece in pieces:
+    def screen(self, screen: Screen) -> None:
+        def search(buffer: bytearray, start: int, end: int, last_end: LastEnd) -> Iterator[tuple[int, int, KnownRecords | None]]:
+            if screen.knows and self.columns.settled and not self._unsettles(buffer, start, end):
+                yield from pass_over(screen, self._describe_reading(), buffer, start, end, last_end)
+
+        self._splitter.search(search, self._sizes.held_back)
+
+    def _unsettles(self, buffer: bytearray, start: int, end: int) -> bool:
+        """Tell whether the encoding may be chosen by these bytes: then by the same ones as without a screen, all of them."""
+        return self._stream.charset.assumed and not buffer[start:end].isascii()
+
+    def split(self, raw: RawRecords) -> Records | None:
+        """Return the lines of a piece; None where one is blank, or may have variants, or where a name may yet come to be known."""
+        data, ways = raw.data, self._options.nesting.ways
+        if not self.columns.settled or (ways and (ways[0][0].encode() in data or _ESCAPED_LETTER.search(data))):
+            return None
+        parts = self._cutter.cut(data)
+        if parts is None or not all(map(bytes.strip, parts.records)):
+            return None
+        return Records(data, parts.records, None, self._describe_reading(), ENDING)
+
+    def _describe_reading(self) -> bytes:
+        return repr((self._stream.charset.encoding, self.columns.reading)).encode("utf-8", "backslashreplace")
+
+    def feed(self, data: bytes) -> Iterator[RawRecords]:
+        for piece in self._splitter.feed(data):
             self._stream.settle(piece.data)
-        return pieces
+            yield piece
 
     def finish(self) -> Iterator[RawRecords]:
-        piece, torn = self._splitter.finish()
-        self._stream.settle(piece.data)
-        if torn:
-            self._refuse_torn(piece)
-        yield piece
+        pieces, torn = self._splitter.finish()
+        for piece in pieces:
+            self._stream.settle(piece.data)
+            if torn and piece.final:
+                self._refuse_torn(piece)
+            yield piece
 
     @property
     def root(self) -> str:

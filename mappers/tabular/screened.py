@@ -28,8 +28,8 @@ def pass_over(
     """
     since = at = start
     step = 1
-    while (stop := screen.cut(buffer, at, end, ENDING)) >= 0:
-        found = screen.find(bytes(memoryview(buffer)[at:stop]), reading)
+    while True:
+        found, stop = screen.follow(buffer, at, end, ENDING, reading)
         if found is not None:
             if since < at:
                 yield since, at, None
@@ -37,9 +37,11 @@ def pass_over(
             since = at = stop
             step = 1
             continue
-        while (stop := _behind(screen, buffer, at, end, step)) >= 0:
+        while stop >= 0:
+            if step > 1:
+                stop = _behind(screen, buffer, at, end, step)
             step *= 2
-            at = last_end(at, stop)
+            at = last_end(at, stop) if stop >= 0 else at
             if at == stop:
                 break
         if stop < 0:

@@ -12,15 +12,18 @@ A check raises `AssertionError` that says what was seen instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, TypeAlias
 
-from engine.batch import Batch, Flaw, RawRecords
-from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings
+from engine.batch import Batch, Flaw, KnownRecords, RawRecords, Records
+from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings, ScreenedMapper
 from engine.errors import RefuseRun
 
 _ALL: Final = 1 << 62
+_SINGLE: Final = 100
+"""Records of a piece that are parsed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class MapperCase:
 
 MapperCheck: TypeAlias = Callable[[MapperCase], None]
 
+_Placed: TypeAlias = list[tuple[int, "tuple[str, ...] | Flaw"]]
+"""Records in their order, each with how many lines lie before it."""
 _Content: TypeAlias = tuple[tuple[str, ...], list[tuple[int, tuple[str, ...]]], list[Flaw]]
 
 
@@ -94,6 +99,33 @@ def parses_the_same_piece_the_same(case: MapperCase) -> None:
     for piece in _pieces(mapper, case.sample, case.chunk_size):
         first, second = mapper.parse(piece), mapper.parse(piece)
         _require(_content([first]) == _content([second]), f"other rows for the piece at line {piece.line} the second time")
+
+
+def tells_records_apart(case: MapperCase) -> None:
+    """The parts of a piece tile it, each is one row or one flaw, and joined they are parsed to what the piece is parsed to.
+
+    Only for mappers that a screen may be given to, and pieces that they split; the final one is judged as a whole.
+    """
+    mapper = _make(case)
+    if not isinstance(mapper, ScreenedMapper) or not mapper.screen(_KnowsNothing()):
+        return
+    for number, piece in enumerate(_pieces(mapper, case.sample, case.chunk_size), 1):
+        records = None if piece.final else mapper.split(piece)
+        batch = mapper.parse(piece)
+        if records is not None:
+            _require(records.body == piece.data == b"".join(records.parts), f"parts that do not tile the piece at line {piece.line}")
+            again = mapper.parse(mapper.join(records.parts, records.reading, -number))
+            _require(_placed(again, 1) == _placed(batch, piece.line), f"other rows for the piece at line {piece.line} when it is joined")
+            _parse_singly(mapper, records, _placed(batch, piece.line))
+
+
+def _parse_singly(mapper: ScreenedMapper, records: Records, wanted: _Placed) -> None:
+    _require(len(records.parts) == len(wanted), f"{len(records.parts)} parts of a piece that has {len(wanted)} records")
+    for index, part in enumerate(records.parts[:_SINGLE]):
+        line, record = wanted[index]
+        alone = _placed(mapper.parse(mapper.join([part], records.reading, -1_000_000 - index)), 1)
+        _require(alone == [(0, record)], f"{alone} for the record {part!r} alone")
+        _require(line == (index if records.lines is None else records.lines[index]), f"another line for the record {part!r}")
 
 
 def shares_nothing_between_documents(case: MapperCase) -> None:
@@ -181,6 +213,7 @@ CHECKS: Final[tuple[MapperCheck, ...]] = (
     splits_in_order_without_overlap,
     marks_the_last_piece_and_no_other,
     parses_the_same_piece_the_same,
+    tells_records_apart,
     shares_nothing_between_documents,
     keeps_its_columns,
     counts_lines_upwards,
@@ -223,6 +256,30 @@ def _run(case: MapperCase, size: int) -> tuple[list[RawRecords], list[Batch]]:
 def _content(batches: Sequence[Batch]) -> _Content:
     rows = [(line, tuple(row)) for batch in batches for line, row in zip(batch.lines, batch.rows, strict=True)]
     return (batches[0].columns if batches else ()), rows, [flaw for batch in batches for flaw in batch.flaws]
+
+
+def _placed(batch: Batch, first: int) -> _Placed:
+    rows: _Placed = [(line - first, tuple(row)) for line, row in zip(batch.lines, batch.rows, strict=True)]
+    flaws: _Placed = [(flaw.line - first, replace(flaw, line=0)) for flaw in batch.flaws]
+    return sorted([*rows, *flaws], key=itemgetter(0))
+
+
+class _KnowsNothing:
+    """A screen that was never told anything."""
+
+    knows = False
+
+    def cut(self, data: bytes | bytearray, start: int, end: int, ending: bytes) -> int:
+        del data, start, end, ending
+        return -1
+
+    def find(self, block: bytes, reading: bytes) -> KnownRecords | None:
+        del block, reading
+        return None
+
+    def follow(self, data: bytes | bytearray, start: int, end: int, ending: bytes, reading: bytes) -> tuple[KnownRecords | None, int]:
+        del data, start, end, ending, reading
+        return None, -1
 
 
 def _require(fact: bool, seen: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import accumulate
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.contracts import DocumentFacts, MapperSettings
+from engine.errors import RefuseRun
 from engine.feed import build_feed
 from engine.flow.transform import Recipe, preset_rows
 from engine.screen.screening import Screening
@@ -20,6 +22,7 @@ from mappers.csv import CsvMapper
 from mappers.reader import Grammar
 from mappers.tabular import records
 from mappers.tabular.records import RecordCutter
+from plugins.conformance.mapper import MapperCase, tells_records_apart
 from tests.property.screened_readings import Store, assert_same, plainly, small_blocks
 from tests.property.test_csv_splitter import NaiveReader, documents
 
@@ -104,7 +107,7 @@ class Supplier:
             self._tail = chance.choice(ENDS)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.integers(0, 2**64), st.booleans(), st.sampled_from((61, 700, 5_000)))
 def test_a_screen_changes_nothing_that_is_read(seed: int, calm: bool, chunk: int) -> None:
     """Three versions of a file, each read beside what is known of the one before: items and rejects are those of plain readings."""
@@ -114,6 +117,15 @@ def test_a_screen_changes_nothing_that_is_read(seed: int, calm: bool, chunk: int
         document = supplier.write()
         assert_same(store.read(recipe(), document, chunk), plainly(recipe(), document, chunk))
         supplier.change()
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**64), st.booleans())
+def test_each_part_of_a_piece_reads_as_within_it(seed: int, calm: bool) -> None:
+    """Parts tile their piece, and alone each of them is the row or the flaw that it is in the piece."""
+    case = MapperCase(SMALL, Supplier(random.Random(seed), calm=calm).write(), 0, (), recipe().settings, chunk_sizes=(500,))
+    with suppress(RefuseRun):
+        tells_records_apart(case)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])

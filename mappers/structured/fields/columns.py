@@ -92,6 +92,21 @@ class Columns:
         return self._fixed
 
     @property
+    def settled(self) -> bool:
+        """Tell whether the columns are known, and in which spelling the document writes each mapped name.
+
+        What a record means then depends on no other one.
+        """
+        return self._fixed and all(
+            self._names.spelled(name) is not None for name in self._mapped if is_plain(name) and name in self._places
+        )
+
+    @property
+    def reading(self) -> tuple[object, ...]:
+        """Return all that decides which values of a record its cells are."""
+        return self.names, [(column.own, column.product) for column in self._columns], sorted(self._places.items())
+
+    @property
     def missing(self) -> frozenset[str]:
         """Return the mapped columns that no record had so far."""
         return frozenset(column.name for column in self._columns if column.mapped and not column.met)
