@@ -6,9 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from typing import Final
 
 from engine.errors import FeedmillError, PluginError
 from engine.hooks import PROJECT
+
+GIVEN: Final = "given in code"
+"""Stands for the distribution of a plugin that no other process can load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +75,4 @@ def _owner(entry: EntryPoint) -> tuple[str, str]:
 
 def _given(plugin: object) -> Candidate:
     name = getattr(plugin, "__name__", None) or type(plugin).__name__
-    return Candidate(str(name), "given in code", "", plugin)
+    return Candidate(str(name), GIVEN, "", plugin)
