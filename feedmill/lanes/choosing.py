@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from engine.errors import ConfigError, Retry
 from engine.flow.lanes import inline, thread
-from feedmill.lanes.process import open_process_lane
 from plugins.discovery import GIVEN
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ def choose_lane(registry: Registry, name: LaneName) -> OpenLane:
     if name == "process":
         if given:
             raise ConfigError(f"lane=process cannot load plugins that were given in code ({', '.join(given)}): install them, or use thread")
+        from feedmill.lanes.process import open_process_lane
+
         return open_process_lane
     raise ConfigError(f"lane={name} is none: give auto, thread, process or inline")
 
@@ -53,6 +54,9 @@ async def _open_fitting_lane(order: Order) -> AsyncIterator[Lane]:
 
 async def _enter_fitting_lane(stack: AsyncExitStack, order: Order) -> Lane:
     if is_worth_a_process(order):
+        # Here, so that the many runs that get no process pay nothing for it.
+        from feedmill.lanes.process import open_process_lane
+
         try:
             return await stack.enter_async_context(open_process_lane(order))
         except Retry:

@@ -10,7 +10,7 @@ import orjson
 from engine.errors import FeedmillError, NotModified, PluginError, StoreFailed
 from feedmill.service.workers.messages import make_error, tell_error
 
-_OTHERS: Final[Mapping[str, type[FeedmillError]]] = {kind.__name__: kind for kind in (NotModified, StoreFailed, FeedmillError)}
+_OTHERS: Final[Mapping[str, type[FeedmillError]]] = {kind.__name__: kind for kind in (NotModified, FeedmillError)}
 
 
 def dump_error(error: FeedmillError) -> bytes:
@@ -29,6 +29,8 @@ def load_error(payload: bytes) -> FeedmillError:
     kind, message = told["kind"], told["message"]
     if kind == "PluginError":
         return PluginError(message, plugin=told["plugin"], distribution=told["distribution"], hook=told["hook"])
+    if kind == "StoreFailed":
+        return StoreFailed(message, problems=tuple(told["problems"]))
     if kind in _OTHERS:
         return _OTHERS[kind](message)
     return make_error(told)

@@ -247,7 +247,9 @@ class _ProcessLane:
         """Return what the end of the process means."""
         what = self._what
         if code < 0 and -code in _KILLED:
-            return Retry(f"{what} was killed ({signal.Signals(-code).name}), as happens where memory runs out; nothing was applied; try again")
+            return Retry(
+                f"{what} was killed ({signal.Signals(-code).name}), as happens where memory runs out; nothing was applied; try again"
+            )
         if code < 0:
             return InternalError(f"{what} crashed ({_name(-code)}): a library in it broke on what it read; nothing was applied; report it")
         return InternalError(f"{what} ended with status {code} before it was done; its log says why; nothing was applied")
