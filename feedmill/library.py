@@ -59,7 +59,8 @@ async def sync(
     record's status says what became of the run: a source that fails, or content that cannot be trusted, ends as `error` and
     changes nothing; one that is what the last complete run read is not fetched again, unless `refetch` asks for it.
     `lane` says where records are read: in a `process` of its own, in a `thread`, `inline` on the event loop, or, with `auto`, in a
-    process for what is big and new. `patience` overrides the feed's timeouts, `egress` says which addresses may be reached. Raises `ConfigError` when the
+    process for what is big and new. `patience` overrides the feed's timeouts, `egress` says which addresses may be reached.
+    Raises `ConfigError` when the
     settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of the feed took over,
     `InternalError` when the figures do not add up.
     """

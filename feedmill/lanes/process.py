@@ -270,6 +270,4 @@ def _pieces(part: bytes) -> Iterator[memoryview]:
 
 def _window(pipe: int) -> int:
     """Return how many bytes may be under way: they, and the heads of their frames, fit into the pipe."""
-    if sys.platform == "linux":
-        return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) * 3 // 4
-    return _PIPE_BYTES
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) * 3 // 4 if sys.platform == "linux" else _PIPE_BYTES

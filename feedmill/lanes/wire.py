@@ -36,7 +36,7 @@ CRASH: Final = b"C"
 Told: TypeAlias = tuple[Any, ...]
 
 
-def dump(told: object) -> bytes:
+def dump(told: Any) -> bytes:
     """Return plain values as they are sent. Raises `InternalError` for what is none, which names its type."""
     try:
         return marshal.dumps(told)
@@ -50,7 +50,7 @@ def load(payload: bytes | memoryview) -> Any:
     return marshal.loads(payload)
 
 
-def _plain(told: object) -> object:
+def _plain(told: object) -> Any:
     # Not by str(told) and its like: a class may say of itself what it likes.
     if told is None or isinstance(told, bool | bytes):
         return told

@@ -53,13 +53,17 @@ async def reading(recipe: Recipe) -> AsyncIterator[tuple[Lane, int]]:
 
 async def fate_of(recipe: Recipe, act: bytes) -> FeedmillError:
     """Return the error with which a lane ends whose mapper meets `act`."""
-    with pytest.raises(FeedmillError) as raised:
+
+    async def read_on() -> None:
         async with reading(recipe) as (lane, _):
             await lane.take(act)
             while True:
                 # Goes on for as long as the child does, which is not for long.
                 await lane.take(MANY)
                 await lane.drain()
+
+    with pytest.raises(FeedmillError) as raised:
+        await read_on()
     return raised.value
 
 
@@ -136,9 +140,7 @@ async def test_what_a_mapper_prints_and_a_refusal(recipe: Recipe) -> None:
         assert advance.batches[0].items.keys == ["a"]
         facts = DocumentFacts("page.csv")
         advance = await lane.take(Opened(facts))
-        refusals = [advance.refusal]
-        for chunk in (b"<html>", MANY, MANY):
-            refusals.append((await lane.take(chunk)).refusal)
+        refusals = [advance.refusal, *[(await lane.take(chunk)).refusal for chunk in (b"<html>", MANY, MANY)]]
         while (late := await lane.drain()) is not None:
             assert not late.batches
             refusals.append(late.refusal)

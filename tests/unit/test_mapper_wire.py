@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import IntEnum, StrEnum
 
@@ -10,7 +11,7 @@ import pytest
 from engine import errors
 from engine.batch import Block, ItemBatch, Known, Reject
 from engine.contracts import DocumentFacts
-from engine.errors import ConfigError, FeedmillError, InternalError, InvalidItem, PluginError, RejectRecord, Retry, UnderWay
+from engine.errors import ConfigError, FeedmillError, InternalError, InvalidItem, PluginError, Retry, UnderWay
 from engine.feed import build_feed
 from engine.flow.lanes import Order, inline, thread
 from engine.flow.reading import Advance, Verdict
@@ -90,9 +91,9 @@ def test_what_is_no_value_is_named() -> None:
         dump([("a", object())])
 
 
-def order(size: int | None, screening: Screening | None = None, **settings: object) -> Order:
+def order(size: int | None, screening: Screening | None = None, settings: Mapping[str, object] | None = None) -> Order:
     """Return what a lane is opened for, of a document of so many bytes."""
-    recipe = make_recipe(load_registry(), build_feed("shop", settings, pipeline_parts.ROWS))
+    recipe = make_recipe(load_registry(), build_feed("shop", settings or {}, pipeline_parts.ROWS))
     return Order(replace(recipe, pinned={"delimiter": ";"}), "shop.csv", {"delimiter": "|"}, screening, DocumentFacts("shop.csv", size))
 
 
@@ -109,7 +110,7 @@ SECRETS = {
 
 def test_a_process_makes_the_recipe_anew_and_learns_no_secret() -> None:
     """Its mapping, its settings and what is pinned are the same; how the source is reached it is not told."""
-    asked = order(1, delimiter="|", prefixSku=True, skuPrefix="A", retailPriceChange="2.50", **SECRETS)
+    asked = order(1, settings={"delimiter": "|", "prefixSku": True, "skuPrefix": "A", "retailPriceChange": "2.50", **SECRETS})
     payload = dump_order(asked)
     assert b"s3cret" not in payload
     recipe = make_reading(payload, load_registry())._recipe
