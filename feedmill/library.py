@@ -60,9 +60,8 @@ async def sync(
     changes nothing; one that is what the last complete run read is not fetched again, unless `refetch` asks for it.
     `lane` says where records are read: in a `process` of its own, in a `thread`, `inline` on the event loop, or, with `auto`, in a
     process for what is big and new. `patience` overrides the feed's timeouts, `egress` says which addresses may be reached.
-    Raises `ConfigError` when the
-    settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of the feed took over,
-    `InternalError` when the figures do not add up.
+    Raises `ConfigError` when the settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of
+    the feed took over, `InternalError` when the figures do not add up.
     """
     registry = registry or await load_plugins()
     request = _request(source, feed, config, settings, fields, patience, egress)

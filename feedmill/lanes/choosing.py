@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from engine.errors import ConfigError, Retry
@@ -33,7 +34,7 @@ def choose_lane(registry: Registry, name: LaneName) -> OpenLane:
     given = [plugin.name for plugin in registry.plugins() if plugin.distribution == GIVEN]
     if name == "inline":
         return inline
-    if name == "thread" or (name == "auto" and (given or not sys.executable or _cores() < 2)):
+    if name == "thread" or (name == "auto" and (given or not _can_start_python() or _cores() < 2)):
         return thread
     if name == "auto":
         return _open_fitting_lane
@@ -73,6 +74,11 @@ def is_worth_a_process(order: Order) -> bool:
     screening = order.screening
     known = len(screening.remembered.arrays.items) // 8 if screening is not None and screening.remembered is not None else 0
     return known * _KNOWN_BYTES < size // 2
+
+
+def _can_start_python() -> bool:
+    # A program that has the interpreter inside it would start itself once more.
+    return "py" in Path(sys.executable or "").name.lower() and not getattr(sys, "frozen", False)
 
 
 def _cores() -> int:

@@ -81,7 +81,8 @@ def _widen(pipe: int) -> None:
 
 async def _start(given: int, answer: int) -> Process:
     # The modules are found where they are found here, whatever the program has done to its path since it began.
-    code = f"import sys; sys.path[:] = {sys.path!r}; from feedmill.lanes.child import main; main()"
+    paths = [path for path in sys.path if isinstance(path, str)]
+    code = f"import sys; sys.path[:] = {paths!r}; from feedmill.lanes.child import main; main()"
     try:
         # A session of its own: Ctrl-C is for whoever started it.
         return await anyio.open_process((sys.executable, "-c", code), stdin=given, stdout=answer, stderr=None, start_new_session=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -49,8 +50,13 @@ ACTS: Final[Mapping[bytes, Callable[[], object]]] = {
 class ActingMapper(LineMapper):
     """Act on a chunk that is one of `ACTS`, `!` and one of `ERRORS`, or `!hang` and a file to make first; its dialect tells the process."""
 
+    _loaded: Sequence[str] = ()
+
     def feed(self, chunk: bytes) -> Iterable[RawRecords]:
         """Act, or take the next bytes."""
+        if chunk == b"!modules":
+            self._loaded = sorted({name.partition(".")[0] for name in sys.modules})
+            return []
         act = ACTS.get(chunk)
         if act is not None:
             act()
@@ -64,7 +70,8 @@ class ActingMapper(LineMapper):
     @property
     def dialect(self) -> Mapping[str, JsonValue]:
         """Return where it works."""
-        return {"format": "act", "pid": os.getpid()}
+        loaded: dict[str, JsonValue] = {"modules": self._loaded} if self._loaded else {}
+        return {"format": "act", "pid": os.getpid(), **loaded}
 
 
 @hookimpl

@@ -20,6 +20,7 @@ from engine.errors import ConfigError, FeedmillError, InternalError, PluginError
 from engine.flow.channel import Budget
 from engine.flow.lanes import Lane, Order
 from engine.flow.pipeline import run_feed
+from engine.flow.reading import Advance
 from engine.flow.transform import Recipe
 from feedmill.lanes.process import open_process_lane
 from tests.fault.acting_mapper import ERRORS, acting_recipe, install
@@ -180,6 +181,19 @@ async def test_a_slow_sink_holds_the_source_back(recipe: Recipe) -> None:
         group.cancel_scope.cancel()
     assert not await to_thread.run_sync(has_children)
     assert made.budget.buffered_bytes == 0
+
+
+async def test_the_process_loads_nothing_that_reading_does_not_need(recipe: Recipe) -> None:
+    """Neither the clients of connectors nor what a database needs: they take more time and memory than all the rest of it."""
+    async with reading(recipe) as (lane, _):
+        advance: Advance | None = await lane.take(b"!modules")
+        while advance is not None and "modules" not in advance.dialect:
+            advance = await lane.drain()
+        assert advance is not None
+        loaded = advance.dialect["modules"]
+    assert isinstance(loaded, list)
+    assert "pydantic" in loaded
+    assert not {"sqlalchemy", "alembic", "aiohttp", "aiosqlite", "asyncssh", "typer", "structlog", "numpy"} & {*map(str, loaded)}
 
 
 PARENT = """
