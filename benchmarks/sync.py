@@ -10,13 +10,20 @@ import anyio
 import feedmill
 from benchmarks.catalogue import FEED, FIELDS, SETTINGS
 from benchmarks.subject import hand_back
+from feedmill.lanes.choosing import LaneName
 
 
-def run_sync(url: str, database: str, settings: Mapping[str, object], fields: Sequence[Mapping[str, object]]) -> None:
+def run_sync(
+    url: str,
+    database: str,
+    settings: Mapping[str, object],
+    fields: Sequence[Mapping[str, object]],
+    lane: LaneName = "auto",
+) -> None:
     """Sync once and hand back what the run counted and how long each of its stages worked."""
 
     async def sync() -> feedmill.RunRecord:
-        return await feedmill.sync(url, to=database, feed=FEED, settings=settings, fields=fields)
+        return await feedmill.sync(url, to=database, feed=FEED, settings=settings, fields=fields, lane=lane)
 
     feedmill.tune_process()
     run = anyio.run(sync)
@@ -34,4 +41,5 @@ def run_sync(url: str, database: str, settings: Mapping[str, object], fields: Se
 
 
 if __name__ == "__main__":
-    run_sync(sys.argv[1], sys.argv[2], SETTINGS, FIELDS)
+    lanes: dict[str, LaneName] = {"auto": "auto", "thread": "thread", "process": "process", "inline": "inline"}
+    run_sync(sys.argv[1], sys.argv[2], SETTINGS, FIELDS, lanes[sys.argv[3] if len(sys.argv) > 3 else "auto"])

@@ -19,6 +19,7 @@ from engine.flow.transform import Recipe, preset_rows
 from engine.mapping.fields import MappingRow
 from engine.settings.transport import locate
 from engine.source import Egress, Patience, Source, parse_location
+from feedmill.lanes.choosing import LaneName, choose_lane
 from plugins.manager import Registry, load_registry
 
 if TYPE_CHECKING:
@@ -154,10 +155,11 @@ async def make_job(
     *,
     dry_run: bool = False,
     refetch: bool = False,
+    lane: LaneName = "auto",
     on_progress: Callable[[Progress], None] | None = None,
     notify: Callable[[RunEvent], None] | None = None,
 ) -> Job:
-    """Return a run of a feed as the engine does it. Raises `ConfigError` as `make_recipe` does."""
+    """Return a run of a feed as the engine does it. Raises `ConfigError` as `make_recipe` and `choose_lane` do."""
     return Job(
         recipe=make_recipe(registry, feed),
         source=source,
@@ -166,6 +168,7 @@ async def make_job(
         sink=sink,
         dry_run=dry_run,
         refetch=refetch,
+        lane=choose_lane(registry, lane),
         stall_patience=max(STALL_PATIENCE, _longest_wait(source)),
         on_progress=on_progress,
         notify=notify,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.flow.tally import Progress
     from engine.run import RunRecord
     from feedmill.feedfile.model import FeedFile
+    from feedmill.lanes.choosing import LaneName
     from mappers.guessing.guess import Guess
     from plugins.manager import Registry
 
@@ -42,6 +43,7 @@ async def sync(
     fields: Fields = (),
     dry_run: bool = False,
     refetch: bool = False,
+    lane: LaneName = "auto",
     patience: Patience | None = None,
     egress: Egress | None = None,
     registry: Registry | None = None,
@@ -56,9 +58,10 @@ async def sync(
     `config` (see `load_feed_file`) is the whole feed: it replaces what is stored, and what is given beside it counts first. The
     record's status says what became of the run: a source that fails, or content that cannot be trusted, ends as `error` and
     changes nothing; one that is what the last complete run read is not fetched again, unless `refetch` asks for it.
-    `patience` overrides the feed's timeouts, `egress` says which addresses may be reached. Raises `ConfigError` when the
-    settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of the feed took over,
-    `InternalError` when the figures do not add up.
+    `lane` says where records are read: in a `process` of its own, in a `thread`, `inline` on the event loop, or, with `auto`, in a
+    process for what is big and new. `patience` overrides the feed's timeouts, `egress` says which addresses may be reached.
+    Raises `ConfigError` when the settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of
+    the feed took over, `InternalError` when the figures do not add up.
     """
     registry = registry or await load_plugins()
     request = _request(source, feed, config, settings, fields, patience, egress)
@@ -75,7 +78,9 @@ async def sync(
         built = request.build_feed(await sink.feed(request.feed))
         located = request.locate(built)
         return await run_feed(
-            await make_job(registry, built, located, sink, dry_run=dry_run, refetch=refetch, on_progress=on_progress, notify=notify)
+            await make_job(
+                registry, built, located, sink, dry_run=dry_run, refetch=refetch, lane=lane, on_progress=on_progress, notify=notify
+            )
         )
 
 

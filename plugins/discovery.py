@@ -7,9 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
+from typing import Final
 
 from engine.errors import FeedmillError, PluginError
 from engine.hooks import PROJECT
+
+GIVEN: Final = "given in code"
+"""Stands for the distribution of a plugin that no other process can load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +83,4 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
 
 def _given(plugin: object) -> Candidate:
     name = getattr(plugin, "__name__", None) or type(plugin).__name__
-    return Candidate(str(name), "given in code", "", plugin)
+    return Candidate(str(name), GIVEN, "", plugin)

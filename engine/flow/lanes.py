@@ -32,10 +32,17 @@ class Order:
 
 
 class Lane(Protocol):
-    """A place where a `Reading` works. The engine awaits one call after the other."""
+    """A place where a `Reading` works. The engine awaits one call after the other, `drain` until it returns None, then `judge`.
+
+    How many bytes may wait in a lane is bounded; `take` does not return before there are no more.
+    """
 
     async def take(self, part: Part) -> Advance:
-        """Do what `Reading.take` does."""
+        """Have `Reading.take` done. What is returned may be of earlier parts, and what comes of this one may come later."""
+        ...
+
+    async def drain(self) -> Advance | None:
+        """Wait for what is still to come of the parts that were taken; None when there is nothing more."""
         ...
 
     async def judge(self) -> Verdict:
@@ -53,6 +60,9 @@ class _Inline:
     async def take(self, part: Part) -> Advance:
         return self._reading.take(part)
 
+    async def drain(self) -> Advance | None:
+        return None
+
     async def judge(self) -> Verdict:
         return self._reading.judge()
 
@@ -64,6 +74,9 @@ class _Thread:
     async def take(self, part: Part) -> Advance:
         # Abandoned when the run ends early, so that a mapper that hangs cannot hold the run open; what it still does is thrown away.
         return await to_thread.run_sync(self._reading.take, part, abandon_on_cancel=True)
+
+    async def drain(self) -> Advance | None:
+        return None
 
     async def judge(self) -> Verdict:
         return self._reading.judge()

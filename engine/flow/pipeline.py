@@ -21,7 +21,7 @@ from engine.figures import Figures
 from engine.flow.channel import Budget, Channel, StageClock, watch_for_stall
 from engine.flow.checkpoint import confirm, fingerprint, left_by, make_checkpoint, read_alike, refuse_older, renew, wait_left
 from engine.flow.lanes import Lane, OpenLane, Order, inline, thread
-from engine.flow.reading import Verdict
+from engine.flow.reading import Advance, Verdict
 from engine.flow.tally import Progress, Tally
 from engine.flow.transform import MappedBatch, Recipe
 from engine.flow.unchanged import Gate
@@ -233,13 +233,9 @@ async def _map(
                     lane = await stack.enter_async_context(job.lane(order))
                 if lane is None:
                     raise InternalError("bytes came before their document was opened")
-                advance = await lane.take(part)
-                tally.dialect = advance.dialect or tally.dialect
-                tally.note(advance.problems)
-                if advance.refusal is not None:
-                    raise RefuseRun(advance.refusal)
-                for batch in advance.batches:
-                    await out.send(batch, batch.weight, clock)
+                await _hand_on(await lane.take(part), clock, out, tally)
+            while lane is not None and (advance := await lane.drain()) is not None:
+                await _hand_on(advance, clock, out, tally)
             if lane is not None:
                 verdict = await lane.judge()
         if verdict.doubt:
@@ -248,6 +244,15 @@ async def _map(
             raise RefuseRun(verdict.contradiction)
         verdicts.append(verdict)
         out.close()
+
+
+async def _hand_on(advance: Advance, clock: StageClock, out: Channel[MappedBatch], tally: Tally) -> None:
+    tally.dialect = advance.dialect or tally.dialect
+    tally.note(advance.problems)
+    if advance.refusal is not None:
+        raise RefuseRun(advance.refusal)
+    for batch in advance.batches:
+        await out.send(batch, batch.weight, clock)
 
 
 async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], session: SinkSession, tally: Tally) -> None:

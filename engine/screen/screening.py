@@ -38,8 +38,9 @@ class Screening:
     """
 
     def __init__(self, mark: str, remembered: Remembered | None = None) -> None:
+        self.mark = mark
+        self.remembered = remembered
         self._printer = Printer(mark)
-        self._remembered = remembered
         self._known: KnownSet | None = None
         self._pattern = remembered.pattern if remembered is not None else b""
         self.evidence: Mapping[str, JsonValue] = remembered.evidence if remembered is not None else {}
@@ -48,7 +49,7 @@ class Screening:
     @property
     def knows(self) -> bool:
         """Return whether anything is known at all."""
-        return self._remembered is not None
+        return self.remembered is not None
 
     @property
     def pattern(self) -> bytes:
@@ -61,7 +62,7 @@ class Screening:
         if self._known is None:
             from engine.screen.known import Arrays, KnownSet
 
-            remembered = self._remembered
+            remembered = self.remembered
             arrays = remembered.arrays if remembered is not None else Arrays(b"", b"", b"", b"", b"", b"")
             self._known = KnownSet(arrays, remembered.without if remembered is not None else ())
         return self._known

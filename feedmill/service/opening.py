@@ -52,7 +52,13 @@ async def open_service(settings: ServiceSettings) -> AsyncIterator[Service]:
         bells = Bells()
         jobs = SqliteJobs(store, secrets.token_hex(8), bells.jobs)
         # What a worker is told holds no secret: it reads the keys for itself.
-        told = {"database": url, "keys": str(path), "egress": settings.egress.model_dump(mode="json"), "level": settings.log.level}
+        told = {
+            "database": url,
+            "keys": str(path),
+            "egress": settings.egress.model_dump(mode="json"),
+            "level": settings.log.level,
+            "lane": settings.workers.lane,
+        }
         async with open_workers(told, settings.server.shutdown_seconds) as workers:
             chosen, plugins = settings.model_copy(update={"database": url}), await load_plugins()
             gate = make_gate(settings.limits)

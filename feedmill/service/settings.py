@@ -52,6 +52,10 @@ class Workers(Section):
     """`[workers]`: processes that runs execute in, and how often a run may take its worker with it."""
 
     count: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="Worker processes: so many runs at a time.")
+    lane: Literal["auto", "thread", "process", "inline"] = Field(
+        default="auto",
+        description="Where records are read: a process beside the worker, a thread, the event loop; `auto`: a process for big new files.",
+    )
     max_epochs: Count = Field(default=3, description="How often a run is begun; one whose worker died so often ends as `error`.")
 
 

@@ -113,7 +113,7 @@ def tells_records_apart(case: MapperCase) -> None:
         records = None if piece.final else mapper.split(piece)
         batch = mapper.parse(piece)
         if records is not None:
-            _require(records.body == piece.data == b"".join(records.parts), f"parts that do not tile the piece at line {piece.line}")
+            _require(records.body == b"".join(records.parts) and records.body in piece.data, f"parts that do not tile the piece at line {piece.line}")
             again = mapper.parse(mapper.join(records.parts, records.reading, -number))
             _require(_placed(again, 1) == _placed(batch, piece.line), f"other rows for the piece at line {piece.line} when it is joined")
             _parse_singly(mapper, records, _placed(batch, piece.line))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,19 @@ from engine.flow.tally import Progress
 from engine.flow.transform import Recipe, preset_rows
 from engine.run import Counts, RunRecord, RunStatus
 from engine.source import parse_location
+from feedmill.assembly import make_recipe
+from feedmill.lanes.process import open_process_lane
 from mappers.csv import SPEC
+from plugins.manager import load_registry
 from sinks.jsonl import open_jsonl
-from tests.integration.pipeline_parts import HEADER, MemoryConnector, MemorySink, job, recipe, table, until
+from tests.integration.pipeline_parts import HEADER, ROWS, MemoryConnector, MemorySink, job, recipe, table, until
+
+
+@pytest.fixture
+def documents_of_csv() -> Recipe:
+    """Return the recipe of a feed whose mapper any process finds."""
+    rows: list[Mapping[str, object]] = [*ROWS, {"name": "\u00c4", "purpose": "vendorName"}]
+    return make_recipe(load_registry(), build_feed("shop", {"guard.maxRejectRatio": 1, "authenticationSecret": "secret"}, rows))
 
 
 def codes(record: RunRecord) -> list[str]:
@@ -99,6 +110,21 @@ async def test_the_lane_of_the_mapper_changes_nothing(lane: OpenLane) -> None:
         records.append(await run_feed(replace(job(MemoryConnector([chunks]), sink), lane=where)))
     assert (sinks[0].items, sinks[0].digests, sinks[0].rejects) == (sinks[1].items, sinks[1].digests, sinks[1].rejects)
     assert records[0] == replace(records[1], seconds=records[0].seconds, stages=records[0].stages, asked_at=records[0].asked_at)
+
+
+async def test_a_process_reads_what_a_thread_reads(documents_of_csv: Recipe) -> None:
+    """The same items, digests, records, rejects, problems and dialect, of several documents in odd chunks and with odd texts."""
+    head = "sku;qty;price;\u00c4\n"
+    table = head + "".join(f"k{number % 700};{number if number % 29 else 'x'};{number}.5;\u20ac\n" for number in range(3_000)) + "torn\n"
+    other = "price;sku;qty\n1;\ufffd\U0001f600;7\n2;N/A;x\n"
+    documents = [[data[at : at + 20_000] for at in range(0, len(data), 20_000)] for data in (table.encode(), other.encode())]
+    sinks, records = (MemorySink(), MemorySink()), []
+    for sink, lane in zip(sinks, (thread, open_process_lane), strict=True):
+        records.append(await run_feed(replace(job(MemoryConnector(documents), sink, made=documents_of_csv), lane=lane)))
+    assert (sinks[0].items, sinks[0].digests, sinks[0].records) == (sinks[1].items, sinks[1].digests, sinks[1].records)
+    assert sinks[0].rejects == sinks[1].rejects
+    assert records[0] == replace(records[1], seconds=records[0].seconds, stages=records[0].stages, asked_at=records[0].asked_at)
+    assert (records[1].status, records[1].read, records[1].rejected) == (RunStatus.COMPLETE, 3_003, 106)
 
 
 async def test_several_documents_are_one_run() -> None:

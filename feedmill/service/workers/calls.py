@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from engine.feed import Feed
     from engine.flow.pipeline import Job
     from engine.source import Egress
+    from feedmill.lanes.choosing import LaneName
     from feedmill.service.keys import KeyRing
     from plugins.manager import Registry
     from sinks.sqlite.database import Database
@@ -56,6 +57,7 @@ class Workplace:
     keys: KeyRing
     registry: Registry
     egress: Egress
+    lane: LaneName = "auto"
 
     async def stored_feed(self, number: int) -> StoredFeed:
         """Return a feed with its secrets."""
@@ -86,7 +88,7 @@ class Workplace:
         """Return a run of a feed, within the rules of egress."""
         source = locate(feed, feed.resource_location or "", egress=self.egress)
         sink = SqliteSink(self.database, run=run)
-        return await make_job(self.registry, feed, source, sink, dry_run=dry_run, refetch=refetch, notify=self.notify)
+        return await make_job(self.registry, feed, source, sink, dry_run=dry_run, refetch=refetch, lane=self.lane, notify=self.notify)
 
     def notify(self, event: RunEvent) -> None:
         """Log what happens to a run, and tell the plugins."""

@@ -107,7 +107,7 @@ async def _open_workplace(told: dict[str, Any]) -> Workplace:
     keys = await to_thread.run_sync(load_keys, Path(told["keys"]))
     egress = told["egress"]
     ports, schemes = (None if egress[name] is None else frozenset(egress[name]) for name in ("ports", "schemes"))
-    return Workplace(database, keys, await load_plugins(), Egress(egress["allow_private"], ports, schemes))
+    return Workplace(database, keys, await load_plugins(), Egress(egress["allow_private"], ports, schemes), told["lane"])
 
 
 async def _read() -> AsyncIterator[dict[str, Any]]:

@@ -1,0 +1,85 @@
+"""Where a run's mapper works: as a person says, or by what is known of the document."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from engine.errors import ConfigError, Retry
+from engine.flow.lanes import inline, thread
+from plugins.discovery import GIVEN
+
+if TYPE_CHECKING:
+    from engine.flow.lanes import Lane, OpenLane, Order
+    from plugins.manager import Registry
+
+LaneName: TypeAlias = Literal["auto", "inline", "thread", "process"]
+
+BIG_BYTES: Final = 16 * 1024 * 1024
+"""From which announced size on a document is worth a process, which takes some tenths of a second to start."""
+
+_KNOWN_BYTES: Final = 100
+"""Bytes for which a known record stands: with fewer of them than would fill half of the document, most of it has to be parsed."""
+
+
+def choose_lane(registry: Registry, name: LaneName) -> OpenLane:
+    """Return the lane that a name stands for; `auto` is a process for what is big and new, and a thread for all else.
+
+    Raises `ConfigError` for `process` where plugins were given in code, which no other process can load, and for no name of a lane.
+    """
+    given = [plugin.name for plugin in registry.plugins() if plugin.distribution == GIVEN]
+    if name == "inline":
+        return inline
+    if name == "thread" or (name == "auto" and (given or not _can_start_python() or _cores() < 2)):
+        return thread
+    if name == "auto":
+        return _open_fitting_lane
+    if name == "process":
+        if given:
+            raise ConfigError(f"lane=process cannot load plugins that were given in code ({', '.join(given)}): install them, or use thread")
+        from feedmill.lanes.process import open_process_lane
+
+        return open_process_lane
+    raise ConfigError(f"lane={name} is none: give auto, thread, process or inline")
+
+
+@asynccontextmanager
+async def _open_fitting_lane(order: Order) -> AsyncIterator[Lane]:
+    async with AsyncExitStack() as stack:
+        yield await _enter_fitting_lane(stack, order)
+
+
+async def _enter_fitting_lane(stack: AsyncExitStack, order: Order) -> Lane:
+    if is_worth_a_process(order):
+        # Here, so that the many runs that get no process pay nothing for it.
+        from feedmill.lanes.process import open_process_lane
+
+        try:
+            return await stack.enter_async_context(open_process_lane(order))
+        except Retry:
+            # The machine has no room for one now: slower is better than not at all.
+            pass
+    return await stack.enter_async_context(thread(order))
+
+
+def is_worth_a_process(order: Order) -> bool:
+    """Return whether a run's first document is announced as big, and little of it is known."""
+    size = order.facts.size
+    if size is None or size < BIG_BYTES:
+        return False
+    screening = order.screening
+    known = len(screening.remembered.arrays.items) // 8 if screening is not None and screening.remembered is not None else 0
+    return known * _KNOWN_BYTES < size // 2
+
+
+def _can_start_python() -> bool:
+    # A program that has the interpreter inside it would start itself once more.
+    return "py" in Path(sys.executable or "").name.lower() and not getattr(sys, "frozen", False)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
