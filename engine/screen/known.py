@@ -50,8 +50,7 @@ class KnownSet:
         self._stale = gone if gone.any() else None
         self.block_prints = arrays.block_prints if self._stale is None else self._without_stale(arrays.block_prints, gone)
         # One by one, the items of a memory view are got at in half the time that those of an array take.
-        firsts, records, lines = map(memoryview, (arrays.firsts, arrays.records, arrays.lines))
-        self._views = firsts.cast("q"), records.cast("h"), lines.cast("h")
+        self._views = (memoryview(arrays.firsts).cast("q"), memoryview(arrays.records).cast("h"), memoryview(arrays.lines).cast("h"))
         # Whether a block begins with the record behind the last one of the block before it.
         self.continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
