@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.contracts import DocumentFacts, MapperSettings
+from engine.contracts import DocumentFacts, MapperFactory, MapperSettings
 from engine.errors import RefuseRun
 from engine.feed import build_feed
 from engine.flow.transform import Recipe, preset_rows
@@ -23,7 +24,7 @@ from mappers.reader import Grammar
 from mappers.tabular import records
 from mappers.tabular.records import RecordCutter
 from plugins.conformance.mapper import MapperCase, tells_records_apart
-from tests.property.screened_readings import Store, assert_same, plainly, small_blocks
+from tests.property.screened_readings import Read, Store, assert_same, plainly, small_blocks
 from tests.property.test_csv_splitter import NaiveReader, documents
 
 SMALL = partial(CsvMapper, sample_bytes=200, piece_bytes=900, record_bytes=4_000, held_back=150)
@@ -141,6 +142,33 @@ def test_what_did_not_change_is_not_parsed(name: str, encoding: str) -> None:
     assert_same(read, plainly(recipe(), document, 5_000))
     assert 500 in (ordinal - 1 for ordinal in read.lines)
     assert read.met >= 900
+
+
+def read_twice(before: bytes, after: bytes, create: MapperFactory = SMALL) -> Read:
+    """Read a document beside another one that is known, and require that it reads as without a screen."""
+    store, made = Store(), replace(recipe(), create_mapper=create)
+    store.read(made, before, 5_000)
+    read = store.read(made, after, 5_000)
+    assert_same(read, plainly(made, after, 5_000))
+    return read
+
+
+def test_the_encoding_is_chosen_by_the_same_bytes_as_without_a_screen() -> None:
+    """A row that is no UTF-8 is broken beside others that are, also where all rows between them are known."""
+    lines = [b"sku;stock;name", *(b"k%d;%d;bolt number %d" % (number, number % 7, number) for number in range(600)), b""]
+    before = b"\n".join(lines)
+    lines[140], lines[190], lines[195] = b"k139;1;caf\xe9", "k189;1;größer".encode(), "k194;1;größer".encode()
+    read = read_twice(before, b"\n".join(lines), partial(SMALL, piece_bytes=3_000))
+    assert [reject.line for reject in read.rejects] == [141]
+    assert read.met > 300
+
+
+def test_known_text_in_quotes_is_no_record() -> None:
+    """Lines that were records are none where a quoted field holds them."""
+    rows = "".join(f"k{number};{number % 7};bolt number {number}\n" for number in range(60))
+    before = f"sku;stock;name\n{rows}last;1;x\n{rows.replace('k', 'm')}"
+    after = f'sku;stock;name\nnew;1;"{rows}"\nlast;1;x\n{rows.replace("k", "m")}'
+    assert len(read_twice(before.encode(), after.encode()).items) == 62
 
 
 def test_a_screen_is_not_asked_for_rows_that_have_a_part_in_each_other() -> None:

@@ -135,6 +135,27 @@ def test_lines_that_did_not_change_are_not_parsed(encoding: str) -> None:
     assert read.met >= 900
 
 
+def test_a_name_that_comes_late_is_refused_in_two_spellings() -> None:
+    """Which spelling of a name a document has is told by all of its records, so none is left out before each name was met."""
+    lines = [f'{{"sku": "k{number}", "stock": {number % 7}}}' for number in range(300)]
+    lines[100] = '{"sku": "k100", "stock": 1, "Name": "bolt"}'
+    store = Store()
+    store.read(recipe(), "\n".join([*lines, ""]).encode(), 5_000)
+    lines[250] = '{"sku": "k250", "stock": 1, "name": "bolt"}'
+    document = "\n".join([*lines, ""]).encode()
+    read = store.read(recipe(), document, 5_000)
+    assert_same(read, plainly(recipe(), document, 5_000))
+    assert read.refusal is not None
+
+
+@pytest.mark.parametrize("key", ["variants", "\\u0076ariants", "vari\\u0061nts"])
+def test_a_line_with_variants_is_not_told_apart(key: str) -> None:
+    """However its name is written, a list of variants makes several records of a line."""
+    lines = [f'{{"sku": "k{number}", "stock": {number % 7}, "name": "x"}}' for number in range(100)]
+    lines[40] = f'{{"name": "p", "{key}": [{{"sku": "v1", "stock": 1}}, {{"sku": "v2", "stock": 2}}]}}'
+    tells_records_apart(MapperCase(SMALL, "\n".join([*lines, ""]).encode(), 0, (), recipe().settings, chunk_sizes=(500,)))
+
+
 def test_a_screen_is_not_asked_for_records_that_have_a_part_in_each_other() -> None:
     """Variants that the feed says are nested in products, and documents that are pages of one feed, are read as ever."""
     for attributes in ({"jsonMapping": "custom", "jsonRoot": "items[*].sizes[*]"}, {"pagination": "page"}):
