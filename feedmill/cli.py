@@ -69,6 +69,7 @@ def build_app() -> App:
     from feedmill.commands.results import approve, diff, history, rejects, runs, undo
     from feedmill.commands.service import feeds as declared
     from feedmill.commands.service import keys, serve, token
+    from feedmill.commands.tuning import bench
 
     app = App(
         name="feedmill",
@@ -80,7 +81,7 @@ def build_app() -> App:
     )
     feeds = (sync.sync, preview.preview, guess.guess, check.check, schema.schema)
     done = (runs.runs, rejects.rejects, approve.approve, approve.reject, diff.diff, history.history, undo.undo)
-    for command in (*feeds, items.items, edit.edit, *done, plan.plan, plugins.plugins):
+    for command in (*feeds, items.items, edit.edit, *done, plan.plan, plugins.plugins, bench.bench):
         app.command(command)
     app.command(connect.connect)
     app.command(connect.disconnect)
