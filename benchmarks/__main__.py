@@ -12,7 +12,8 @@ from benchmarks.formats.compare import FORMATS_ONLY, compare_formats
 from benchmarks.machine import describe_machine
 from benchmarks.measure import SubjectFailed
 from benchmarks.parts import PARTS, measure_part
-from benchmarks.peers import find_command
+from benchmarks.peers.command_line import find_command
+from benchmarks.peers.compare import PEERS, compare_peers
 from benchmarks.report import Results, check_promises, write_report
 from benchmarks.server import serve
 from benchmarks.service.whole import SERVICE, SMOKE, Extent, measure_service
@@ -34,7 +35,8 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="items in the catalogue, a multiple of 1,000 (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=3, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="what is streamed through each transport (default: %(default)s)")
-    parser.add_argument("--only", choices=[*PARTS, "sync", FORMATS_ONLY, TRANSPORTS, SERVICE, STARTUP], help="measure this alone")
+    parts = [*PARTS, "sync", PEERS, FORMATS_ONLY, TRANSPORTS, SERVICE, STARTUP]
+    parser.add_argument("--only", choices=parts, help="measure this alone")
     parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
     chosen = parser.parse_args(arguments)
@@ -55,9 +57,12 @@ def measure_all(chosen: argparse.Namespace) -> Results:
             results.formats = compare_formats(Path(directory), chosen.rows, chosen.pairs, say)
     if chosen.only in (None, STARTUP):
         results.starts = measure_starts(1 if chosen.smoke else chosen.pairs * ROUNDS_A_PAIR, say)
-    if chosen.only not in (FORMATS_ONLY, TRANSPORTS, SERVICE, STARTUP):
+    if chosen.only not in (PEERS, FORMATS_ONLY, TRANSPORTS, SERVICE, STARTUP):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             measure_syncs(chosen, Path(directory), results)
+    if chosen.only in (None, PEERS):
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory, serve(Path(directory)) as url:
+            results.peers = compare_peers(Path(directory), url, chosen.rows, chosen.pairs, say)
     if chosen.only in (None, TRANSPORTS):
         results.streams = measure_streams(int(chosen.gigabytes * 1e9), chosen.pairs, say)
     if chosen.only in (None, SERVICE):

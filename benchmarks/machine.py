@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-from benchmarks.peers import command_version, find_command
+from benchmarks.peers.command_line import command_version, find_command
 
 _ROOT = Path(__file__).parents[1]
 

@@ -14,6 +14,8 @@ from benchmarks.formats.report import check_formats
 from benchmarks.formats.report import write_section as write_formats
 from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
+from benchmarks.peers.compare import Comparison
+from benchmarks.peers.report import check_peers, write_peers
 from benchmarks.promise import Promise, write_promises
 from benchmarks.service.whole import ServiceResults, check_service, write_service
 from benchmarks.startup import Starts, check_starts, write_starts
@@ -39,6 +41,7 @@ class Results:
     machine: str
     file: CatalogueFile | None = None
     whole: Whole | None = None
+    peers: Comparison | None = None
     parts: dict[str, Measurement] = field(default_factory=dict)
     formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
@@ -52,7 +55,9 @@ def check_promises(results: Results) -> list[Promise]:
     formats = list(check_formats(results.formats)) if _promised(results.formats) else []
     streams = check_streams(results.streams) if results.streams is not None else []
     starts = check_starts(results.starts) if results.starts is not None else []
-    return starts + syncs + formats + streams + (check_service(results.service) if results.service is not None else [])
+    peers = list(check_peers(results.peers)) if results.peers is not None and results.peers.rows >= PROMISED_ROWS else []
+    service = check_service(results.service) if results.service is not None else []
+    return starts + syncs + peers + formats + streams + service
 
 
 def _rows(results: Results) -> int:
@@ -97,6 +102,8 @@ def _lines(results: Results) -> Iterator[str]:
     if results.whole is not None:
         yield from _whole(results.whole)
         yield from write_promises(_check_whole(results.whole) if _rows(results) >= PROMISED_ROWS else [])
+    if results.peers is not None:
+        yield from write_peers(results.peers, promised=results.peers.rows >= PROMISED_ROWS)
     if results.parts:
         yield from _parts(results.parts)
     if results.formats:

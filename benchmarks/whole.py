@@ -15,7 +15,7 @@ import anyio
 
 from benchmarks.catalogue import CatalogueFile, write_catalogue
 from benchmarks.measure import Measurement, SubjectFailed, measure_module, middle
-from benchmarks.peers import count_equal, find_command, measure_import, read_schema
+from benchmarks.peers.command_line import count_equal, find_command, measure_import, read_schema
 
 Say = Callable[[str], None]
 

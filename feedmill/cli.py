@@ -26,7 +26,7 @@ _COMMANDS: Final = (
         "sync:sync preview:preview guess:guess check:check schema:schema items:items edit:edit"
         " results.runs:runs results.rejects:rejects results.approve:approve results.approve:reject"
         " results.diff:diff results.history:history results.undo:undo"
-        " plan:plan plugins:plugins connect:connect connect:disconnect",
+        " plan:plan plugins:plugins tuning.bench:bench connect:connect connect:disconnect",
     ),
     (
         "catalogue",

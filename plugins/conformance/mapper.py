@@ -113,7 +113,10 @@ def tells_records_apart(case: MapperCase) -> None:
         records = None if piece.final else mapper.split(piece)
         batch = mapper.parse(piece)
         if records is not None:
-            _require(records.body == b"".join(records.parts) and records.body in piece.data, f"parts that do not tile the piece at line {piece.line}")
+            _require(
+                records.body == b"".join(records.parts) and records.body in piece.data,
+                f"parts that do not tile the piece at line {piece.line}",
+            )
             again = mapper.parse(mapper.join(records.parts, records.reading, -number))
             _require(_placed(again, 1) == _placed(batch, piece.line), f"other rows for the piece at line {piece.line} when it is joined")
             _parse_singly(mapper, records, _placed(batch, piece.line))
@@ -124,7 +127,8 @@ def _parse_singly(mapper: ScreenedMapper, records: Records, wanted: _Placed) -> 
     for index, part in enumerate(records.parts[:_SINGLE]):
         line, record = wanted[index]
         alone = _placed(mapper.parse(mapper.join([part], records.reading, -1_000_000 - index)), 1)
-        _require(alone == [(0, record)], f"{alone} for the record {part!r} alone")
+        # Blanks before a record are part of it, so that it may begin in a later line of its own piece.
+        _require([found for _, found in alone] == [record], f"{alone} for the record {part!r} alone")
         _require(line == (index if records.lines is None else records.lines[index]), f"another line for the record {part!r}")
 
 

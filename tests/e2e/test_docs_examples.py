@@ -53,7 +53,7 @@ def shown_by(expected: str, output: str) -> bool:
     return re.fullmatch(r".*?".join(rf"\s*{part}\s*" for part in parts), " ".join(output.split()), re.DOTALL) is not None
 
 
-@pytest.mark.parametrize("name", ["tutorials/first-supplier", "tutorials/first-service", "how-to/call-the-api"])
+@pytest.mark.parametrize("name", ["tutorials/first-supplier", "tutorials/first-service", "how-to/call-the-api", "how-to/tune-a-feed"])
 def test_a_page_does_what_it_says(name: str, tmp_path: Path) -> None:
     """Every command of the page, typed in order, prints what it shows."""
     page = (DOCS / f"{name}.md").read_text("utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.parts import PARTS
-from benchmarks.peers import find_command
+from benchmarks.peers.command_line import find_command
 from benchmarks.startup import AGAIN, FIRST, IMPORTS, UNCHANGED, VERSION
 from tests.integration.test_benchmarks_smoke import run
 

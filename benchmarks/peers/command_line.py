@@ -1,4 +1,4 @@
-"""The yardstick: SQLite's own command line importing the same file into the same table, and whether both ended equal."""
+"""SQLite's own command line: the same file into the same table, with a staging table and one upsert."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from benchmarks.catalogue import MAPPING, CatalogueFile
+from benchmarks.catalogue import CatalogueFile
 from benchmarks.measure import Measurement, measure_command
-from engine.schema import ATTRIBUTES
+from benchmarks.peers.values import KEY, VALUES
 from examples.catalogue import COLUMNS
 from feedmill.assembly import as_sink_url, load_plugins, open_sink
 
@@ -19,22 +19,6 @@ TABLE: Final = "inventory_feed_variants"
 
 _PRAGMAS: Final = ("synchronous = NORMAL", "cache_size = -32768", "wal_autocheckpoint = 4000")
 """As the sink has them, beside WAL."""
-
-
-def _millionths(column: str) -> str:
-    return f"CAST(round({column} * 1000000) AS INTEGER)"
-
-
-_CONVERTED: Final = {
-    "retailPrice": _millionths("price"),
-    "costPrice": _millionths("cost"),
-    "inventoryQuantity": "CAST(stock AS INTEGER)",
-    "grams": "CAST(grams AS INTEGER)",
-    "tags": """'["' || replace(tags, ', ', '","') || '"]'""",
-}
-_SOURCES: Final = {"externalId": "sku", "vendorSku": "sku", **{name: f'"{column}"' for name, column in MAPPING.items() if name != "sku"}}
-_VALUES: Final = {ATTRIBUTES[name].column: source for name, source in {**_SOURCES, **_CONVERTED}.items()}
-"""What each column of the table is made from, as SQL over the staged text."""
 
 
 def find_command() -> str | None:
@@ -62,33 +46,40 @@ def _statements(database: Path) -> tuple[str, ...]:
 
 def measure_import(command: str, file: CatalogueFile, database: Path, schema: tuple[str, ...]) -> Measurement:
     """Import the file into an empty database as somebody without Feedmill would: a staging table, then one upsert."""
-    return measure_command([command, "-batch", "-bail", str(database)], _script(file, schema), rows=file.rows)
+    return measure_upsert(command, str(file.path), database, schema, rows=file.rows)
 
 
-def _script(file: CatalogueFile, schema: tuple[str, ...]) -> str:
+def measure_upsert(command: str, source: str, database: Path, schema: tuple[str, ...], *, rows: int) -> Measurement:
+    """Import a path, or what `curl` fetches from an HTTP address, and upsert it. The table is made where there is none yet."""
+    made = () if database.exists() else schema
+    return measure_command([command, "-batch", "-bail", str(database)], _script(source, made), rows=rows)
+
+
+def _script(source: str, schema: tuple[str, ...]) -> str:
     fixed = dict.fromkeys(("inventory_feed_id", "created_run_id"), "1") | dict.fromkeys(
         ("inventory_updated_at", "created_at", "updated_at"), "1"
     )
     # A constant stands where Feedmill keeps its content hash: the rows are as long, only the hashing is spared.
-    values = {**fixed, "content_hash": "4611686018427387904", **_VALUES}
-    overwritten = (name for name in values if name not in ("inventory_feed_id", "external_id", "created_at"))
+    values = {**fixed, "content_hash": "4611686018427387904", **VALUES}
+    overwritten = (name for name in values if name not in ("inventory_feed_id", KEY, "created_at"))
     staged = ", ".join(f'"{column}" TEXT' for column in COLUMNS)
+    given = f"|curl --silent --show-error --fail {source}" if "://" in source else source
     lines = [
         # The shell prints the mode it has set; nobody reads it.
         "PRAGMA journal_mode = WAL;",
         *(f"PRAGMA {pragma};" for pragma in _PRAGMAS),
         *(f"{statement};" for statement in schema),
         f"CREATE TEMP TABLE staging ({staged});",
-        f'.import --csv --skip 1 --schema temp "{file.path}" staging',
+        f'.import --csv --skip 1 --schema temp "{given}" staging',
         f"INSERT INTO {TABLE} ({', '.join(values)}) SELECT {', '.join(values.values())} FROM staging WHERE true"
-        f" ON CONFLICT (inventory_feed_id, external_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in overwritten)};",
+        f" ON CONFLICT (inventory_feed_id, {KEY}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in overwritten)};",
     ]
     return "\n".join((*lines, ""))
 
 
 def count_equal(ours: Path, theirs: Path) -> tuple[int, int, int]:
     """Return how many items each database holds, and how many are in both with every imported value the same."""
-    same = " AND ".join(f"a.{column} IS b.{column}" for column in _VALUES)
+    same = " AND ".join(f"a.{column} IS b.{column}" for column in VALUES)
     with closing(sqlite3.connect(ours)) as connection:
         connection.execute("ATTACH ? AS theirs", (str(theirs),))
         counts = [
