@@ -19,7 +19,7 @@ LOOPS: Final = {"xml": "lxml.iterparse", "json": "ijson"}
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The medians of one format; of each pair, how many times as fast as the bare loop the mapper and the whole sync were."""
+    """The medians of one format; of each pair, how many times as fast as the bare loop mapper, first load and the changed file were."""
 
     title: str
     loop: str
@@ -28,8 +28,10 @@ class Compared:
     bare: Measurement
     read: Measurement
     sync: Measurement
+    changed: Measurement
     read_ratios: tuple[float, ...]
     sync_ratios: tuple[float, ...]
+    changed_ratios: tuple[float, ...]
 
     @property
     def read_ratio(self) -> float:
@@ -38,8 +40,13 @@ class Compared:
 
     @property
     def sync_ratio(self) -> float:
-        """Return the median ratio of the whole sync, by the clocks of the run and of the loop."""
+        """Return the median ratio of the first load, by the clocks of the run and of the loop."""
         return median(self.sync_ratios)
+
+    @property
+    def changed_ratio(self) -> float:
+        """Return the median ratio of the sync of a file in which 1 % has changed since."""
+        return median(self.changed_ratios)
 
 
 def compare_formats(directory: Path, rows: int, pairs: int, say: Callable[[str], None]) -> list[Compared]:
@@ -49,13 +56,18 @@ def compare_formats(directory: Path, rows: int, pairs: int, say: Callable[[str],
 
 def _compare(name: str, chosen: Format, directory: Path, rows: int, pairs: int, say: Callable[[str], None]) -> Compared:
     path = chosen.write(directory, rows)
-    runs: dict[str, list[Measurement]] = {"bare": [], "read": [], "sync": []}
+    later = chosen.write(directory, rows, version=1)
+    source = directory / f"supplier-{chosen.file}"
+    runs: dict[str, list[Measurement]] = {"bare": [], "read": [], "sync": [], "changed": []}
     for pair in range(pairs):
         database = directory / f"{name}-{pair}.db"
-        arguments = {"sync": (name, path.as_uri(), str(database))}
-        # Who goes first changes from pair to pair.
-        for subject in sorted(runs, reverse=pair % 2 == 1):
-            run = measure_module(f"formats.{subject}", *arguments.get(subject, (name, str(path))))
+        # Who goes first changes from pair to pair; a supplier's file changes where it is.
+        for subject in ("bare", "read", "sync", "changed") if pair % 2 == 0 else ("sync", "changed", "read", "bare"):
+            source.unlink(missing_ok=True)
+            source.symlink_to(later if subject == "changed" else path)
+            module = "sync" if subject == "changed" else subject
+            arguments = (name, source.as_uri(), str(database)) if module == "sync" else (name, str(path))
+            run = measure_module(f"formats.{module}", *arguments)
             if run.rows != rows:
                 raise SubjectFailed(f"formats.{subject} read {run.rows} records of {rows} in {path.name}")
             runs[subject].append(run)
@@ -63,7 +75,17 @@ def _compare(name: str, chosen: Format, directory: Path, rows: int, pairs: int, 
         for suffix in ("", "-wal", "-shm"):
             database.with_name(database.name + suffix).unlink(missing_ok=True)
     size = path.stat().st_size
-    path.unlink()
+    for file in (source, path, later):
+        file.unlink()
     ratios = {subject: tuple(mine.rate / bare.rate for mine, bare in zip(runs[subject], runs["bare"], strict=True)) for subject in runs}
     medians = {subject: middle(each) for subject, each in runs.items()}
-    return Compared(chosen.title, LOOPS[name], rows, size, **medians, read_ratios=ratios["read"], sync_ratios=ratios["sync"])
+    return Compared(
+        chosen.title,
+        LOOPS[name],
+        rows,
+        size,
+        **medians,
+        read_ratios=ratios["read"],
+        sync_ratios=ratios["sync"],
+        changed_ratios=ratios["changed"],
+    )

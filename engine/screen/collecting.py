@@ -61,15 +61,19 @@ class Collector:
         self._blocks.append(blocks)
 
     def settle(self, applied: Iterable[tuple[int, int]] = ()) -> Arrays:
-        """Return the set, given which of the awaited records, by ordinal, the store has applied as they are, and to which items."""
+        """Return the set, given which records, by ordinal, the store has applied as they are, and to which items.
+
+        Some of those may not be awaited: they had no fingerprint.
+        """
         pairs = np.array(list(applied), np.int64).reshape(-1, 2)
         ordinals, items = _joined(self._ordinals, np.int64), _joined(self._items, np.int64)
         prints = _pairs(self._prints)
         waited = _joined(self._awaited, np.int64)
+        pairs = pairs[np.isin(pairs[:, 0], waited)]
         order = np.argsort(waited)
-        places = order[np.searchsorted(waited[order], pairs[:, 0])] if len(waited) else np.zeros(0, np.int64)
+        places = order[np.searchsorted(waited[order], pairs[:, 0])]
         ordinals = np.concatenate((ordinals, waited[places]))
-        items = np.concatenate((items, pairs[: len(places), 1]))
+        items = np.concatenate((items, pairs[:, 1]))
         prints = np.concatenate((prints, _pairs(self._awaited_prints)[places]))
         if len(ordinals) and not (np.diff(ordinals) > 0).all():
             order = np.argsort(ordinals, kind="stable")

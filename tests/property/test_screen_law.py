@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,9 +28,13 @@ from engine.flow.transform import Recipe, preset_rows
 from engine.run import RunRecord
 from engine.screen import blocks, sifting
 from engine.source import parse_location
+from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.decisions import approve
 from sinks.sqlite.history.undo import undo
+from sinks.sqlite.landing import applying
+from sinks.sqlite.landing.applying import Application
+from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.migrate import migrate
 from sinks.sqlite.single.calls import open_calls
 from sinks.sqlite.sink import open_sqlite
@@ -91,8 +95,34 @@ STEPS: Final = st.one_of(
     st.builds(Step, st.just("delete"), st.lists(st.integers(0, 99), min_size=1, max_size=4).map(tuple)),
     st.builds(Step, st.sampled_from(["move", "repeat"]), _TWO),
     st.builds(Step, st.sampled_from(["same", "undo", "policy", "header", "hold", "approve"])),
+    st.builds(Step, st.sampled_from(["die staging", "die applying", "die finishing"]), _PLACES, _NEW, quantity=st.integers(0, 3)),
     st.builds(Step, st.sampled_from(["push", "remove", "edit"]), st.tuples(st.integers(0, 99)), quantity=st.integers(0, 3)),
 )
+
+
+class Killed(Exception):
+    """What stands in for the death of a process: nothing behind it is done, as nothing before it was prepared for it."""
+
+
+@contextmanager
+def dying(step: Step) -> Iterator[None]:
+    """Die within the run: before anything is decided, in the middle of applying, or before the run is complete."""
+    places = {"die staging": (StagedRun, "summary"), "die applying": (Application, "step"), "die finishing": (Control, "finish")}
+    if step.kind not in places:
+        yield
+        return
+    owner, name = places[step.kind]
+    work, left = getattr(owner, name), [step.quantity if step.kind == "die applying" else 0]
+
+    async def die(*arguments: object, **named: object) -> object:
+        if not left[0]:
+            raise Killed
+        left[0] -= 1
+        return await work(*arguments, **named)
+
+    with pytest.MonkeyPatch.context() as patch, suppress(Killed):
+        patch.setattr(owner, name, die)
+        yield
 
 
 class Shop:
@@ -164,7 +194,7 @@ def edited(rows: list[Row], step: Step) -> list[Row]:
         if not rows:
             break
         at = place % len(rows)
-        if step.kind == "change":
+        if step.kind == "change" or step.kind.startswith("die"):
             rows[at] = replace(step.rows[number], sku=rows[at].sku)
         elif step.kind == "insert":
             rows.insert(at, step.rows[number])
@@ -184,6 +214,7 @@ def small() -> Iterator[None]:
         patch.setattr(blocks, "SHORTEST", 24)
         patch.setattr(blocks, "LONGEST", 160)
         patch.setattr(sifting, "UNIT_BYTES", 256)
+        patch.setattr(applying, "CHUNK_ROWS", 3)
         yield
 
 
@@ -207,8 +238,9 @@ async def live(kind: str, rows: list[Row], history: Sequence[Step], shops: tuple
                 with suppress(Conflict, NotFound):
                     await shop.decide(step)
             else:
-                record = await shop.run(FORMATS[kind].write(rows, header))
-                known += record.screened
+                with dying(step):
+                    record = await shop.run(FORMATS[kind].write(rows, header))
+                    known += record.screened
         kept, forgetful = [await anyio.to_thread.run_sync(shop.facts) for shop in shops]
         for table in kept.keys() | forgetful.keys():
             assert kept[table] == forgetful[table], (step, table)
