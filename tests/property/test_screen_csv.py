@@ -157,9 +157,9 @@ def test_the_encoding_is_chosen_by_the_same_bytes_as_without_a_screen() -> None:
     """A row that is no UTF-8 is broken beside others that are, also where all rows between them are known."""
     lines = [b"sku;stock;name", *(b"k%d;%d;bolt number %d" % (number, number % 7, number) for number in range(600)), b""]
     before = b"\n".join(lines)
-    lines[140], lines[190], lines[195] = b"k139;1;caf\xe9", "k189;1;größer".encode(), "k194;1;größer".encode()
+    lines[150], lines[260], lines[265] = b"k149;1;caf\xe9", "k259;1;größer".encode(), "k264;1;größer".encode()
     read = read_twice(before, b"\n".join(lines), partial(SMALL, piece_bytes=3_000))
-    assert [reject.line for reject in read.rejects] == [141]
+    assert [reject.line for reject in read.rejects] == [151]
     assert read.met > 300
 
 
@@ -177,10 +177,13 @@ def test_a_screen_is_not_asked_for_rows_that_have_a_part_in_each_other() -> None
         assert not CsvMapper(MapperSettings((), dict(attributes)), DocumentFacts("doc")).screen(Screening("mark"))
 
 
-@given(documents(), st.booleans())
-def test_records_are_told_apart_as_a_naive_reader_does(document: tuple[str, Grammar], big: bool) -> None:
+@given(documents(), st.booleans(), st.booleans())
+def test_records_are_told_apart_as_a_naive_reader_does(document: tuple[str, Grammar], big: bool, tidy: bool) -> None:
     """Parts tile the text and are the naive reader's records, however much of it is looked at at once; else there are none."""
     text, grammar = document
+    if tidy:
+        # Most drawn texts have a blank line or a CR by itself, and are told apart by nobody.
+        text = re.sub("[\r\n]+", "\n", text).lstrip("\n")
     naive = NaiveReader(text, grammar).read()
     if naive.unclosed:
         return
