@@ -157,9 +157,9 @@ def test_the_encoding_is_chosen_by_the_same_bytes_as_without_a_screen() -> None:
     """A row that is no UTF-8 is broken beside others that are, also where all rows between them are known."""
     lines = [b"sku;stock;name", *(b"k%d;%d;bolt number %d" % (number, number % 7, number) for number in range(600)), b""]
     before = b"\n".join(lines)
-    lines[140], lines[190], lines[195] = b"k139;1;caf\xe9", "k189;1;größer".encode(), "k194;1;größer".encode()
+    lines[150], lines[260], lines[265] = lines[150].replace(b"e", b"\xe9"), "k259;1;größer".encode(), "k264;1;größer".encode()
     read = read_twice(before, b"\n".join(lines), partial(SMALL, piece_bytes=3_000))
-    assert [reject.line for reject in read.rejects] == [141]
+    assert [reject.line for reject in read.rejects] == [151]
     assert read.met > 300
 
 
@@ -177,13 +177,30 @@ def test_a_screen_is_not_asked_for_rows_that_have_a_part_in_each_other() -> None
         assert not CsvMapper(MapperSettings((), dict(attributes)), DocumentFacts("doc")).screen(Screening("mark"))
 
 
+@settings(max_examples=200)
 @given(documents(), st.booleans())
-def test_records_are_told_apart_as_a_naive_reader_does(document: tuple[str, Grammar], big: bool) -> None:
+def test_records_are_told_apart_as_a_naive_reader_does(document: tuple[str, Grammar], tidy: bool) -> None:
     """Parts tile the text and are the naive reader's records, however much of it is looked at at once; else there are none."""
     text, grammar = document
+    if tidy:
+        # Most drawn texts have a blank line or a CR by itself, and are told apart by nobody.
+        text = re.sub("[\r\n]+", "\n", text).lstrip("\n")
     naive = NaiveReader(text, grammar).read()
     if naive.unclosed:
         return
+    for big in (True, False):
+        assert_told_apart(text, grammar, naive, big=big)
+
+
+@pytest.mark.parametrize("text", ['x\n"a\nb"\ny\n', '"a\n,"\n', '"\n"', 'a"\n"b,"\n', '"a""\n"\n,"",""\n', '1/4",x\n"1\n2",3/8"\n'])
+def test_a_line_end_in_quotes_is_no_end_of_a_record(text: str) -> None:
+    """Fields over several lines, beside quotes that are text, are told apart whether a piece is big or small."""
+    for big in (True, False):
+        assert_told_apart(text, Grammar(","), NaiveReader(text, Grammar(",")).read(), big=big)
+
+
+def assert_told_apart(text: str, grammar: Grammar, naive: NaiveReader, *, big: bool) -> None:
+    """Require that records are told apart as the naive reader did, or not at all where that cannot be."""
     data = text.encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(records, "_BIG", 0 if big else 1 << 30)
