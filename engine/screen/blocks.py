@@ -26,7 +26,7 @@ def learn_pattern(sample: bytes) -> bytes:
     wanted = max(1, len(sample) // _GAP)
     starts = range(0, max(1, len(sample) - _LENGTH), max(1, len(sample) // _CANDIDATES))
     candidates = sorted({sample[at : at + _LENGTH] for at in starts})
-    candidates = [each for each in candidates if b"\n" not in each] or [sample[:_LENGTH] or b"\n"]
+    candidates = [each for each in candidates if each and b"\n" not in each] or [b"\n"]
     return min(candidates, key=lambda each: _badness(sample, each, wanted))
 
 

@@ -29,7 +29,8 @@ UNIT_RECORDS: Final = 1 << 17
 """Records, known or not, after which a unit ends whatever there is to be parsed: progress is told of units."""
 
 _TOGETHER: Final = 4_096
-"""Records that are looked up at once: of a document that changed a little a piece has ten, and each look-up has its price."""
+"""Records that are looked up at once, where they are not as many bytes as a unit: each look-up has its price, and of a document that
+changed a little a piece has ten of them."""
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class _Waiting:
     prints: list[bytes] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    bytes: int = 0
 
 
 class Sifter:
@@ -94,12 +96,13 @@ class Sifter:
         self._laid.lay(records, self._screening, first)
         self._unit.reading = records.reading
         waiting.parts += records.parts
+        waiting.bytes += len(records.body)
         waiting.prints.append(self._screening.name_records(records.parts, records.reading))
         waiting.ordinals += range(first, first + count)
         waiting.lines += range(line, line + count) if records.lines is None else [line + before for before in records.lines]
         self.ordinal += count
         self._unit.records += count
-        if len(waiting.parts) >= _TOGETHER:
+        if len(waiting.parts) >= _TOGETHER or waiting.bytes >= UNIT_BYTES:
             self._look_up()
 
     def name_all(self, records: Records) -> list[bytes]:

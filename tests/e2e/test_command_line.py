@@ -14,7 +14,21 @@ from tests.e2e.supplier import COMMAND, Supplier, feedmill, read_items, serve, s
 HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
 FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
 RUN_KEYS = [
-    *("feed", "run", "status", "read", "created", "updated", "unchanged", "duplicate", "skipped", "rejected", "limited", "removed"),
+    *(
+        "feed",
+        "run",
+        "status",
+        "read",
+        "created",
+        "updated",
+        "unchanged",
+        "duplicate",
+        "skipped",
+        "rejected",
+        "limited",
+        "screened",
+        "removed",
+    ),
     *("bytes", "seconds", "stages", "dialect", "figures", "guard", "problems"),
 ]
 

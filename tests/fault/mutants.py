@@ -18,6 +18,7 @@ _PUSHES: Final = "tests/integration/test_pushes.py::"
 _TOGETHER: Final = "tests/integration/test_together.py::"
 _TOKENS: Final = "tests/integration/test_api_tokens.py::"
 _LATER: Final = "tests/unit/test_sqlite_later_writes.py"
+_LAW: Final = "tests/property/test_screen_law.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,5 +296,47 @@ MUTANTS: Final = (
         "    merged = dict(stored)\n    for name, value in sent.items():\n        if name not in COMPUTED:",
         "    merged: dict[str, object] = {}\n    for name, value in sent.items():\n        if name not in COMPUTED:",
         ("tests/unit/test_feed_merging.py",),
+    ),
+    Mutant(
+        "an item that was met twice stays known",
+        "sinks/sqlite/screen/gathering.py",
+        "        self._dropped.update(items)\n",
+        "        self._dropped.update(())\n",
+        (_LAW,),
+    ),
+    Mutant(
+        "an item that somebody has written stays known",
+        "sinks/sqlite/screen/stored.py",
+        "WHERE inventory_feed_id = ? AND content_hash IS NULL",
+        "WHERE inventory_feed_id = ? AND content_hash = 0",
+        (_LAW,),
+    ),
+    Mutant(
+        "a known record never counts more than one that was parsed",
+        "sinks/sqlite/landing/staged.py",
+        "if item is not None and known.comes_after(item, record)}",
+        "if item is None and known.comes_after(0, record)}",
+        (_LAW,),
+    ),
+    Mutant(
+        "what was left out is known as if it had been applied",
+        "sinks/sqlite/screen/gathering.py",
+        " AND v.external_id = s.external_id AND v.content_hash = s.content_hash",
+        " AND v.external_id = s.external_id",
+        (_LAW,),
+    ),
+    Mutant(
+        "an applied record lends its item to another one's fingerprint",
+        "engine/screen/collecting.py",
+        "        pairs = pairs[np.isin(pairs[:, 0], waited)]\n",
+        "",
+        ("tests/unit/test_screen.py",),
+    ),
+    Mutant(
+        "what the last run knew outlives an undo",
+        "sinks/sqlite/migrations/newest.sql",
+        "DELETE FROM inventory_feed_screens WHERE feed_id = new.inventory_feed_id; END",
+        "DELETE FROM inventory_feed_screens WHERE 0; END",
+        (_LAW,),
     ),
 )

@@ -167,7 +167,7 @@ async def test_the_command_line_ends_no_run_that_was_asked_for(tmp_path: Path) -
 async def _decide_and_die(service: Service, monkeypatch: pytest.MonkeyPatch) -> int:
     """Ask for a run and decide it, but apply nothing, as if the process had died then; return its number."""
 
-    async def die(*_: object) -> NoReturn:
+    async def die(*_: object, **__: object) -> NoReturn:
         raise ConnectionAbortedError
 
     feed = await store_feed(service, "shop", "http://127.0.0.1:9/never")

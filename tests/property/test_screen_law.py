@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Conflict, FeedmillError, NotFound
@@ -37,6 +37,7 @@ from sinks.sqlite.landing.applying import Application
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.migrate import migrate
 from sinks.sqlite.single.calls import open_calls
+from sinks.sqlite.single.plan import set_limit
 from sinks.sqlite.sink import open_sqlite
 from tests.integration.pipeline_parts import MemoryConnector
 from tests.property.screened import FORMATS
@@ -94,7 +95,7 @@ STEPS: Final = st.one_of(
     st.builds(Step, st.sampled_from(["change", "change", "insert"]), _PLACES, _NEW),
     st.builds(Step, st.just("delete"), st.lists(st.integers(0, 99), min_size=1, max_size=4).map(tuple)),
     st.builds(Step, st.sampled_from(["move", "repeat"]), _TWO),
-    st.builds(Step, st.sampled_from(["same", "undo", "policy", "header", "hold", "approve"])),
+    st.builds(Step, st.sampled_from(["same", "undo", "policy", "header", "hold", "approve", "limit"])),
     st.builds(Step, st.sampled_from(["die staging", "die applying", "die finishing"]), _PLACES, _NEW, quantity=st.integers(0, 3)),
     st.builds(Step, st.sampled_from(["push", "remove", "edit"]), st.tuples(st.integers(0, 99)), quantity=st.integers(0, 3)),
 )
@@ -136,6 +137,7 @@ class Shop:
         self.forgets = forgets
         self.settings: dict[str, Any] = dict(SETTINGS)
         self.last: RunRecord | None = None
+        self.limit: int | None = None
 
     def forget(self) -> None:
         if self.forgets:
@@ -234,6 +236,9 @@ async def live(kind: str, rows: list[Row], history: Sequence[Step], shops: tuple
             if step.kind in ("push", "remove", "edit"):
                 with suppress(FeedmillError):
                     await shop.call(step, rows)
+            elif step.kind == "limit":
+                shop.limit = None if shop.limit else 2
+                await set_limit(f"sqlite:///{shop.path}", shop.limit)
             elif step.kind in ("undo", "approve"):
                 with suppress(Conflict, NotFound):
                     await shop.decide(step)
@@ -248,7 +253,13 @@ async def live(kind: str, rows: list[Row], history: Sequence[Step], shops: tuple
 
 
 @pytest.mark.parametrize("kind", sorted(FORMATS))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+# A step is a whole run, and to make a failing history shorter takes minutes: it is short enough.
+@settings(
+    max_examples=20,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_with_and_without_the_screen_every_table_ends_the_same(kind: str, data: st.DataObject) -> None:
     """Items, ids, digests, the change log, rejects and the figures of runs are equal after every step of every history."""

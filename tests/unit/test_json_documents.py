@@ -313,7 +313,7 @@ def test_a_preset_takes_the_identifier_that_is_there() -> None:
         mapper.parse(piece)
     assert [mapper.locate(name) for name in ("externalId", "vendorSku", "inventoryQuantity")] == [None, 0, None]
     assert mapper.missing == frozenset()
-    mapper.feed(ITEM.encode())
+    assert list(mapper.feed(ITEM.encode())) == []
     with pytest.raises(RefuseRun, match=r"^page: the key 'externalId' first comes behind records without it"):
         list(map(mapper.parse, mapper.finish()))
 

@@ -15,6 +15,7 @@ A, B, C, D = (letter * 16 for letter in (b"a", b"b", b"c", b"d"))
 
 
 def integers(*numbers: int) -> bytes:
+    """Return numbers as the screen holds them."""
     return np.array(numbers, np.int64).tobytes()
 
 
