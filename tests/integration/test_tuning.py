@@ -7,9 +7,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-import feedmill
 from feedmill.commands.tuning.bench import plan_trials
 from feedmill.commands.tuning.trial import AGAIN, DRY, LOAD, Asked, known_lanes, run_trial
+from feedmill.library import sync
 
 FIELDS = [{"purpose": "sku", "name": "sku"}, {"purpose": "inventoryQuantity", "name": "stock"}]
 
@@ -19,7 +19,7 @@ async def test_trials_leave_the_shop_as_it_is(tmp_path: Path) -> None:
     """A dry run counts what it would change in the shop, with what is stored there of the feed; only the throw-away database fills."""
     shop, stock, scratch = (tmp_path / name for name in ("shop.db", "stock.csv", "scratch.db"))
     await anyio.Path(stock).write_text("sku,stock\nA1,1\nA2,2\n")
-    await feedmill.sync(str(stock), to=str(shop), feed="acme", fields=FIELDS)
+    await sync(str(stock), to=str(shop), feed="acme", fields=FIELDS)
     await anyio.Path(stock).write_text("sku,stock\nA1,1\nA2,3\n")
     before = await anyio.Path(shop).read_bytes()
     kept = {}
