@@ -210,7 +210,8 @@ async def main():
         while not await anyio.Path(sys.argv[1]).exists():
             await anyio.sleep(0.01)
         print(pid, flush=True)
-        await lane.drain()
+        while await lane.drain() is not None:
+            pass
 
 anyio.run(main)
 """
