@@ -183,6 +183,20 @@ async def test_a_slow_sink_holds_the_source_back(recipe: Recipe) -> None:
     assert made.budget.buffered_bytes == 0
 
 
+async def test_narrow_pipes_are_slow_and_no_more(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither a part nor what comes of it fits into its pipe, neither side waits for the other for ever."""
+    monkeypatch.setattr("feedmill.lanes.process._PIPE_BYTES", 4096)
+    read = 0
+    with anyio.fail_after(30):
+        async with reading(recipe) as (lane, _):
+            for _ in range(5):
+                read += sum(batch.read for batch in (await lane.take(MANY)).batches)
+            while (advance := await lane.drain()) is not None:
+                read += sum(batch.read for batch in advance.batches)
+            assert (await lane.judge()).refusal is None
+    assert read == 5 * 20_000
+
+
 async def test_the_process_loads_nothing_that_reading_does_not_need(recipe: Recipe) -> None:
     """Neither the clients of connectors nor what a database needs: they take more time and memory than all the rest of it."""
     async with reading(recipe) as (lane, _):
@@ -210,7 +224,6 @@ async def main():
         while not await anyio.Path(sys.argv[1]).exists():
             await anyio.sleep(0.01)
         print(pid, flush=True)
-        # What is ready may be the answer to an earlier part.
         while await lane.drain() is not None:
             pass
 

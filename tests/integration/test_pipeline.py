@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from tests.integration.pipeline_parts import HEADER, ROWS, MemoryConnector, Memo
 @pytest.fixture
 def documents_of_csv() -> Recipe:
     """Return the recipe of a feed whose mapper any process finds."""
-    rows: list[Mapping[str, object]] = [*ROWS, {"name": "\u00c4", "purpose": "vendorName"}]
+    rows: list[dict[str, object]] = [*ROWS, {"name": "\u00c4", "purpose": "vendorName"}]
     return make_recipe(load_registry(), build_feed("shop", {"guard.maxRejectRatio": 1, "authenticationSecret": "secret"}, rows))
 
 
