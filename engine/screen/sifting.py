@@ -99,7 +99,7 @@ class Sifter:
         waiting.lines += range(line, line + count) if records.lines is None else [line + before for before in records.lines]
         self.ordinal += count
         self._unit.records += count
-        if len(waiting.parts) >= _TOGETHER:
+        if len(waiting.parts) >= _TOGETHER or not self._screening.knows:
             self._look_up()
 
     def name_all(self, records: Records) -> list[bytes]:

@@ -52,7 +52,7 @@ class Readings:
 
         A declaration of a namespace inside a record has a part in what names mean in others of its piece: no record stands by itself.
         """
-        if b"xmlns" in piece.body:
+        if b"=" in piece.body and b"xmlns" in piece.body:
             return None
         found = take_apart(piece.body)
         if found is None:
