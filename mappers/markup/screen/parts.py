@@ -72,7 +72,7 @@ def _tile(tags: bytes, parts: Sequence[bytes]) -> list[bytes]:
 
 def _gaps(parts: Sequence[bytes], tags: bytes, name: bytes, lead: int) -> list[int] | None:
     """Return how many lines the blanks before each record take, None where a part is not one record of the name."""
-    opening, ending = b"<" + name, b"</%b>" % name
+    opening = b"<" + name
     before = tags[:lead].count(b"\n")
     gap = b"" if len(parts) == 1 else parts[1][: len(parts[1]) - len(parts[1].lstrip(_BLANKS))]
     if tags.count(opening) == len(parts) and all(map(bytes.startswith, parts[1:], repeat(gap + opening))):
