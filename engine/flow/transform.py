@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Records, Reject
 from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings, ScreenedMapper
 from engine.decode import Decoding
-from engine.errors import InternalError
+from engine.errors import InternalError, RefuseRun
 from engine.feed import Feed
 from engine.flow.absence import Absence
 from engine.mapping.fields import MappingRow, Rule
@@ -165,11 +165,14 @@ class Transform:
             yield MappedBatch(replace(_NOTHING, known=unit.known, blocks=unit.blocks), (), unit.records, len(unit.known.prints) * 2)
             return
         self._units += 1
-        yield self._map_unit(mapper.join(unit.parts, unit.reading, -self._units), unit)
+        yield self._map_unit(mapper, mapper.join(unit.parts, unit.reading, -self._units), unit)
 
-    def _map_unit(self, raw: RawRecords, unit: Unit) -> MappedBatch:
+    def _map_unit(self, mapper: ScreenedMapper, raw: RawRecords, unit: Unit) -> MappedBatch:
         """Parse the records of a unit, which stand apart in the source; places in it are translated to places there."""
-        batch = self._mapper.parse(raw)
+        try:
+            batch = mapper.parse(raw)
+        except RefuseRun as error:
+            raise self._place(mapper, error, unit) from None
         mapped = self._apply(batch)
         found = number_records(batch, 0)
         if len(batch.rows) + len(batch.flaws) != len(unit.parts):
@@ -181,6 +184,16 @@ class Transform:
         self._records += unit.records
         items = replace(made.items, known=unit.known, blocks=unit.blocks)
         return replace(made, items=items, read=unit.records, weight=made.weight + 2 * len(unit.known.prints))
+
+    def _place(self, mapper: ScreenedMapper, error: RefuseRun, unit: Unit) -> RefuseRun:
+        """Say where in the document the record stands for which a unit is refused: the first that is refused alone."""
+        for part, line in zip(unit.parts, unit.lines, strict=True):
+            self._units += 1
+            try:
+                mapper.parse(mapper.join([part], unit.reading, -self._units))
+            except RefuseRun as alone:
+                return RefuseRun(f"{alone} (lines counted in the record at line {line} of the document)")
+        return error
 
     def _map_whole(self, sifter: Sifter, raw: RawRecords, records: Records | None) -> MappedBatch:
         """Parse a piece as it is. Where its records can be told apart they are known the next time."""

@@ -102,7 +102,7 @@ class Sifter:
         waiting.lines += range(line, line + count) if records.lines is None else [line + before for before in records.lines]
         self.ordinal += count
         self._unit.records += count
-        if len(waiting.parts) >= _TOGETHER or waiting.bytes >= UNIT_BYTES:
+        if len(waiting.parts) >= _TOGETHER or waiting.bytes >= UNIT_BYTES or not self._screening.knows:
             self._look_up()
 
     def name_all(self, records: Records) -> list[bytes]:

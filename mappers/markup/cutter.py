@@ -377,7 +377,7 @@ class Cutter:
         if end <= self._clear_until:
             return True
         begin = max(start, self._clear_until)
-        stop = min(len(self._buffer), max(end, self._goal))
+        stop = min(len(self._buffer), max(end, self._goal) + 1)
         # A single byte is looked for ten times as fast as two.
         there = [opening for opening in (b"<!", b"<?") if self._buffer.find(opening[1:], begin, stop) >= 0]
         found = [at for at in (self._buffer.find(opening, begin, stop) for opening in there) if at >= 0]

@@ -222,6 +222,14 @@ def test_a_change_costs_its_own_record(settled: Store) -> None:
     assert [changed.items[number + 1][1]["name"] for number in (149, 150, 151, 200)] == ["bolt", "nut", "rod", "pin"]
 
 
+def test_a_refusal_says_where_the_record_stands(settled: Store) -> None:
+    """Records that changed are parsed apart from the document; where the one stands that cannot be read is said all the same."""
+    read = settled.read(recipe(), catalogue(300, k150="nut", k200="<b>"), 1 << 20)
+    assert read.refusal is not None
+    assert "not well-formed" in read.refusal
+    assert read.refusal.endswith("(lines counted in the record at line 202 of the document)")
+
+
 def test_what_stands_above_a_record_is_part_of_it(settled: Store) -> None:
     """Another attribute of the parent makes all of its records others."""
     other = catalogue(300).replace(b'brand="A"', b'brand="B"')

@@ -72,10 +72,10 @@ def _tile(tags: bytes, parts: Sequence[bytes]) -> list[bytes]:
 
 def _gaps(parts: Sequence[bytes], tags: bytes, name: bytes, lead: int) -> list[int] | None:
     """Return how many lines the blanks before each record take, None where a part is not one record of the name."""
-    opening, ending = b"<" + name, b"</%b>" % name
+    opening = b"<" + name
     before = tags[:lead].count(b"\n")
     gap = b"" if len(parts) == 1 else parts[1][: len(parts[1]) - len(parts[1].lstrip(_BLANKS))]
-    if tags.count(opening) == len(parts) and tags.count(ending + gap + opening) == len(parts) - 1:
+    if tags.count(opening) == len(parts) and all(map(bytes.startswith, parts[1:], repeat(gap + opening))):
         # Nothing else begins as the name does, so all of them are records, with the same blanks between.
         return [before, *[gap.count(b"\n")] * (len(parts) - 1)]
     start, leading = _patterns(name)
