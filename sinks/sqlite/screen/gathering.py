@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from engine.screen.known import Arrays
 
 _APPLIED: Final = "screened_records"
+_LARGEST: Final = 900_000_000
+"""Bytes of fingerprints up to which a screen is kept, of some 56 million records: SQLite takes no value of more than 1 GB."""
 
 
 class Gathering:
@@ -103,6 +105,8 @@ class Gathering:
         mark, pattern, evidence = self._kept
         # Sorting a million fingerprints takes a moment, which the event loop has not got.
         arrays: Arrays = await to_thread.run_sync(collector.settle, [(int(str(record)), int(str(item))) for record, item in rows])
+        if len(arrays.prints) > _LARGEST:
+            return None
         before = self._remembered
         same = before is not None and before.arrays == arrays and before.pattern == pattern and before.evidence == evidence
         return StoredScreen(mark, evidence, pattern, arrays, same)
