@@ -169,7 +169,6 @@ class _Body:
         self._stretches: Stretches | None = None
         if screen is not None and self._screened and screen.knows:
             self._stretches = Stretches(screen, self.readings, lambda: not encoding.charset.assumed, tail=sizes.tail, longest=sizes.piece)
-        self._noted = b""
         self.cutter = Cutter(
             ancestry,
             prolog.doctype,
@@ -220,11 +219,7 @@ class _Body:
             data, self._skip = data[self._skip :], max(0, self._skip - len(data))
         for piece in self.cutter.feed(data):
             # Here and not in `parse`, which need not see every piece.
-            if piece.known is None:
-                self._encoding.settle(piece.data)
-            elif self._noted is not self.cutter.context:
-                self._noted = self.cutter.context
-                self.reader.note_context(self._noted)
+            self._encoding.settle(piece.data)
             yield piece
 
     def split(self, raw: RawRecords) -> Records | None:

@@ -112,10 +112,6 @@ class Reader:
             return False
         return len(records) == 1 and not len(records[0])
 
-    def note_context(self, context: bytes) -> None:
-        """Take down the namespaces that are declared around records which nobody parses."""
-        self.declarations |= declarations_in(self._as_utf8(context))
-
     def check(self, raw: RawRecords) -> None:
         """Raise `RefuseRun` for a piece that ends too early, with what is wrong with it."""
         piece = unpack(raw.data)

@@ -17,6 +17,7 @@ from engine.feed import build_feed
 from engine.flow.transform import Recipe, Transform, preset_rows
 from engine.screen.screening import Screening
 from mappers.markup.cutter import CutterSizes
+from mappers.markup.screen.parts import take_apart
 from mappers.xpath import XmlMapper
 from tests.property.screened_readings import Read, Store, assert_same, plainly, small_blocks
 
@@ -157,6 +158,7 @@ def test_records_are_told_apart_as_the_parser_tells_them(seed: int, chunk: int) 
         if records is None:
             continue
         assert b"".join(records.parts) == records.body
+        assert b"xmlns" not in records.body
         assert len(whole.rows) + len(whole.flaws) == len(records.parts)
         assert records.lines is not None
         assert list(whole.lines) == [piece.line + before for before in records.lines]
@@ -190,6 +192,31 @@ def test_damage_is_refused_beside_whatever_is_known(seed: int, place: int) -> No
     assert (screened.refusal is None) == (plain.refusal is None)
     if plain.refusal is None:
         assert_same(screened, plain)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"<item><![CDATA[x</item>", b"<item>1</item><!-- -->", b"<item>1</item>text<item>2</item>", b"<item>1</item><items>2</items>"),
+        *(
+            b"<item/><item>2</item>",
+            b"<item>1</item><item>2</item >",
+            b"<item><item>1</item></item>",
+            b"<item>1</item><item_id/><item>2</item>",
+        ),
+        *(
+            b"<item>1</item>\r<item>2</item>",
+            b"<item>1<![CDATA[</item>",
+            b"</item>",
+            b"",
+            b"<item>1</item>\n",
+            b"<item><!-- <item> </item>",
+        ),
+    ],
+)
+def test_what_is_no_row_of_records_is_left_to_the_parser(body: bytes) -> None:
+    """Hidden, nested, empty, mixed with others or with text: bytes alone do not tell."""
+    assert take_apart(body) is None
 
 
 def catalogue(records: int, **changed: str) -> bytes:

@@ -39,9 +39,10 @@ def take_apart(body: bytes) -> Parts | None:
     if not body.endswith(ending):
         return None
     tags = _show_tags(body)
-    parts = None if tags is None else _cut(body, tags, ending)
-    if tags is None or parts is None:
+    if tags is None:
         return None
+    # What is hidden ends otherwise, so the end tag that ends the stretch is one.
+    parts = _cut(body, tags, ending)
     gaps = _gaps(parts if tags is body else _tile(tags, parts), tags, name, first.start(1) - 1)
     return None if gaps is None else Parts(name, parts, _lines(body, parts, gaps))
 
@@ -55,11 +56,8 @@ def _show_tags(body: bytes) -> bytes | None:
     return None if b"<!" in tags or b"<?" in tags else tags
 
 
-def _cut(body: bytes, tags: bytes, ending: bytes) -> list[bytes] | None:
-    pieces = tags.split(ending)
-    if pieces.pop():
-        # What looked like an end tag at the end of the stretch was hidden.
-        return None
+def _cut(body: bytes, tags: bytes, ending: bytes) -> list[bytes]:
+    pieces = tags.split(ending)[:-1]
     if tags is body:
         return [piece + ending for piece in pieces]
     ends = accumulate((len(piece) + len(ending) for piece in pieces), initial=0)
