@@ -11,6 +11,7 @@ LONGEST: Final = 16 * 1024
 """Bytes after which a block ends with the next record though the pattern has not come."""
 
 _GAP: Final = 1_500
+_ABOUT: Final = 3.0
 _CANDIDATES: Final = 200
 _LENGTH: Final = 3
 _SAMPLE: Final = 256 * 1024
@@ -25,15 +26,17 @@ def learn_pattern(sample: bytes) -> bytes:
     sample = sample[:_SAMPLE]
     wanted = max(1, len(sample) // _GAP)
     starts = range(0, max(1, len(sample) - _LENGTH), max(1, len(sample) // _CANDIDATES))
-    candidates = sorted({sample[at : at + _LENGTH] for at in starts})
+    # A single byte is sought at memory speed, which is the greater part of what an unchanged document costs.
+    candidates = sorted({sample[at : at + length] for at in starts for length in (1, _LENGTH)})
     candidates = [each for each in candidates if each and b"\n" not in each] or [b"\n"]
     return min(candidates, key=lambda each: _badness(sample, each, wanted))
 
 
-def _badness(sample: bytes, pattern: bytes, wanted: int) -> tuple[int, float]:
+def _badness(sample: bytes, pattern: bytes, wanted: int) -> tuple[int, bool, int, float]:
     found = sample.count(pattern)
     empty = sum(sample.find(pattern, at, at + LONGEST) < 0 for at in range(0, len(sample), LONGEST))
-    return empty, max(found / wanted, wanted / found) if found else float("inf")
+    off = max(found / wanted, wanted / found) if found else float("inf")
+    return empty, off > _ABOUT, len(pattern), off
 
 
 def cut_block(data: bytes | bytearray, start: int, end: int, pattern: bytes, ending: bytes) -> int:
