@@ -7,7 +7,7 @@ import pytest
 from engine.flow.channel import MAX_BUFFERED_BYTES
 from feedmill.commands.tuning.advice import advise
 from feedmill.commands.tuning.bench import plan_trials
-from feedmill.commands.tuning.trial import DRY, LOAD, Outcome, Trial, known_lanes
+from feedmill.commands.tuning.trial import DRY, Outcome, Trial, known_lanes
 
 USUAL, SMALL, LARGE, INLINE, LOADED, _ = TRIALS = plan_trials(("thread", "inline"))
 
