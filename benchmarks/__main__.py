@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.catalogue import write_catalogue
 from benchmarks.formats.compare import FORMATS_ONLY, compare_formats
+from benchmarks.growth import GROWTH, measure_growth
 from benchmarks.machine import describe_machine
 from benchmarks.measure import SubjectFailed
 from benchmarks.parts import PARTS, measure_part
@@ -17,6 +18,7 @@ from benchmarks.peers.compare import PEERS, compare_peers
 from benchmarks.report import Results, check_promises, write_report
 from benchmarks.server import serve
 from benchmarks.service.whole import SERVICE, SMOKE, Extent, measure_service
+from benchmarks.startup import STARTUP, measure_startup
 from benchmarks.transports.streams import TRANSPORTS, measure_streams
 from benchmarks.whole import measure_whole
 
@@ -34,7 +36,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="items in the catalogue, a multiple of 1,000 (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=3, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="what is streamed through each transport (default: %(default)s)")
-    parser.add_argument("--only", choices=[*PARTS, "sync", PEERS, FORMATS_ONLY, TRANSPORTS, SERVICE], help="measure this alone")
+    parser.add_argument(
+        "--only", choices=[*PARTS, "sync", PEERS, GROWTH, STARTUP, FORMATS_ONLY, TRANSPORTS, SERVICE], help="measure this alone"
+    )
     parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
     chosen = parser.parse_args(arguments)
@@ -49,16 +53,22 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def measure_all(chosen: argparse.Namespace) -> Results:
     """Measure what was chosen."""
-    results = Results(chosen.pairs, describe_machine())
+    results = Results(chosen.pairs, describe_machine(), chosen.smoke)
     if chosen.only in (None, FORMATS_ONLY):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             results.formats = compare_formats(Path(directory), chosen.rows, chosen.pairs, say)
-    if chosen.only not in (PEERS, FORMATS_ONLY, TRANSPORTS, SERVICE):
+    if chosen.only not in (PEERS, GROWTH, STARTUP, FORMATS_ONLY, TRANSPORTS, SERVICE):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             measure_syncs(chosen, Path(directory), results)
     if chosen.only in (None, PEERS):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory, serve(Path(directory)) as url:
             results.peers = compare_peers(Path(directory), url, chosen.rows, chosen.pairs, say)
+    if chosen.only in (None, GROWTH):
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
+            results.growth = measure_growth(Path(directory), chosen.rows, chosen.pairs, say)
+    if chosen.only in (None, STARTUP):
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory, serve(Path(directory)) as url:
+            results.startup = measure_startup(Path(directory), url, chosen.pairs, say)
     if chosen.only in (None, TRANSPORTS):
         results.streams = measure_streams(int(chosen.gigabytes * 1e9), chosen.pairs, say)
     if chosen.only in (None, SERVICE):

@@ -12,12 +12,14 @@ from benchmarks.catalogue import CatalogueFile
 from benchmarks.formats.compare import Compared
 from benchmarks.formats.report import check_formats
 from benchmarks.formats.report import write_section as write_formats
+from benchmarks.growth import Growth, check_growth, write_growth
 from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
 from benchmarks.peers.compare import Comparison
 from benchmarks.peers.report import check_peers, write_peers
 from benchmarks.promise import Promise, write_promises
 from benchmarks.service.whole import ServiceResults, check_service, write_service
+from benchmarks.startup import Startup, check_startup, write_startup
 from benchmarks.transports.report import check_streams, write_section
 from benchmarks.transports.streams import Streams
 from benchmarks.whole import FIRST, PEER, SMALL, Whole
@@ -38,9 +40,12 @@ class Results:
 
     pairs: int
     machine: str
+    smoke: bool = False
     file: CatalogueFile | None = None
     whole: Whole | None = None
     peers: Comparison | None = None
+    growth: Growth | None = None
+    startup: Startup | None = None
     parts: dict[str, Measurement] = field(default_factory=dict)
     formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
@@ -53,7 +58,9 @@ def check_promises(results: Results) -> list[Promise]:
     formats = list(check_formats(results.formats)) if _promised(results.formats) else []
     streams = check_streams(results.streams) if results.streams is not None else []
     peers = list(check_peers(results.peers)) if results.peers is not None and results.peers.rows >= PROMISED_ROWS else []
-    return syncs + peers + formats + streams + (check_service(results.service) if results.service is not None else [])
+    growth = list(check_growth(results.growth)) if results.growth is not None and results.growth.sizes[1] >= PROMISED_ROWS else []
+    startup = list(check_startup(results.startup)) if results.startup is not None and not results.smoke else []
+    return syncs + peers + growth + startup + formats + streams + (check_service(results.service) if results.service is not None else [])
 
 
 def _rows(results: Results) -> int:
@@ -98,6 +105,10 @@ def _lines(results: Results) -> Iterator[str]:
         yield from write_promises(_check_whole(results.whole) if _rows(results) >= PROMISED_ROWS else [])
     if results.peers is not None:
         yield from write_peers(results.peers, promised=results.peers.rows >= PROMISED_ROWS)
+    if results.growth is not None:
+        yield from write_growth(results.growth, promised=results.growth.sizes[1] >= PROMISED_ROWS)
+    if results.startup is not None:
+        yield from write_startup(results.startup, promised=not results.smoke)
     if results.parts:
         yield from _parts(results.parts)
     if results.formats:
