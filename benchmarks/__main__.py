@@ -15,6 +15,7 @@ from benchmarks.measure import SubjectFailed
 from benchmarks.parts import PARTS, measure_part
 from benchmarks.peers.command_line import find_command
 from benchmarks.peers.compare import PEERS, compare_peers
+from benchmarks.plots import draw_plots
 from benchmarks.report import Results, check_promises, write_report
 from benchmarks.server import serve
 from benchmarks.service.whole import SERVICE, SMOKE, Extent, measure_service
@@ -41,6 +42,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
+    parser.add_argument("--plots", type=Path, metavar="DIRECTORY", help="draw plots there and show them in the page, which lies beside it")
     chosen = parser.parse_args(arguments)
     if chosen.smoke:
         chosen.rows, chosen.pairs, chosen.gigabytes = _SMOKE_ROWS, _SMOKE_PAIRS, _SMOKE_GIGABYTES
@@ -96,7 +98,8 @@ def main(arguments: list[str]) -> int:
     except SubjectFailed as error:
         say(str(error))
         return 1
-    page = write_report(results)
+    plots = draw_plots(results, chosen.plots) if chosen.plots is not None else {}
+    page = write_report(results, plots, chosen.plots.name if chosen.plots is not None else "")
     sys.stdout.write(page)
     if chosen.write is not None:
         chosen.write.write_text(page, encoding="utf-8")

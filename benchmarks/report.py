@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
@@ -17,6 +17,7 @@ from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
 from benchmarks.peers.compare import Comparison
 from benchmarks.peers.report import check_peers, write_peers
+from benchmarks.plots import MEMORY, RATIOS, SPEED, embed
 from benchmarks.promise import Promise, write_promises
 from benchmarks.service.whole import ServiceResults, check_service, write_service
 from benchmarks.startup import Startup, check_startup, write_startup
@@ -86,12 +87,12 @@ def _check_whole(whole: Whole) -> list[Promise]:
     return promises
 
 
-def write_report(results: Results) -> str:
-    """Return the page."""
-    return "\n".join(_lines(results)) + "\n"
+def write_report(results: Results, plots: Mapping[str, str], folder: str = "benchmarks") -> str:
+    """Return the page; `plots` are those that were drawn, in a folder beside it."""
+    return "\n".join(_lines(results, plots, folder)) + "\n"
 
 
-def _lines(results: Results) -> Iterator[str]:
+def _lines(results: Results, plots: Mapping[str, str], folder: str) -> Iterator[str]:
     yield from ("# Benchmarks", "")
     if results.file is not None:
         size = f"{results.file.size / 1e6:,.0f} MB of CSV"
@@ -105,8 +106,10 @@ def _lines(results: Results) -> Iterator[str]:
         yield from write_promises(_check_whole(results.whole) if _rows(results) >= PROMISED_ROWS else [])
     if results.peers is not None:
         yield from write_peers(results.peers, promised=results.peers.rows >= PROMISED_ROWS)
+        yield from embed(plots, [RATIOS], folder)
     if results.growth is not None:
         yield from write_growth(results.growth, promised=results.growth.sizes[1] >= PROMISED_ROWS)
+        yield from embed(plots, [SPEED, MEMORY], folder)
     if results.startup is not None:
         yield from write_startup(results.startup, promised=not results.smoke)
     if results.parts:
