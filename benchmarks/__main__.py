@@ -9,11 +9,13 @@ from pathlib import Path
 
 from benchmarks.catalogue import write_catalogue
 from benchmarks.formats.compare import FORMATS_ONLY, compare_formats
+from benchmarks.growth import GROWTH, measure_growth
 from benchmarks.machine import describe_machine
 from benchmarks.measure import SubjectFailed
 from benchmarks.parts import PARTS, measure_part
 from benchmarks.peers.command_line import find_command
 from benchmarks.peers.compare import PEERS, compare_peers
+from benchmarks.plots import draw_plots
 from benchmarks.report import Results, check_promises, write_report
 from benchmarks.server import serve
 from benchmarks.service.whole import SERVICE, SMOKE, Extent, measure_service
@@ -35,10 +37,12 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="items in the catalogue, a multiple of 1,000 (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=3, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="what is streamed through each transport (default: %(default)s)")
-    parts = [*PARTS, "sync", PEERS, FORMATS_ONLY, TRANSPORTS, SERVICE, STARTUP]
-    parser.add_argument("--only", choices=parts, help="measure this alone")
+    parser.add_argument(
+        "--only", choices=[*PARTS, "sync", PEERS, GROWTH, STARTUP, FORMATS_ONLY, TRANSPORTS, SERVICE], help="measure this alone"
+    )
     parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page there too")
+    parser.add_argument("--plots", type=Path, metavar="DIRECTORY", help="draw plots there and show them in the page, which lies beside it")
     chosen = parser.parse_args(arguments)
     if chosen.smoke:
         chosen.rows, chosen.pairs, chosen.gigabytes = _SMOKE_ROWS, _SMOKE_PAIRS, _SMOKE_GIGABYTES
@@ -51,18 +55,21 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def measure_all(chosen: argparse.Namespace) -> Results:
     """Measure what was chosen."""
-    results = Results(chosen.pairs, describe_machine())
+    results = Results(chosen.pairs, describe_machine(), chosen.smoke)
     if chosen.only in (None, FORMATS_ONLY):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             results.formats = compare_formats(Path(directory), chosen.rows, chosen.pairs, say)
-    if chosen.only in (None, STARTUP):
-        results.starts = measure_starts(1 if chosen.smoke else chosen.pairs * ROUNDS_A_PAIR, say)
-    if chosen.only not in (PEERS, FORMATS_ONLY, TRANSPORTS, SERVICE, STARTUP):
+    if chosen.only not in (PEERS, GROWTH, STARTUP, FORMATS_ONLY, TRANSPORTS, SERVICE):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
             measure_syncs(chosen, Path(directory), results)
     if chosen.only in (None, PEERS):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory, serve(Path(directory)) as url:
             results.peers = compare_peers(Path(directory), url, chosen.rows, chosen.pairs, say)
+    if chosen.only in (None, GROWTH):
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory:
+            results.growth = measure_growth(Path(directory), chosen.rows, chosen.pairs, say)
+    if chosen.only in (None, STARTUP):
+        results.starts = measure_starts(1 if chosen.smoke else chosen.pairs * ROUNDS_A_PAIR, say)
     if chosen.only in (None, TRANSPORTS):
         results.streams = measure_streams(int(chosen.gigabytes * 1e9), chosen.pairs, say)
     if chosen.only in (None, SERVICE):
@@ -90,7 +97,8 @@ def main(arguments: list[str]) -> int:
     except SubjectFailed as error:
         say(str(error))
         return 1
-    page = write_report(results)
+    plots = draw_plots(results, chosen.plots) if chosen.plots is not None else {}
+    page = write_report(results, plots, chosen.plots.name if chosen.plots is not None else "")
     sys.stdout.write(page)
     if chosen.write is not None:
         chosen.write.write_text(page, encoding="utf-8")

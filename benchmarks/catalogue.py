@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from examples.catalogue import Catalogue
+from benchmarks.generator import Kind, Material
 
 MAPPING: Final = {
     "sku": "sku",
@@ -44,10 +44,9 @@ class CatalogueFile:
         return self.path.name
 
 
-def write_catalogue(directory: Path, rows: int, *, version: int = 0) -> CatalogueFile:
+def write_catalogue(directory: Path, rows: int, *, version: int = 0, kind: Kind = "csv") -> CatalogueFile:
     """Write a catalogue of `rows` items; version 1 differs from version 0 in 1 % of them. Memory stays flat."""
-    path = directory / f"catalogue-{rows}-v{version}.csv"
+    path = directory / f"catalogue-{rows}-v{version}.{kind}"
     with path.open("wb") as file:
-        for block in Catalogue(rows).blocks(version):
-            file.write(block)
+        file.writelines(Material(kind, rows).blocks(version))
     return CatalogueFile(path, rows, path.stat().st_size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +22,12 @@ def write_promises(promises: Sequence[Promise]) -> Iterator[str]:
         yield from ("", "| promised | measured | kept |", "| --- | --- | --- |")
     for promise in promises:
         yield f"| {promise.text} | {promise.found} | {'yes' if promise.kept else '**no**'} |"
+
+
+def format_ratios(ratios: Sequence[float]) -> str:
+    """Return the median of some ratios, and all of them."""
+    return f"{_short(median(ratios))} ({', '.join(map(_short, ratios))})"
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"

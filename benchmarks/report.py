@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
@@ -12,10 +12,12 @@ from benchmarks.catalogue import CatalogueFile
 from benchmarks.formats.compare import Compared
 from benchmarks.formats.report import check_formats
 from benchmarks.formats.report import write_section as write_formats
+from benchmarks.growth import Growth, check_growth, write_growth
 from benchmarks.measure import Measurement
 from benchmarks.parts import PARTS
 from benchmarks.peers.compare import Comparison
 from benchmarks.peers.report import check_peers, write_peers
+from benchmarks.plots import MEMORY, RATIOS, SPEED, embed
 from benchmarks.promise import Promise, write_promises
 from benchmarks.service.whole import ServiceResults, check_service, write_service
 from benchmarks.startup import Starts, check_starts, write_starts
@@ -39,14 +41,16 @@ class Results:
 
     pairs: int
     machine: str
+    smoke: bool = False
     file: CatalogueFile | None = None
     whole: Whole | None = None
     peers: Comparison | None = None
+    growth: Growth | None = None
+    starts: Starts | None = None
     parts: dict[str, Measurement] = field(default_factory=dict)
     formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
     service: ServiceResults | None = None
-    starts: Starts | None = None
 
 
 def check_promises(results: Results) -> list[Promise]:
@@ -54,10 +58,10 @@ def check_promises(results: Results) -> list[Promise]:
     syncs = _check_whole(results.whole) if results.whole is not None and _rows(results) >= PROMISED_ROWS else []
     formats = list(check_formats(results.formats)) if _promised(results.formats) else []
     streams = check_streams(results.streams) if results.streams is not None else []
-    starts = check_starts(results.starts) if results.starts is not None else []
     peers = list(check_peers(results.peers)) if results.peers is not None and results.peers.rows >= PROMISED_ROWS else []
-    service = check_service(results.service) if results.service is not None else []
-    return starts + syncs + peers + formats + streams + service
+    growth = list(check_growth(results.growth)) if results.growth is not None and results.growth.sizes[1] >= PROMISED_ROWS else []
+    starts = check_starts(results.starts) if results.starts is not None else []
+    return syncs + peers + growth + starts + formats + streams + (check_service(results.service) if results.service is not None else [])
 
 
 def _rows(results: Results) -> int:
@@ -83,12 +87,12 @@ def _check_whole(whole: Whole) -> list[Promise]:
     return promises
 
 
-def write_report(results: Results) -> str:
-    """Return the page."""
-    return "\n".join(_lines(results)) + "\n"
+def write_report(results: Results, plots: Mapping[str, str], folder: str = "benchmarks") -> str:
+    """Return the page; `plots` are those that were drawn, in a folder beside it."""
+    return "\n".join(_lines(results, plots, folder)) + "\n"
 
 
-def _lines(results: Results) -> Iterator[str]:
+def _lines(results: Results, plots: Mapping[str, str], folder: str) -> Iterator[str]:
     yield from ("# Benchmarks", "")
     if results.file is not None:
         size = f"{results.file.size / 1e6:,.0f} MB of CSV"
@@ -97,13 +101,17 @@ def _lines(results: Results) -> Iterator[str]:
     else:
         yield f"Each figure is the median of {results.pairs}; `make bench` measures again."
     yield from ("", *textwrap.wrap(f"{results.machine}.", 118))
-    if results.starts is not None:
-        yield from write_starts(results.starts)
     if results.whole is not None:
         yield from _whole(results.whole)
         yield from write_promises(_check_whole(results.whole) if _rows(results) >= PROMISED_ROWS else [])
     if results.peers is not None:
         yield from write_peers(results.peers, promised=results.peers.rows >= PROMISED_ROWS)
+        yield from embed(plots, [RATIOS], folder)
+    if results.growth is not None:
+        yield from write_growth(results.growth, promised=results.growth.sizes[1] >= PROMISED_ROWS)
+        yield from embed(plots, [SPEED, MEMORY], folder)
+    if results.starts is not None:
+        yield from write_starts(results.starts)
     if results.parts:
         yield from _parts(results.parts)
     if results.formats:

@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks.measure import Measurement
 from benchmarks.peers.compare import HTTP, WAYS, Comparison, Place
 from benchmarks.peers.subjects import AGAIN, CHANGED, DLT, DLT_DUCKDB, DUCKDB, FEEDMILL, FIRST, SLING, SQLITE3, SQLITE_UTILS, STEPS
-from benchmarks.promise import Promise, write_promises
+from benchmarks.promise import Promise, format_ratios, write_promises
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +76,6 @@ def write_peers(found: Comparison, *, promised: bool) -> Iterator[str]:
     yield ""
     yield "In every pair all tables were equal when each was done: the same keys, with the same value in every mapped column."
     yield from write_promises(list(check_peers(found)) if promised else [])
-
-
-def format_ratios(ratios: Sequence[float]) -> str:
-    """Return the median of some ratios, and all of them."""
-    return f"{_short(median(ratios))} ({', '.join(map(_short, ratios))})"
-
-
-def _short(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
 def _notes(found: Comparison) -> Iterator[str]:
