@@ -19,7 +19,7 @@ from benchmarks.plots import draw_plots
 from benchmarks.report import Results, check_promises, write_report
 from benchmarks.server import serve
 from benchmarks.service.whole import SERVICE, SMOKE, Extent, measure_service
-from benchmarks.startup import STARTUP, measure_startup
+from benchmarks.startup import STARTUP, TIMES, measure_startup
 from benchmarks.transports.streams import TRANSPORTS, measure_streams
 from benchmarks.whole import measure_whole
 
@@ -70,7 +70,7 @@ def measure_all(chosen: argparse.Namespace) -> Results:
             results.growth = measure_growth(Path(directory), chosen.rows, chosen.pairs, say)
     if chosen.only in (None, STARTUP):
         with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as directory, serve(Path(directory)) as url:
-            results.startup = measure_startup(Path(directory), url, chosen.pairs, say)
+            results.startup = measure_startup(Path(directory), url, 1 if chosen.smoke else max(chosen.pairs, TIMES), say)
     if chosen.only in (None, TRANSPORTS):
         results.streams = measure_streams(int(chosen.gigabytes * 1e9), chosen.pairs, say)
     if chosen.only in (None, SERVICE):

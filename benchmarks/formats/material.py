@@ -32,3 +32,8 @@ FORMATS: Final[dict[Kind, Format]] = {
     ),
     "json": Format("JSON", {"resourceType": "json", "mapping": "custom", "syncPricing": True}, _fields({}, name="tags")),
 }
+
+
+def find_format(name: str) -> Format:
+    """Return the format that a command line names."""
+    return next(chosen for kind, chosen in FORMATS.items() if kind == name)

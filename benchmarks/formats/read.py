@@ -8,7 +8,7 @@ from time import perf_counter
 
 import feedmill
 from benchmarks.catalogue import FEED
-from benchmarks.formats.material import FORMATS
+from benchmarks.formats.material import find_format
 from benchmarks.parse import parse_file
 from benchmarks.subject import hand_back, make_mapper
 from engine.feed import build_feed
@@ -19,7 +19,7 @@ from plugins.manager import load_registry
 def main(name: str, path: Path) -> None:
     """Read a file."""
     feedmill.tune_process()
-    chosen = FORMATS[name]
+    chosen = find_format(name)
     recipe = make_recipe(load_registry(), build_feed(FEED, chosen.settings, chosen.fields))
     mapper = make_mapper(recipe, path)
     begun = perf_counter()

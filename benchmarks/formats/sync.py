@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.formats.material import FORMATS
+from benchmarks.formats.material import find_format
 from benchmarks.sync import run_sync
 
 if __name__ == "__main__":
-    run_sync(sys.argv[2], sys.argv[3], FORMATS[sys.argv[1]].settings, FORMATS[sys.argv[1]].fields)
+    chosen = find_format(sys.argv[1])
+    run_sync(sys.argv[2], sys.argv[3], chosen.settings, chosen.fields)
