@@ -44,10 +44,10 @@ check: .venv/.stamp-dev ## lint, format, types, import contracts
 	.venv/bin/pyright
 	.venv/bin/python -m pytest -q tests/unit/test_import_contract.py
 
-bench: .venv/.stamp-bench ## measure speed and memory, beside sqlite3, curl and sftp (20 minutes, 7 GB below TMPDIR)
+bench: .venv/.stamp-bench ## measure speed and memory, beside other programs (an hour or two, 10 GB below TMPDIR)
 	.venv/bin/python -m benchmarks
 
-bench-smoke: .venv/.stamp-bench ## the benchmarks on a few rows: does everything run? (a minute)
+bench-smoke: .venv/.stamp-bench ## the benchmarks on a few rows: does everything run? (two minutes)
 	.venv/bin/python -m pytest tests/integration/play_benchmarks.py
 
 fuzz: .venv/.stamp-fuzz ## fuzz every mapper, two minutes each, and the API; SECONDS_EACH=600 for longer

@@ -11,17 +11,18 @@ import feedmill
 from benchmarks.parse import parse_file
 from benchmarks.subject import hand_back, make_benchmark_recipe, make_mapper
 from engine.batch import ItemBatch
+from engine.document import CHUNK_BYTES
 from engine.flow.transform import Recipe
 from engine.mapping.numbers import NumberReader
 from engine.mapping.rules import Rules, compile_rules
 
 
-def map_file(recipe: Recipe, path: Path) -> Iterator[tuple[ItemBatch, float]]:
-    """Yield the items of a file batch by batch, each with the seconds its rules took."""
+def map_file(recipe: Recipe, path: Path, size: int = CHUNK_BYTES) -> Iterator[tuple[ItemBatch, float]]:
+    """Yield the items of a file, a batch a chunk of `size` bytes, each with the seconds its rules took."""
     mapper = make_mapper(recipe, path)
     numbers = NumberReader(recipe.feed.decimal_notation, recipe.feed.currency)
     rules: Rules | None = None
-    for batch in parse_file(mapper, path):
+    for batch in parse_file(mapper, path, size):
         begun = perf_counter()
         if rules is None:
             rules = compile_rules(

@@ -1,35 +1,54 @@
-"""The stages one by one, each alone in a process."""
+"""The stages one by one, each alone in a process; where there is a choice, its designs and sizes side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from benchmarks.catalogue import CatalogueFile, write_catalogue
-from benchmarks.measure import Measurement, measure_module, middle
+from benchmarks.measure import Measurement, SubjectFailed, measure_module, middle
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stage that is measured alone: its title, and its cases, each a label with what the subject is told; the first is what runs do."""
+
+    title: str
+    cases: tuple[tuple[str, str], ...]
+    most_rows: int | None = None
+
+
+_CHUNKS: Final = (("chunks of 256 KiB", "mapper:256"), ("chunks of 64 KiB", "mapper:64"), ("chunks of 1 MiB", "mapper:1024"))
 
 PARTS: Final = {
-    "split": "split into records",
-    "parse": "split and parse into text",
-    "map": "field rules, from text to items",
-    "stage": "SQLite sink, from items in memory",
+    "split": Part("split into records", (*_CHUNKS, ("bare bytes.split at line ends", "lines:256"))),
+    "parse": Part("split and parse into text", (*_CHUNKS, ("bare csv.reader", "reader:256"))),
+    "map": Part("field rules, from text to items", (("", ""),)),
+    # What the sink is given lies ready in memory, so it is no more than this.
+    "stage": Part("SQLite sink, from items in memory", _CHUNKS, 200_000),
+    "apply": Part(
+        "SQLite sink, what is staged becomes what is known", (("1 % changed", "100"), ("all changed", "1"), ("all new", "0")), 200_000
+    ),
+    "channel": Part(
+        "a channel between two tasks",
+        (("items of 32 KiB", "channel:32768"), ("items of 1 KiB", "channel:1024"), ("anyio's stream, 1 KiB", "stream:1024")),
+    ),
 }
 
-_STAGED_ROWS: Final = 200_000
-"""What the sink alone is given lies ready in memory, so it is no more than this."""
 
-
-def measure_part(name: str, file: CatalogueFile, directory: Path, times: int, say: Callable[[str], None]) -> Measurement:
-    """Measure one part several times and return the median."""
-    if name == "stage" and file.rows > _STAGED_ROWS:
-        file = write_catalogue(directory, _STAGED_ROWS)
-    runs = []
+def measure_part(name: str, file: CatalogueFile, directory: Path, times: int, say: Callable[[str], None]) -> dict[str, Measurement]:
+    """Measure the cases of one part in turn, several times, and return the median of each by its label."""
+    part = PARTS[name]
+    if part.most_rows is not None and file.rows > part.most_rows:
+        file = write_catalogue(directory, part.most_rows)
+    runs: dict[str, list[Measurement]] = {}
     for number in range(times):
-        runs.append(measure_module(name, str(file.path), *_arguments(name, file, directory / f"stage-{number}.db")))
-        say(f"{PARTS[name]}: {runs[-1].rate:,.0f} rows/s")
-    return middle(runs)
-
-
-def _arguments(name: str, file: CatalogueFile, database: Path) -> tuple[str, ...]:
-    return {"split": (str(file.rows),), "stage": (str(database),)}.get(name, ())
+        for place, (label, told) in enumerate(part.cases):
+            run = measure_module(name, str(file.path), str(file.rows), told, str(directory / f"{name}-{number}-{place}.db"))
+            if run.rows != file.rows:
+                raise SubjectFailed(f"{name}, {label}: {run.rows} rows of {file.rows}")
+            runs.setdefault(label, []).append(run)
+            say(f"{part.title}, {label}: {run.rate:,.0f} rows/s")
+    return {label: middle(each) for label, each in runs.items()}

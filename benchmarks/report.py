@@ -47,7 +47,7 @@ class Results:
     peers: Comparison | None = None
     growth: Growth | None = None
     starts: Starts | None = None
-    parts: dict[str, Measurement] = field(default_factory=dict)
+    parts: dict[str, dict[str, Measurement]] = field(default_factory=dict)
     formats: list[Compared] = field(default_factory=list)
     streams: Streams | None = None
     service: ServiceResults | None = None
@@ -141,12 +141,20 @@ def _whole(whole: Whole) -> Iterator[str]:
         yield "**The `sqlite3` command line is not installed: nothing was compared.**"
 
 
-def _parts(parts: dict[str, Measurement]) -> Iterator[str]:
-    yield from ("", "## The stages alone", "", "Each in a process of its own, on one thread, by its own clock.", "")
+def _parts(parts: dict[str, dict[str, Measurement]]) -> Iterator[str]:
+    yield from (
+        "",
+        "## The stages alone",
+        "",
+        "Each in a process of its own, on one thread, by its own clock; the first of several is what runs do.",
+        "",
+    )
     yield "| stage | rows | seconds | rows/s |"
     yield "| --- | ---: | ---: | ---: |"
-    for name, run in parts.items():
-        yield f"| {PARTS[name]} | {run.rows:,} | {run.seconds:.2f} | {run.rate:,.0f} |"
+    for name, cases in parts.items():
+        for label, run in cases.items():
+            title = f"{PARTS[name].title}, {label}" if label else PARTS[name].title
+            yield f"| {title} | {run.rows:,} | {run.seconds:.2f} | {run.rate:,.0f} |"
 
 
 def _at_work(run: Measurement) -> str:

@@ -10,7 +10,7 @@ from time import perf_counter
 import anyio
 
 from benchmarks.map import map_file
-from benchmarks.subject import hand_back, make_benchmark_recipe
+from benchmarks.subject import hand_back, make_benchmark_recipe, parse_case
 from engine.batch import ItemBatch
 from engine.contracts import FeedDefinition
 from feedmill.assembly import as_sink_url, load_plugins, open_sink
@@ -28,12 +28,12 @@ async def load(feed: FeedDefinition, batches: Sequence[ItemBatch], database: Pat
         return counts.created, perf_counter() - begun
 
 
-def main(path: Path, database: Path) -> None:
-    """Map a file into memory, then load it."""
+def main(path: Path, told: str, database: Path) -> None:
+    """Map a file into memory, in batches of the size that is told, then load it."""
     recipe = make_benchmark_recipe()
-    batches = [items for items, _ in map_file(recipe, path)]
+    batches = [items for items, _ in map_file(recipe, path, parse_case(told)[1])]
     hand_back(*anyio.run(load, recipe.feed.definition(), batches, database))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), sys.argv[3], Path(sys.argv[4]))

@@ -27,11 +27,17 @@ def make_mapper(recipe: Recipe, path: Path) -> Mapper:
     return recipe.create_mapper(recipe.settings, DocumentFacts(path.name, path.stat().st_size, charset="utf-8"))
 
 
-def read_chunks(path: Path) -> Iterator[bytes]:
-    """Read the file in chunks as a connector yields them."""
+def read_chunks(path: Path, size: int = CHUNK_BYTES) -> Iterator[bytes]:
+    """Read the file in chunks as a connector yields them, or of another size."""
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+        while chunk := file.read(size):
             yield chunk
+
+
+def parse_case(told: str) -> tuple[str, int]:
+    """Return the design and the bytes of a chunk that a case names, as in `mapper:256`."""
+    design, _, kibibytes = told.partition(":")
+    return design, int(kibibytes) * 1024
 
 
 def hand_back(rows: int, seconds: float, **facts: object) -> None:
