@@ -87,8 +87,8 @@ def write_startup(found: Startup, *, promised: bool) -> Iterator[str]:
     """Yield the lines of the section."""
     yield from ("", "## Start-up", "")
     yield from textwrap.wrap(
-        f"Whole processes from start to exit, in turn, {len(found.above[BARE])} times; *above* is the median of what each took beyond a bare "
-        "interpreter that was started beside it.",
+        f"Whole processes from start to exit, in turn, {len(found.above[BARE])} times; *above* is the median of what each took beyond a "
+        "bare interpreter that was started beside it.",
         118,
     )
     yield from ("", "| process | ms | CPU ms | above | peak RSS |", "| --- | ---: | ---: | ---: | ---: |")
