@@ -185,7 +185,13 @@ class Shop:
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    kept = [f'"{name}"' for name in columns if name != "at" and not any(name.endswith(mark) or name.startswith(mark) for mark in TIMES)]
+    # How far a run had come when it was refused is a matter of which stage was quicker.
+    shown = {name: f"CASE WHEN status <> 'error' THEN {name} END" for name in ("read", "skipped") if table == "data_imports"}
+    kept = [
+        shown.get(name, f'"{name}"')
+        for name in columns
+        if name != "at" and not any(name.endswith(mark) or name.startswith(mark) for mark in TIMES)
+    ]
     return sorted(connection.execute(f"SELECT {', '.join(kept)} FROM {table}").fetchall(), key=repr) if kept else []
 
 
