@@ -32,6 +32,7 @@ class Collector:
         self._prints: list[bytes] = []
         self._awaited: list[bytes] = []
         self._awaited_prints: list[bytes] = []
+        self._awaited_digests: list[bytes] = []
         self._dropped: set[int] = set()
         self._blocks: list[Blocks] = []
 
@@ -47,9 +48,10 @@ class Collector:
         self._items.append(np.array(items, np.int64).tobytes())
         self._prints.append(b"".join(prints))
 
-    def wait(self, ordinals: Sequence[int], prints: Sequence[bytes]) -> None:
-        """Take records of which it is not known yet what becomes of them."""
+    def wait(self, ordinals: Sequence[int], digests: Sequence[int], prints: Sequence[bytes]) -> None:
+        """Take records of which it is not known yet what becomes of them. `digests` are those that their items are to have."""
         self._awaited.append(np.array(ordinals, np.int64).tobytes())
+        self._awaited_digests.append(np.array(digests, np.int64).tobytes())
         self._awaited_prints.append(b"".join(prints))
 
     def drop(self, items: Iterable[int]) -> None:
@@ -60,20 +62,23 @@ class Collector:
         """Take blocks of the source, whatever became of their records."""
         self._blocks.append(blocks)
 
-    def settle(self, applied: Iterable[tuple[int, int]] = ()) -> Arrays:
-        """Return the set, given which records, by ordinal, the store has applied as they are, and to which items.
+    def settle(self, applied: Iterable[tuple[int, int, int]] = ()) -> Arrays:
+        """Return the set, given what the store has applied: the ordinal of a record, the id of its item, and the digest that this has.
 
-        Some of those may not be awaited: they had no fingerprint.
+        A record is known if its item has the digest that it was to have. One that was overtaken in part has another; and some that were
+        applied may not be awaited, for they had no fingerprint.
         """
-        pairs = np.array(list(applied), np.int64).reshape(-1, 2)
+        told = np.array(list(applied), np.int64).reshape(-1, 3)
         ordinals, items = _joined(self._ordinals, np.int64), _joined(self._items, np.int64)
         prints = _pairs(self._prints)
         waited = _joined(self._awaited, np.int64)
-        pairs = pairs[np.isin(pairs[:, 0], waited)]
+        told = told[np.isin(told[:, 0], waited)]
         order = np.argsort(waited)
-        places = order[np.searchsorted(waited[order], pairs[:, 0])]
+        places = order[np.searchsorted(waited[order], told[:, 0])]
+        true = _joined(self._awaited_digests, np.int64)[places] == told[:, 2]
+        places, told = places[true], told[true]
         ordinals = np.concatenate((ordinals, waited[places]))
-        items = np.concatenate((items, pairs[:, 1]))
+        items = np.concatenate((items, told[:, 1]))
         prints = np.concatenate((prints, _pairs(self._awaited_prints)[places]))
         if len(ordinals) and not (np.diff(ordinals) > 0).all():
             order = np.argsort(ordinals, kind="stable")

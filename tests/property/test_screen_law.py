@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
+from engine.contracts import StageSummary
 from engine.errors import Conflict, FeedmillError, NotFound
 from engine.feed import build_feed
 from engine.flow.channel import Budget
@@ -176,6 +177,11 @@ class Shop:
         else:
             await undo(self.database, self.last.run)
 
+    def stock(self) -> dict[str, int]:
+        """Return the stock by SKU."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            return dict(connection.execute("SELECT external_id, inventory_quantity FROM inventory_feed_variants"))
+
     def facts(self) -> dict[str, list[tuple[object, ...]]]:
         """Return every row of every table, but for when things were and how long they took."""
         with closing(sqlite3.connect(self.path)) as connection:
@@ -275,3 +281,65 @@ def test_with_and_without_the_screen_every_table_ends_the_same(kind: str, data: 
         shops = (Shop(Path(folder), kind, forgets=False), Shop(Path(folder), kind, forgets=True))
         known = anyio.run(live, kind, rows, history, shops)
     event(f"{kind}: {'some' if known else 'no'} records were known")
+
+
+MANY: Final = [Row(f"K{number:03}", "7", "1.50", "bolt") for number in range(60)]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """Return a shop that keeps what its screen knows."""
+    return Shop(tmp_path, "csv", forgets=False)
+
+
+async def fetch(shop: Shop, rows: Sequence[Row], *, most: int = 0) -> dict[str, int]:
+    """Run the feed, require that more than `most` records were known, and return the stock by SKU."""
+    record = await shop.run(FORMATS["csv"].write(rows, False))
+    assert record.screened > most
+    return await anyio.to_thread.run_sync(shop.stock)
+
+
+async def test_of_a_key_that_stood_twice_the_record_that_is_left_counts(shop: Shop) -> None:
+    """The one that was unchanged and lost is applied when the other one goes."""
+    await fetch(shop, MANY, most=-1)
+    twice = [*MANY[:40], replace(MANY[5], qty="99"), *MANY[40:]]
+    assert (await fetch(shop, twice))["K005"] == 99
+    assert (await fetch(shop, MANY))["K005"] == 7
+
+
+async def test_what_was_over_the_daily_limit_is_applied_when_it_may(shop: Shop) -> None:
+    """A record that was left out is not known, though the run that read it was complete."""
+    await fetch(shop, MANY, most=-1)
+    await set_limit(f"sqlite:///{shop.path}", 1)
+    more = [replace(row, qty="9") if number in (3, 4, 5) else row for number, row in enumerate(MANY)]
+    limited = await fetch(shop, more)
+    assert sorted(limited[f"K{number:03}"] for number in (3, 4, 5)) == [7, 7, 9]
+    await set_limit(f"sqlite:///{shop.path}", None)
+    whole = await fetch(shop, more)
+    assert [whole[f"K{number:03}"] for number in (3, 4, 5)] == [9, 9, 9]
+
+
+async def test_what_was_undone_is_applied_again(shop: Shop) -> None:
+    """An undo gives items the digests that they had: what the undone run knew is not true any more."""
+    await fetch(shop, MANY, most=-1)
+    changed = [replace(MANY[0], qty="9"), *MANY[1:]]
+    assert (await fetch(shop, changed))["K000"] == 9
+    await shop.decide(Step("undo"))
+    assert (await fetch(shop, changed, most=-1))["K000"] == 9
+
+
+async def test_what_was_overtaken_in_part_is_applied_by_the_next_run(shop: Shop) -> None:
+    """A field that a call wrote while the run was under way stays for that run; the record is read again by the next."""
+    await fetch(shop, MANY, most=-1)
+    changed = [replace(MANY[0], qty="9", name="nut"), *MANY[1:]]
+    summary = StagedRun.summary
+
+    async def push_meanwhile(landing: StagedRun) -> StageSummary:
+        async with open_calls(f"sqlite:///{shop.path}") as calls:
+            await calls.push("shop", {"externalId": "K000", "inventoryQuantity": 3})
+        return await summary(landing)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StagedRun, "summary", push_meanwhile)
+        assert (await fetch(shop, changed))["K000"] == 3
+    assert (await fetch(shop, [*changed, Row("K999", "1", "2", "bolt")]))["K000"] == 9

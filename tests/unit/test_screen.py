@@ -19,7 +19,7 @@ def integers(*numbers: int) -> bytes:
     return np.array(numbers, np.int64).tobytes()
 
 
-def items_of(collector: Collector, *applied: tuple[int, int]) -> dict[bytes, int]:
+def items_of(collector: Collector, *applied: tuple[int, int, int]) -> dict[bytes, int]:
     """Settle, and return the item that each fingerprint stands for."""
     found = KnownSet(collector.settle(applied))
     return {found.prints[16 * at : 16 * at + 16]: int(found.items[at]) for at in range(len(found))}
@@ -28,8 +28,15 @@ def items_of(collector: Collector, *applied: tuple[int, int]) -> dict[bytes, int
 def test_a_record_that_was_applied_lends_its_item_to_no_other() -> None:
     """Of the records that the store applied only those that were awaited are known; others had no fingerprint."""
     collector = Collector()
-    collector.wait([3, 9], [A, B])
-    assert items_of(collector, (1, 10), (9, 20), (12, 30)) == {B: 20}
+    collector.wait([3, 9], [-3, -9], [A, B])
+    assert items_of(collector, (1, 10, -3), (9, 20, -9), (12, 30, -9)) == {B: 20}
+
+
+def test_a_record_that_was_overtaken_in_part_is_not_known() -> None:
+    """Its item has another digest than the record was to give it."""
+    collector = Collector()
+    collector.wait([3, 9], [-3, -9], [A, B])
+    assert items_of(collector, (3, 10, -3), (9, 20, ~-9)) == {A: 10}
 
 
 def test_an_item_that_was_met_twice_is_known_by_none_of_its_records() -> None:
@@ -43,10 +50,10 @@ def test_an_item_that_was_met_twice_is_known_by_none_of_its_records() -> None:
 
 def test_a_block_is_known_if_all_its_records_are() -> None:
     """One that holds a record that was not applied is not; what was applied closes the gap."""
-    for applied, known in (((), False), (((2, 20),), True)):
+    for applied, known in (((), False), (((2, 20, -2),), True)):
         collector = Collector()
         collector.meet([1, 3], [10, 30], [A, C])
-        collector.wait([2], [B])
+        collector.wait([2], [-2], [B])
         collector.lay(Blocks(D, integers(1), integers(3), integers(3)))
         found = KnownSet(collector.settle(applied))
         assert (found.find_block(D) is not None) is known

@@ -79,7 +79,7 @@ class StagedRun:
         await self._write(layout, changed, restored)
         self._rows += len(batch) + len(batch.known)
         if self._gathering.concerns(batch):
-            self._gathering.take(batch, order, ids, [place for place in differs if place not in beaten], repeated)
+            self._gathering.take(batch, order, ids, rows.digests, [place for place in differs if place not in beaten], repeated)
         elif repeated:
             self._gathering.drop(item for place in repeated if (item := ids[place]) is not None)
 

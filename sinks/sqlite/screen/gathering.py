@@ -54,11 +54,17 @@ class Gathering:
         return self._collector
 
     def take(
-        self, batch: ItemBatch, order: Sequence[int], ids: Sequence[int | None], changed: Sequence[int], repeated: Collection[int]
+        self,
+        batch: ItemBatch,
+        order: Sequence[int],
+        ids: Sequence[int | None],
+        digests: Sequence[int],
+        changed: Sequence[int],
+        repeated: Collection[int],
     ) -> None:
-        """Take a batch that was compared. Row `order[place]` is of item `ids[place]`, None where that is new.
+        """Take a batch that was compared.
 
-        The rows of the places `changed` are going to be applied; those of `repeated` are of items that were met before.
+        Row `order[place]` is of item `ids[place]`, None where that is new, which is to have `digests[place]`. The rows of the places `changed` are going to be applied; those of `repeated` are of items that were met before.
         """
         collector = self.collector
         collector.lay(batch.blocks)
@@ -67,18 +73,16 @@ class Gathering:
         if batch.prints and not changed and not repeated and len(order) == len(batch):
             collector.meet(batch.records, [item for item in ids if item is not None], [batch.prints])
         elif batch.prints:
-            self._take_some(batch, order, ids, changed, repeated)
+            self._take_some(batch, order, ids, {*changed, *repeated})
+            records, prints = batch.records, batch.prints
+            waiting = [(records[order[place]], digests[place], _of(prints, order[place])) for place in changed]
+            collector.wait([each[0] for each in waiting], [each[1] for each in waiting], [each[2] for each in waiting])
         self.drop(item for place in repeated if (item := ids[place]) is not None)
 
-    def _take_some(
-        self, batch: ItemBatch, order: Sequence[int], ids: Sequence[int | None], changed: Sequence[int], repeated: Collection[int]
-    ) -> None:
-        others = {*changed, *repeated}
+    def _take_some(self, batch: ItemBatch, order: Sequence[int], ids: Sequence[int | None], others: Collection[int]) -> None:
         met = [(order[place], item) for place, item in enumerate(ids) if item is not None and place not in others]
         records, prints = batch.records, batch.prints
         self.collector.meet([records[index] for index, _ in met], [item for _, item in met], [_of(prints, index) for index, _ in met])
-        waiting = [order[place] for place in changed]
-        self.collector.wait([records[index] for index in waiting], [_of(prints, index) for index in waiting])
 
     def load(self, batch: ItemBatch, first: int) -> None:
         """Take all rows of a batch, which were stored under consecutive ids."""
@@ -101,10 +105,12 @@ class Gathering:
             return None
         made = await writer.query(f"SELECT name FROM temp.sqlite_master WHERE name = '{_APPLIED}'")
         collector.drop(self._dropped)
-        rows = await writer.query(f"SELECT record, item_id FROM temp.{_APPLIED}") if made else []
+        rows = await writer.query(f"SELECT record, item_id, content_hash FROM temp.{_APPLIED}") if made else []
         mark, pattern, evidence = self._kept
         # Sorting a million fingerprints takes a moment, which the event loop has not got.
-        arrays: Arrays = await to_thread.run_sync(collector.settle, [(int(str(record)), int(str(item))) for record, item in rows])
+        arrays: Arrays = await to_thread.run_sync(
+            collector.settle, [(int(str(record)), int(str(item)), int(str(digest))) for record, item, digest in rows]
+        )
         if len(arrays.prints) > _LARGEST:
             return None
         before = self._remembered
@@ -114,18 +120,19 @@ class Gathering:
 
 async def create_applied(writer: Writer) -> None:
     """Create the table in which the records that were applied are noted; of this connection only."""
-    await writer.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_APPLIED} (record INTEGER PRIMARY KEY, item_id INTEGER NOT NULL)")
+    await writer.execute(f"CREATE TEMP TABLE IF NOT EXISTS {_APPLIED} (record INTEGER PRIMARY KEY, item_id INTEGER, content_hash INTEGER)")
 
 
 async def note_applied(writer: Writer, stage: StageTable, end: str) -> None:
-    """Note, before they leave the stage, the staged rows up to a key that became what the source says, and of which item.
+    """Note, before they leave the stage, of the staged rows up to a key which items they are, and what digests those have now.
 
-    What was limited, restricted or overtaken has another digest, or no item at all.
+    What was limited, restricted or overtaken as a whole has left the stage already; what was overtaken in part has another digest than
+    its record was to give it.
     """
     await writer.execute(
-        f"INSERT OR IGNORE INTO temp.{_APPLIED} SELECT s.record, v.id FROM {stage.table} AS s CROSS JOIN {VARIANTS} AS v"
+        f"INSERT OR IGNORE INTO temp.{_APPLIED} SELECT s.record, v.id, v.content_hash FROM {stage.table} AS s CROSS JOIN {VARIANTS} AS v"
         f" WHERE s.run_id = {stage.run} AND s.external_id <= ? AND s.layout >= 0 AND s.status IS NULL AND s.record IS NOT NULL"
-        f" AND v.inventory_feed_id = {stage.feed} AND v.external_id = s.external_id AND v.content_hash = s.content_hash",
+        f" AND v.inventory_feed_id = {stage.feed} AND v.external_id = s.external_id AND v.content_hash IS NOT NULL",
         end,
     )
 
