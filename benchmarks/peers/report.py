@@ -56,7 +56,7 @@ def write_peers(found: Comparison, *, promised: bool) -> Iterator[str]:
     yield from textwrap.wrap(
         f"The catalogue's CSV into a table by its key: a first load, the same file again, then one in which 1 % of the rows have "
         f"another stock or price; from a file, and over HTTP from a server on loopback that names no version. {found.rows:,} rows, "
-        f"{found.slow_rows:,} for the programs that would take hours. Everyone converts the same eleven columns and writes every row by "
+        f"{found.slow_rows:,} for the slow programs. Everyone converts the same eleven columns and writes every row by "
         "its key; Feedmill also checks each row, keeps a change log and hashes. All take part in turn, each in a process of its own; who "
         "begins changes from pair to pair. Seconds are by the program's own clock, without starting Python and its imports, *wall* from "
         "start to exit, both medians; *times as fast* is how many times as fast Feedmill was in the same pair, the median and every "

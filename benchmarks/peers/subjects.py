@@ -39,7 +39,7 @@ class Peer:
     """A program that does the job.
 
     `clock` says which seconds a ratio is made of: a Python peer's own, so that nobody is charged for imports, and the wall seconds
-    of a program in C, for both sides. A `slow` one is given a tenth of the rows. `steps` leaves out what would take hours.
+    of a program in C, for both sides. A `slow` one is given a tenth of the rows. `steps` leaves out what would take too long.
     """
 
     name: str
