@@ -64,7 +64,8 @@ class Gathering:
     ) -> None:
         """Take a batch that was compared.
 
-        Row `order[place]` is of item `ids[place]`, None where that is new, which is to have `digests[place]`. The rows of the places `changed` are going to be applied; those of `repeated` are of items that were met before.
+        Row `order[place]` is of item `ids[place]`, None where that is new, which is to have `digests[place]`. The
+        rows of the places `changed` are going to be applied; those of `repeated` are of items that were met before.
         """
         collector = self.collector
         collector.lay(batch.blocks)
