@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from engine.screen.screening import Remembered, Screening
 from mappers.tabular import screened as passing
 
 Item = tuple[str, dict[str, Value]]
+Row = TypeVar("Row")
 
 
 @dataclass
@@ -33,6 +36,25 @@ class Read:
     read: int = 0
     met: int = 0
     refusal: str | None = None
+
+
+def edit(chance: random.Random, rows: list[Row], write: Callable[[int], Row], also: Callable[[int, int], None] | None = None) -> None:
+    """Insert, delete, replace, move and repeat rows, some of it or none; `also` is one kind of change more, of a stretch."""
+    for _ in range(chance.choice((0, 1, 1, 2, 5))):
+        at, other = sorted((chance.randrange(len(rows) + 1), chance.randrange(len(rows) + 1)))
+        kind = chance.randrange(5 if also is None else 6)
+        if kind == 0:
+            rows.insert(at, write(1_000 + chance.randrange(1_000)))
+        elif kind == 1:
+            del rows[at : min(other, at + 3)]
+        elif kind == 2:
+            rows[at : at + 1] = [write(chance.randrange(200))]
+        elif kind == 3:
+            rows[:] = [*rows[other:], *rows[at:other], *rows[:at]]
+        elif kind == 4 or also is None:
+            rows += rows[at : min(other, at + 4)]
+        else:
+            also(at, other)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from mappers.reader import Grammar
 from mappers.tabular import records
 from mappers.tabular.records import RecordCutter
 from plugins.conformance.mapper import MapperCase, tells_records_apart
-from tests.property.screened_readings import Read, Store, assert_same, plainly, small_blocks
+from tests.property.screened_readings import Read, Store, assert_same, edit, plainly, small_blocks
 from tests.property.test_csv_splitter import NaiveReader, documents
 
 SMALL = partial(CsvMapper, sample_bytes=200, piece_bytes=900, record_bytes=4_000, held_back=150)
@@ -79,25 +79,14 @@ class Supplier:
         wide = self._encoding == "utf-16"
         return text.encode(self._encoding, "surrogatepass" if wide else "surrogateescape" if self._encoding == "utf-8" else "replace")
 
+    def _renew(self, start: int, end: int) -> None:
+        for index in range(start, end, 7):
+            self._rows[index] = self._row(index)
+
     def change(self) -> None:
         """Go on to the next day."""
-        chance, rows = self._chance, self._rows
-        for _ in range(chance.choice((0, 1, 1, 2, 5))):
-            at, other = sorted((chance.randrange(len(rows) + 1), chance.randrange(len(rows) + 1)))
-            kind = chance.randrange(6)
-            if kind == 0:
-                rows.insert(at, self._row(1_000 + chance.randrange(1_000)))
-            elif kind == 1:
-                del rows[at : min(other, at + 3)]
-            elif kind == 2:
-                rows[at : at + 1] = [self._row(chance.randrange(200))]
-            elif kind == 3:
-                rows[:] = [*rows[other:], *rows[at:other], *rows[:at]]
-            elif kind == 4:
-                rows += rows[at : min(other, at + 4)]
-            else:
-                for index in range(at, other, 7):
-                    rows[index] = self._row(index)
+        chance = self._chance
+        edit(chance, self._rows, self._row, self._renew)
         if chance.random() < 0.1:
             self._header = chance.choice((["sku", "stock", "name"], ["name", "sku", "stock"], ["SKU", "stock", "Name"]))
         if chance.random() < 0.1:

@@ -20,7 +20,7 @@ from engine.screen.screening import Screening
 from mappers.json import JsonMapper
 from mappers.structured.bodies import Sizes
 from plugins.conformance.mapper import MapperCase, tells_records_apart
-from tests.property.screened_readings import Store, assert_same, plainly, small_blocks
+from tests.property.screened_readings import Store, assert_same, edit, plainly, small_blocks
 
 SIZES = Sizes(sample=64, piece=900, line=4_000, record=4_000, page=4_000, held_back=150)
 SMALL = partial(JsonMapper, sizes=SIZES)
@@ -82,20 +82,8 @@ class Supplier:
 
     def change(self) -> None:
         """Go on to the next day."""
-        chance, rows = self._chance, self._rows
-        for _ in range(chance.choice((0, 1, 1, 2, 5))):
-            at, other = sorted((chance.randrange(len(rows) + 1), chance.randrange(len(rows) + 1)))
-            kind = chance.randrange(5)
-            if kind == 0:
-                rows.insert(at, self._row(1_000 + chance.randrange(1_000)))
-            elif kind == 1:
-                del rows[at : min(other, at + 3)]
-            elif kind == 2:
-                rows[at : at + 1] = [self._row(chance.randrange(200))]
-            elif kind == 3:
-                rows[:] = [*rows[other:], *rows[at:other], *rows[:at]]
-            else:
-                rows += rows[at : min(other, at + 4)]
+        chance = self._chance
+        edit(chance, self._rows, self._row)
         if chance.random() < 0.1:
             self._encoding = chance.choice(("utf-8", "cp1252", "utf-16"))
 
