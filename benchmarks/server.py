@@ -8,10 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Final
-
-KNOWN: Final = "known"
-"""The folder in which the same files have a version, an ETag; elsewhere they have none."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -23,15 +19,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.is_file():
             self.send_error(404)
             return
-        version = f'"{path.stat().st_size}-{path.stat().st_mtime_ns}"' if self.path.startswith(f"/{KNOWN}/") else None
-        if version is not None and self.headers["If-None-Match"] == version:
-            self.send_response(304)
-            self.send_header("ETag", version)
-            self.end_headers()
-            return
         self.send_response(200)
-        if version is not None:
-            self.send_header("ETag", version)
         self.send_header("Content-Type", "text/csv; charset=utf-8")
         self.send_header("Content-Length", str(path.stat().st_size))
         self.end_headers()
