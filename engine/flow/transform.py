@@ -279,7 +279,7 @@ class Transform:
     def _apply(self, batch: Batch) -> Mapped:
         if not batch.rows:
             # The columns are known when rows are: nothing can be said of them, least of all that one is gone.
-            return Mapped(ItemBatch((), [], [], [], [], []), (), {})
+            return Mapped(_NOTHING, (), {})
         return (self._rules or self._compile(batch)).apply(batch)
 
     def _compile(self, batch: Batch) -> Rules:

@@ -14,7 +14,8 @@ _GAP: Final = 1_500
 _ABOUT: Final = 3.0
 _CANDIDATES: Final = 200
 _LENGTH: Final = 3
-_SAMPLE: Final = 256 * 1024
+SAMPLE_BYTES: Final = 256 * 1024
+"""How much of a document is looked at to learn a pattern."""
 
 
 def learn_pattern(sample: bytes) -> bytes:
@@ -23,7 +24,7 @@ def learn_pattern(sample: bytes) -> bytes:
     The measure of spread is how many of the sample's stretches of 16 kB hold it: one that clusters leaves most of them empty. A poor
     pattern makes blocks of the longest size, which costs time and never a record.
     """
-    sample = sample[:_SAMPLE]
+    sample = sample[:SAMPLE_BYTES]
     wanted = max(1, len(sample) // _GAP)
     starts = range(0, max(1, len(sample) - _LENGTH), max(1, len(sample) // _CANDIDATES))
     # A single byte is sought at memory speed, which is the greater part of what an unchanged document costs.

@@ -11,6 +11,16 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 PRINT_BYTES: Final = 16
 
 
+def nth_print(prints: bytes, index: int) -> bytes:
+    """Return one of several fingerprints that stand behind each other."""
+    return prints[index * PRINT_BYTES : (index + 1) * PRINT_BYTES]
+
+
+def each_print(prints: bytes) -> list[bytes]:
+    """Return fingerprints that stand behind each other, one by one."""
+    return [prints[at : at + PRINT_BYTES] for at in range(0, len(prints), PRINT_BYTES)]
+
+
 class Printer:
     """Make fingerprints under a mark: what is read under another mark, or in another way, is never known.
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_digest
 
 from engine.batch import JsonValue, KnownRecords
-from engine.screen.blocks import cut_block, learn_pattern
+from engine.screen.blocks import SAMPLE_BYTES, cut_block, learn_pattern
 from engine.screen.prints import PRINT_BYTES, Printer
 
 if TYPE_CHECKING:
     from engine.screen.known import Arrays, KnownSet
-
-_SAMPLE: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Screening:
     def cut(self, data: bytes | bytearray, start: int, end: int, ending: bytes) -> int:
         """Return where the block that begins at `start` ends, -1 where the bytes up to `end` do not tell."""
         if not self._pattern:
-            self._pattern = learn_pattern(bytes(data[start : min(end, start + _SAMPLE)]))
+            self._pattern = learn_pattern(bytes(data[start : min(end, start + SAMPLE_BYTES)]))
         return cut_block(data, start, end, self._pattern, ending)
 
     def find(self, block: bytes, reading: bytes) -> KnownRecords | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, Known
-from engine.screen.prints import PRINT_BYTES
+from engine.screen.prints import each_print, nth_print
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,7 +109,7 @@ class Sifter:
         """Take the records of a piece that is parsed whole, and return their fingerprints."""
         prints = self._screening.name_records(records.parts, records.reading)
         self._laid.lay(records, self._screening, self.ordinal)
-        return _one_by_one(prints)
+        return each_print(prints)
 
     def take(self) -> Unit:
         """Hand over the unit and begin another one."""
@@ -132,7 +132,7 @@ class Sifter:
         places = self._screening.known.look_up(prints) if self._screening.knows else None
         if places is None or (places < 0).all():
             unit.parts += waiting.parts
-            unit.prints += _one_by_one(prints)
+            unit.prints += each_print(prints)
             unit.ordinals += waiting.ordinals
             unit.lines += waiting.lines
             self._bytes += sum(map(len, waiting.parts))
@@ -142,7 +142,7 @@ class Sifter:
         unknown: list[int] = np.flatnonzero(places < 0).tolist()
         chosen = [waiting.parts[index] for index in unknown]
         unit.parts += chosen
-        unit.prints += [prints[index * PRINT_BYTES : (index + 1) * PRINT_BYTES] for index in unknown]
+        unit.prints += [nth_print(prints, index) for index in unknown]
         unit.ordinals += [waiting.ordinals[index] for index in unknown]
         unit.lines += [waiting.lines[index] for index in unknown]
         self._bytes += sum(map(len, chosen))
@@ -203,10 +203,6 @@ def _ranges(firsts: Integers, sizes: Integers) -> Integers:
     """Return the numbers of several ranges, one behind the other."""
     before = np.cumsum(sizes) - sizes
     return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
-
-
-def _one_by_one(prints: bytes) -> list[bytes]:
-    return [prints[at : at + PRINT_BYTES] for at in range(0, len(prints), PRINT_BYTES)]
 
 
 def _lines_between(lines: Sequence[int], low: int, high: int, body: bytes) -> int:

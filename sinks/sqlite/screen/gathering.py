@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from anyio import to_thread
 
-from engine.screen.prints import PRINT_BYTES
+from engine.screen.prints import nth_print
 from engine.screen.screening import Remembered
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import VARIANTS, StageTable
@@ -76,14 +76,14 @@ class Gathering:
         elif batch.prints:
             self._take_some(batch, order, ids, {*changed, *repeated})
             records, prints = batch.records, batch.prints
-            waiting = [(records[order[place]], digests[place], _of(prints, order[place])) for place in changed]
+            waiting = [(records[order[place]], digests[place], nth_print(prints, order[place])) for place in changed]
             collector.wait([each[0] for each in waiting], [each[1] for each in waiting], [each[2] for each in waiting])
         self.drop(item for place in repeated if (item := ids[place]) is not None)
 
     def _take_some(self, batch: ItemBatch, order: Sequence[int], ids: Sequence[int | None], others: Collection[int]) -> None:
         met = [(order[place], item) for place, item in enumerate(ids) if item is not None and place not in others]
         records, prints = batch.records, batch.prints
-        self.collector.meet([records[index] for index, _ in met], [item for _, item in met], [_of(prints, index) for index, _ in met])
+        self.collector.meet([records[index] for index, _ in met], [item for _, item in met], [nth_print(prints, index) for index, _ in met])
 
     def load(self, batch: ItemBatch, first: int) -> None:
         """Take all rows of a batch, which were stored under consecutive ids."""
@@ -108,10 +108,8 @@ class Gathering:
         collector.drop(self._dropped)
         rows = await writer.query(f"SELECT record, item_id, content_hash FROM temp.{_APPLIED}") if made else []
         mark, pattern, evidence = self._kept
-        # Sorting a million fingerprints takes a moment, which the event loop has not got.
-        arrays: Arrays = await to_thread.run_sync(
-            collector.settle, [(int(str(record)), int(str(item)), int(str(digest))) for record, item, digest in rows]
-        )
+        # Sorting a million fingerprints takes a moment, which the event loop has not got; nor has it one to look at each row.
+        arrays: Arrays = await to_thread.run_sync(collector.settle, cast("list[tuple[int, int, int]]", rows))
         if len(arrays.prints) > _LARGEST:
             return None
         before = self._remembered
@@ -136,7 +134,3 @@ async def note_applied(writer: Writer, stage: StageTable, end: str) -> None:
         f" AND v.inventory_feed_id = {stage.feed} AND v.external_id = s.external_id AND v.content_hash IS NOT NULL",
         end,
     )
-
-
-def _of(prints: bytes, index: int) -> bytes:
-    return prints[index * PRINT_BYTES : (index + 1) * PRINT_BYTES]
