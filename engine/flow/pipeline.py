@@ -78,12 +78,12 @@ async def run_feed(job: Job) -> RunRecord:
         source = replace(job.source, known=before.versions if before is not None else {})
         try:
             _leave_alone(session.asked_at, feed.transport.min_interval)
-            screened = _Screened.of(job, session, mark)
+            screened = _Screened(session, mark, reads=not job.refetch)
             try:
                 verdict, digests = await _read(job, source, session, tally, screened, Gate(before, job.budget))
             except _Doubt:
                 tally = await _begin_again(session, tally)
-                screened = screened.without()
+                screened = replace(screened, reads=False)
                 verdict, digests = await _read(job, replace(source, known={}), session, tally, screened, Gate(None, job.budget))
             if not job.refetch:
                 refuse_older(session.checkpoint, mark, tally.newest, source)
@@ -152,19 +152,11 @@ class _Doubt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Screened:
-    """The screen of a run: what the session remembers under the run's mark, if it keeps a screen at all."""
+    """The screen of a run: what the session remembers under the run's mark, if it keeps a screen at all, and if the run `reads` it."""
 
     session: SinkSession
     mark: str
-    reads: bool = True
-
-    @classmethod
-    def of(cls, job: Job, session: SinkSession, mark: str) -> _Screened:
-        return cls(session, mark, reads=not job.refetch)
-
-    def without(self) -> _Screened:
-        """Return the same for a run that reads every record."""
-        return replace(self, reads=False)
+    reads: bool
 
     async def open(self) -> Screening | None:
         if not isinstance(self.session, ScreeningSession):
