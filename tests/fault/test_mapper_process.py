@@ -15,7 +15,7 @@ import pytest
 from anyio import to_thread
 
 from engine.contracts import DocumentFacts
-from engine.decode import Opened
+from engine.decode import Opened, Part
 from engine.errors import ConfigError, FeedmillError, InternalError, PluginError, Retry
 from engine.flow.channel import Budget
 from engine.flow.lanes import Lane, Order
@@ -42,14 +42,16 @@ async def reading(recipe: Recipe) -> AsyncIterator[tuple[Lane, int]]:
     """Open a lane that reads `items.csv`, and tell the process that does."""
     facts = DocumentFacts("items.csv", 10**9)
     async with open_process_lane(Order(recipe, "items.csv", {}, None, facts)) as lane:
-        await lane.take(Opened(facts))
-        await lane.take(HEADER)
-        while True:
-            advance = await lane.drain()
-            assert advance is not None
-            if "pid" in advance.dialect:
-                break
-        yield lane, int(str(advance.dialect["pid"]))
+        dialect = (await told(lane, Opened(facts), HEADER))[-1].dialect
+        yield lane, int(str(dialect["pid"]))
+
+
+async def told(lane: Lane, *parts: Part) -> list[Advance]:
+    """Return all that comes of parts: any call may return it, that of the part itself included."""
+    advances = [await lane.take(part) for part in parts]
+    while (advance := await lane.drain()) is not None:
+        advances.append(advance)
+    return advances
 
 
 async def fate_of(recipe: Recipe, act: bytes) -> FeedmillError:
@@ -132,13 +134,8 @@ async def test_a_process_that_dies_ends_the_run_and_says_how(recipe: Recipe) -> 
 async def test_what_a_mapper_prints_and_a_refusal(recipe: Recipe) -> None:
     """What a mapper prints is no answer; a refused document ends the process, and nothing that comes behind it is read."""
     async with reading(recipe) as (lane, pid):
-        await lane.take(b"!print")
-        await lane.take(b"a,1,1\n")
-        advance = await lane.drain()
-        while advance is not None and not advance.batches:
-            advance = await lane.drain()
-        assert advance is not None
-        assert advance.batches[0].items.keys == ["a"]
+        batches = [batch for advance in await told(lane, b"!print", b"a,1,1\n") for batch in advance.batches]
+        assert [key for batch in batches for key in batch.items.keys] == ["a"]
         facts = DocumentFacts("page.csv")
         advance = await lane.take(Opened(facts))
         refusals = [advance.refusal, *[(await lane.take(chunk)).refusal for chunk in (b"<html>", MANY, MANY)]]
