@@ -58,7 +58,7 @@ def _serve(service: Service, endpoint: Endpoint) -> Handler:
         caller = await authenticate(service, request, endpoint)
         _check_query(request, endpoint)
         sent = await read_body(service, request, endpoint)
-        return await endpoint.handle(Call(service, request, endpoint, caller, sent))
+        return await endpoint.handle(Call(service, request, endpoint, caller, sent, request.match_info))
 
     return serve
 

@@ -76,13 +76,17 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, after the kernel's checks: `sent` is the body, a model where the endpoint names one, else as JSON gives it."""
+    """One call, after the kernel's checks: `sent` is the body, a model where the endpoint names one, else as JSON gives it.
+
+    `path` holds the parameters of the endpoint's path.
+    """
 
     service: Service
     request: web.Request
     endpoint: Endpoint
     caller: Caller | None
     sent: object = None
+    path: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> int:
@@ -91,7 +95,7 @@ class Call:
 
     def number(self, name: str) -> int:
         """Return a parameter of the path that is an id. Raises `NotFound` for what can be the id of nothing."""
-        text = self.request.match_info[name]
+        text = self.path[name]
         if not (text.isascii() and text.isdecimal() and len(text) < 20 and 0 < int(text) <= LARGEST):
             raise NotFound(f"{text[:80]!r} is no {name}")
         return int(text)

@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0007');
+INSERT INTO "alembic_version" VALUES('0008');
 CREATE TABLE alerts (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	"key" TEXT NOT NULL, 
@@ -338,6 +338,25 @@ CREATE TABLE jobs (
 	created_at INTEGER NOT NULL, 
 	CONSTRAINT uq_jobs_dedupe_key UNIQUE (dedupe_key)
 );
+CREATE TABLE password_links (
+	digest BLOB NOT NULL, 
+	person_id INTEGER NOT NULL, 
+	expires_at INTEGER NOT NULL, 
+	created_at INTEGER NOT NULL, 
+	PRIMARY KEY (digest), 
+	FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE CASCADE
+);
+CREATE TABLE people (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name TEXT NOT NULL, 
+	role TEXT NOT NULL, 
+	password TEXT, 
+	seen_at INTEGER, 
+	created_at INTEGER NOT NULL, 
+	updated_at INTEGER NOT NULL, 
+	CONSTRAINT uq_people_name UNIQUE (name), 
+	CONSTRAINT ck_people_role CHECK (role IN ('admin', 'viewer'))
+);
 CREATE TABLE "plan" (
 	id INTEGER NOT NULL, 
 	sku_limit INTEGER, 
@@ -368,6 +387,14 @@ CREATE TABLE service_state (
 	name TEXT NOT NULL, 
 	value TEXT NOT NULL, 
 	PRIMARY KEY (name)
+);
+CREATE TABLE sessions (
+	digest BLOB NOT NULL, 
+	person_id INTEGER NOT NULL, 
+	expires_at INTEGER NOT NULL, 
+	created_at INTEGER NOT NULL, 
+	PRIMARY KEY (digest), 
+	FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE CASCADE
 );
 CREATE TABLE variants (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -468,5 +495,7 @@ CREATE INDEX ix_alerts_due ON alerts (next_attempt_at) WHERE next_attempt_at IS 
 CREATE INDEX ix_inventory_feed_variants_unhashed ON inventory_feed_variants (inventory_feed_id) WHERE content_hash IS NULL;
 CREATE TRIGGER void_screen_update AFTER UPDATE OF content_hash ON inventory_feed_variants WHEN new.content_hash IS NOT NULL AND new.content_hash IS NOT old.content_hash BEGIN DELETE FROM inventory_feed_screens WHERE feed_id = new.inventory_feed_id; END;
 CREATE TRIGGER void_screen_delete AFTER DELETE ON inventory_feed_variants BEGIN DELETE FROM inventory_feed_screens WHERE feed_id = old.inventory_feed_id; END;
+CREATE INDEX ix_password_links_person_id ON password_links (person_id);
+CREATE INDEX ix_sessions_person_id ON sessions (person_id);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('inventory_feed_rows',0);

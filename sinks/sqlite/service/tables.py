@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
 
 from sinks.sqlite.tables import METADATA
 
@@ -18,7 +18,10 @@ __all__ = [
     "IDEMPOTENCY_KEYS",
     "JOBS",
     "METADATA",
+    "PASSWORD_LINKS",
+    "PEOPLE",
     "RUN_EVENTS",
+    "SESSIONS",
     "STATE",
     "TOKENS",
     "WEBHOOKS",
@@ -61,6 +64,38 @@ TOKENS: Final = Table(
     UniqueConstraint("digest", name="uq_api_tokens_digest"),
     sqlite_autoincrement=True,
 )
+
+PEOPLE: Final = Table(
+    "people",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text),
+    Column("seen_at", Integer),
+    Column("created_at", Integer, nullable=False),
+    Column("updated_at", Integer, nullable=False),
+    UniqueConstraint("name", name="uq_people_name"),
+    CheckConstraint("role IN ('admin', 'viewer')", name="ck_people_role"),
+    sqlite_autoincrement=True,
+)
+
+
+def _shown_secrets(name: str) -> Table:
+    """Return a table of secrets that a person holds, by their digests."""
+    return Table(
+        name,
+        METADATA,
+        Column("digest", LargeBinary, primary_key=True),
+        Column("person_id", Integer, ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+        Column("expires_at", Integer, nullable=False),
+        Column("created_at", Integer, nullable=False),
+        Index(f"ix_{name}_person_id", "person_id"),
+    )
+
+
+PASSWORD_LINKS: Final = _shown_secrets("password_links")
+SESSIONS: Final = _shown_secrets("sessions")
 
 JOBS: Final = Table(
     "jobs",
