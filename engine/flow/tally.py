@@ -15,7 +15,7 @@ from engine.document import Document
 from engine.figures import Figures
 from engine.flow.channel import StageClock
 from engine.flow.transform import MappedBatch
-from engine.run import Counts, Problem, RunRecord, RunStatus
+from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
 
 _REJECTS_SHOWN: Final = 20
 _REASONS_COUNTED: Final = 1_000
@@ -30,13 +30,17 @@ _KEPT_OF_DUPLICATES: Final[Mapping[DuplicateKeys, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come: bytes so far and in all (None when the source did not say), records read, its busiest stage."""
+    """How far a run has come: bytes so far and in all (None when the source did not say), records read, its busiest stage.
+
+    `stages` holds for each stage the seconds it was at work, without input, and without room, up to now.
+    """
 
     bytes: int
     total_bytes: int | None
     records: int
     seconds: float
     bottleneck: str
+    stages: Mapping[str, StageTimes] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -124,7 +128,8 @@ class Tally:
     def progress(self) -> Progress:
         """Return how far the run has come."""
         busiest = max(self.clocks, key=lambda clock: clock.times.busy)
-        return Progress(self.bytes, self.total_bytes, self.read, perf_counter() - self._begun, busiest.name)
+        stages = {clock.name: clock.times for clock in self.clocks}
+        return Progress(self.bytes, self.total_bytes, self.read, perf_counter() - self._begun, busiest.name, stages)
 
     def record(self, run: int, status: RunStatus, counts: Counts) -> RunRecord:
         """Return the record of the run. Of one that was neither applied nor held every readable record counts as skipped."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from feedmill.service.operations.live import Live
 from feedmill.service.operations.watch import Watch
 from feedmill.service.pushing import Pushing
 from feedmill.service.security.gate import Gate
@@ -66,6 +67,7 @@ class Service:
     watch: Watch = field(default_factory=Watch)
     gate: Gate = field(default_factory=Gate)
     pushing: Pushing = field(default_factory=Pushing)
+    live: Live = field(default_factory=Live)
     stopping: bool = False
 
     @property

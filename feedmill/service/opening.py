@@ -18,6 +18,7 @@ from feedmill.service.connecting import run_connecting
 from feedmill.service.context import Bells, Service
 from feedmill.service.inbox import run_inbox
 from feedmill.service.keys import key_file, load_keys
+from feedmill.service.operations.live import run_live
 from feedmill.service.outbox.loop import run_outbox
 from feedmill.service.pushing import run_pushes
 from feedmill.service.scheduling.scheduler import run_scheduler
@@ -38,8 +39,9 @@ Loop: TypeAlias = Callable[[Service], Coroutine[Any, Any, None]]
 LOOPS: Final[tuple[Loop, ...]] = (
     *(run_pushes, run_inbox, run_jobs, run_scheduler),
     *(run_outbox, run_alerts, run_connecting, run_token_uses, watch_keys),
+    run_live,
 )
-"""What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts."""
+"""What runs beside the server until it is cancelled: scheduler, jobs, inbox, outbox, alerts, what is told to who watches."""
 
 
 @asynccontextmanager

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engine.events import RunEvent
     from engine.feed import Feed
     from engine.flow.pipeline import Job
+    from engine.flow.tally import Progress
     from engine.source import Egress
     from feedmill.lanes.choosing import LaneName
     from feedmill.service.keys import KeyRing
@@ -51,13 +52,14 @@ PAUSE_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a worker works with."""
+    """What a worker works with; `tell` is told how far a run has come."""
 
     database: Database
     keys: KeyRing
     registry: Registry
     egress: Egress
     lane: LaneName = "auto"
+    tell: Callable[[Progress], None] | None = None
 
     async def stored_feed(self, number: int) -> StoredFeed:
         """Return a feed with its secrets."""
@@ -88,7 +90,17 @@ class Workplace:
         """Return a run of a feed, within the rules of egress."""
         source = locate(feed, feed.resource_location or "", egress=self.egress)
         sink = SqliteSink(self.database, run=run)
-        return await make_job(self.registry, feed, source, sink, dry_run=dry_run, refetch=refetch, lane=self.lane, notify=self.notify)
+        return await make_job(
+            self.registry,
+            feed,
+            source,
+            sink,
+            dry_run=dry_run,
+            refetch=refetch,
+            lane=self.lane,
+            on_progress=self.tell,
+            notify=self.notify,
+        )
 
     def notify(self, event: RunEvent) -> None:
         """Log what happens to a run, and tell the plugins."""

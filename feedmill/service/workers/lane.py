@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -30,8 +30,9 @@ FULL_SECONDS: Final = 5.0
 
 @dataclass(slots=True)
 class _Pending:
-    """A call whose answer is awaited."""
+    """A call whose answer is awaited; `tell` is told how far it has come."""
 
+    tell: Callable[[Mapping[str, Any]], None] | None = None
     answered: anyio.Event = field(default_factory=anyio.Event)
     answer: dict[str, Any] | None = None
 
@@ -84,7 +85,10 @@ class Lane:
     def _take(self, message: dict[str, Any]) -> None:
         self.peak_rss = message.get("rss", self.peak_rss)
         pending = self._pending.get(message["id"])
-        if pending is not None:
+        if pending is not None and "progress" in message:
+            if pending.tell is not None:
+                pending.tell(message["progress"])
+        elif pending is not None:
             pending.answer = message
             pending.answered.set()
 
@@ -92,12 +96,12 @@ class Lane:
         """Send the first line, which says where the process works."""
         await self._send(settings)
 
-    async def call(self, op: str, arguments: Mapping[str, object]) -> str:
-        """Do something in the process and return the JSON text that it answers.
+    async def call(self, op: str, arguments: Mapping[str, object], tell: Callable[[Mapping[str, Any]], None] | None = None) -> str:
+        """Do something in the process and return the JSON text that it answers; `tell` is told a run's progress meanwhile.
 
         Raises what the worker raised, and `WorkerDied` when it ended before it answered, or was told to stop by somebody else.
         """
-        number, pending = next(self._numbers), _Pending()
+        number, pending = next(self._numbers), _Pending(tell)
         self._pending[number] = pending
         self.calls += 1
         try:

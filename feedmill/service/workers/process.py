@@ -12,9 +12,10 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import orjson
@@ -31,19 +32,27 @@ from feedmill.service.workers.calls import CALLS, Workplace
 from feedmill.service.workers.messages import as_line, tell_error
 from sinks.sqlite.database import locate
 
+if TYPE_CHECKING:
+    from engine.flow.tally import Progress
+
 _RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
 HANGING_SECONDS: Final = 600.0
 """After how long without a turn of its loop a worker ends itself: nobody else would ever end the run in whose record it hangs."""
 
 
+PROGRESS_SECONDS: Final = 0.25
+"""How often the server is told how far a run has come."""
+
+
 @dataclass(slots=True)
 class Desk:
-    """Calls that are being done, by number, and where their answers go."""
+    """Calls that are being done, by number, how far they have come, and where their answers go."""
 
     place: Workplace
     out: int
     scopes: dict[int, CancelScope] = field(default_factory=dict)
+    progress: dict[int, Progress] = field(default_factory=dict)
     lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def do(self, number: int, op: str, arguments: dict[str, Any]) -> None:
@@ -52,19 +61,32 @@ class Desk:
         try:
             with CancelScope() as scope:
                 self.scopes[number] = scope
-                answer = await self._call(op, arguments)
+                answer = await self._call(number, op, arguments)
         except get_cancelled_exc_class():
             await self._answer(number, {"stopped": True})
             raise
         finally:
             self.scopes.pop(number, None)
+            self.progress.pop(number, None)
         await self._answer(number, answer)
 
-    async def _call(self, op: str, arguments: dict[str, Any]) -> dict[str, object]:
+    async def report(self) -> None:
+        """Tell now and again how far calls have come, until cancelled; what has not moved is not told again."""
+        while True:
+            await anyio.sleep(PROGRESS_SECONDS)
+            told, self.progress = self.progress, {}
+            for number, progress in told.items():
+                await self._answer(number, {"progress": asdict(progress)})
+
+    async def _call(self, number: int, op: str, arguments: dict[str, Any]) -> dict[str, object]:
+        place = replace(self.place, tell=partial(self._note, number))
         try:
-            return {"text": await CALLS[op](self.place, arguments)}
+            return {"text": await CALLS[op](place, arguments)}
         except FeedmillError as error:
             return {"error": tell_error(error)}
+
+    def _note(self, number: int, progress: Progress) -> None:
+        self.progress[number] = progress
 
     async def _answer(self, number: int, answer: dict[str, object]) -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
@@ -92,6 +114,7 @@ async def _work(out: int) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(_end_when_hanging)
         group.start_soon(_stop_on_signal, group.cancel_scope)
+        group.start_soon(desk.report)
         async for message in lines:
             if "cancel" in message:
                 if scope := desk.scopes.get(message["cancel"]):

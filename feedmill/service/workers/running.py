@@ -75,7 +75,8 @@ async def _do(service: Service, job: ClaimedJob) -> None:
 
 async def _call(service: Service, lane: Lane, asked: AskedRun) -> None:
     try:
-        await lane.call("run", {"run": asked.number})
+        with service.live.following(asked.number) as tell:
+            await lane.call("run", {"run": asked.number}, tell)
     except get_cancelled_exc_class():
         # One that was killed because its grace was over did not die of its run, and could not say so itself.
         with CancelScope(shield=True), suppress(FeedmillError):
