@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from sinks.sqlite.service.marks import Marks, read_marks, read_touched
+from sinks.sqlite.service.watching import Marks, read_marks, read_touched
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service

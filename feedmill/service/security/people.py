@@ -15,7 +15,7 @@ from anyio import CapacityLimiter, to_thread
 from engine.errors import InvalidItem, NotFound
 from feedmill.service.keys import digest
 from sinks.sqlite import clock
-from sinks.sqlite.service.people import (
+from sinks.sqlite.service.resources.people import (
     delete_secret,
     find_password,
     find_secret,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from feedmill.service.context import Service
     from sinks.sqlite.fence import Writer
-    from sinks.sqlite.service.people import Person
+    from sinks.sqlite.service.resources.people import Person
 
 FIRST_NAME: Final = "admin"
 """The name of the first person."""
