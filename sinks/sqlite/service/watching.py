@@ -41,7 +41,7 @@ _MARKS: Final = (
     " + (SELECT coalesce(max(updated_at), 0) FROM main.webhook_payloads WHERE status <> 'pending')"
     " + (SELECT coalesce(max(next_attempt_at), 0) FROM main.webhook_payloads WHERE status = 'pending')"
 )
-_ENDED: Final = "SELECT DISTINCT run_id, feed_id FROM main.data_import_events WHERE id > ? ORDER BY id LIMIT 1000"
+_TOUCHED: Final = "SELECT DISTINCT run_id, feed_id FROM main.data_import_events WHERE id > ? ORDER BY id LIMIT 1000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +172,4 @@ async def read_marks(reader: Writer) -> Marks:
 
 async def read_touched(reader: Writer, events: int) -> list[tuple[int, int]]:
     """Return the runs that came to a status behind a mark, each with its feed."""
-    return [(int(str(run)), int(str(feed))) for run, feed in await reader.query(_ENDED, events)]
+    return [(int(str(run)), int(str(feed))) for run, feed in await reader.query(_TOUCHED, events)]
