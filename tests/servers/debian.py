@@ -20,6 +20,7 @@ import pytest
 UNPACKED: Final = Path(__file__).parents[2] / ".servers" / "root"
 
 _PATIENCE_SECONDS: Final = 15.0
+_LIBRARIES: Final = ("usr/lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/pulseaudio", "lib/*-linux-gnu*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def program(path: str) -> Path:
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment in which an unpacked program finds its libraries."""
-    folders = [str(folder) for pattern in ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*") for folder in sorted(UNPACKED.glob(pattern))]
+    folders = [str(folder) for pattern in _LIBRARIES for folder in sorted(UNPACKED.glob(pattern))]
     return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LD_LIBRARY_PATH": ":".join(folders), "LC_ALL": "C", "TZ": "UTC", **more}
 
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fetch the real servers the tests speak to, as Debian packages, and unpack them into the folder given (.servers).
+# Fetch the real servers the tests speak to, and the browser they look at pages with, as Debian packages, and unpack them into the
+# folder given (.servers).
 #
 # Nothing is installed and no root is needed: apt keeps its lists and archives in that folder too. Packages that conflict as
 # installations (vsftpd and proftpd-core) stand side by side there. Of their dependencies only the shared libraries are
@@ -53,6 +54,19 @@ wanted=$({
     missing_libraries openssh-server
 } | sort -u)
 (cd "$apt/debs" && ask download $wanted) || give_up 'the packages cannot be downloaded (see above).'
+# A system without a Chromium of its own (Ubuntu's is no package) still has its servers.
+browser='chromium-headless-shell chromium-common fonts-dejavu-core'
+wanted_browser=$({
+    printf '%s\n' $browser
+    missing_libraries $browser
+} | sort -u)
+(cd "$apt/debs" && ask download $wanted_browser) || {
+    printf '%s\n' '' '************************************************************************' \
+        '  NO BROWSER: Chromium cannot be downloaded (see above).' \
+        '  The tests of the dashboard will be SKIPPED, unless this machine has one.' \
+        '************************************************************************' '' >&2
+    wanted_browser=
+}
 rm -rf "$folder/root"
 mkdir "$folder/root"
 for deb in "$apt"/debs/*.deb; do
@@ -60,4 +74,4 @@ for deb in "$apt"/debs/*.deb; do
 done
 rm -rf "$apt"
 touch "$folder/.stamp"
-echo "real servers for the tests are in $folder:" $wanted
+echo "real servers and a browser for the tests are in $folder:" $wanted $wanted_browser

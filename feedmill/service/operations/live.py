@@ -45,6 +45,7 @@ class Live:
 
     def __init__(self) -> None:
         self.progress: dict[int, Mapping[str, Any]] = {}
+        self.ended = False
         self._watchers: set[Watcher] = set()
         self._somebody = anyio.Event()
 
@@ -77,6 +78,11 @@ class Live:
         """Tell topics to everybody who watches."""
         for watcher in self._watchers:
             watcher.tell(set(topics))
+
+    def end(self) -> None:
+        """Tell everybody who watches that nothing more comes."""
+        self.ended = True
+        self.tell()
 
     @property
     def watched(self) -> bool:

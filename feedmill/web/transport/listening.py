@@ -16,6 +16,7 @@ from aiohttp import web
 from anyio import to_thread
 
 from engine.errors import ConfigError, Retry
+from feedmill.dashboard.app import add_pages, prepare_pages
 from feedmill.web.app import all_endpoints, build_app
 from feedmill.web.transport.connections import Bounds, Connection
 from feedmill.web.transport.short import ShortWay
@@ -60,7 +61,10 @@ async def listen(service: Service) -> AsyncIterator[Listening]:
     server = service.settings.server
     context = await to_thread.run_sync(server_context, server)
     await to_thread.run_sync(all_endpoints)
-    runner = web.AppRunner(build_app(service), handle_signals=False, shutdown_timeout=_LAST_SECONDS)
+    await to_thread.run_sync(prepare_pages)
+    app = build_app(service)
+    add_pages(app, service)
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_LAST_SECONDS)
     await runner.setup()
     try:
         if runner.server is not None:
@@ -70,6 +74,7 @@ async def listen(service: Service) -> AsyncIterator[Listening]:
         yield Listening(server, runner.addresses[0][1], context)
         # First nobody new is let in; those who are have their calls answered.
         await site.stop()
+        service.live.end()
         # What is cleaned up reads no more, so that a body which is still arriving would never be whole.
         with anyio.move_on_after(server.shutdown_seconds):
             await service.watch.quiet()

@@ -1,0 +1,1 @@
+"""Who may use the dashboard: signing in and out, the first password, people."""

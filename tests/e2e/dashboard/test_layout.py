@@ -1,0 +1,22 @@
+"""What every page has: the stream that tells, the way to other pages, the notice that there is no such page."""
+
+from __future__ import annotations
+
+from tests.servers.browser import Seat, check_accessible
+
+
+async def test_a_page_is_live_and_accessible(ada: Seat) -> None:
+    """The overview says that it is live, shows who is signed in, and axe-core finds nothing to object to."""
+    await ada.open("/")
+    await ada.page.get_by_text("Live", exact=True).wait_for()
+    assert await ada.page.get_by_text("Ada").is_visible()
+    await check_accessible(ada.page)
+
+
+async def test_an_address_of_nothing_is_a_page(ada: Seat) -> None:
+    """Somebody who mistypes an address is told so, on a page with the way back."""
+    ada.complaints.expect_status(404)
+    await ada.open("/nothing/here")
+    await ada.page.get_by_text("there is no such page").wait_for()
+    await ada.page.get_by_role("main").get_by_role("link", name="Overview").click()
+    await ada.page.get_by_role("heading", name="Overview").wait_for()
