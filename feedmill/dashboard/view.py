@@ -44,7 +44,7 @@ _SCOPES: Final = {"admin": frozenset(("admin",)), "viewer": frozenset(("read",))
 _SESSION: Final = 0
 """The token of a caller that has none: the API's own begin at 1."""
 
-Query = Mapping[str, str | int | bool | None] | Sequence[tuple[str, str]]
+Query = Mapping[str, object] | Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
