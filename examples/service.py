@@ -91,10 +91,21 @@ async def set_up(client: ClientSession, url: str, suppliers: Sequence[Supplier])
     return await create("inventory-feeds", {"name": PUSHED, "dropshipProviderId": provider, "resourceType": "webhook"})
 
 
-def explain(url: str, token: str, feed: int, directory: Path) -> str:
+async def make_entrance(directory: Path, url: str) -> str:
+    """Return an address that signs its visitor in: whoever can run this has the database anyway."""
+    program = Path(sys.executable).with_name("feedmill")
+    command = [str(program), "people", "link", "admin", "--enter", "--db", str(directory / "shop.db"), "--url", url]
+    return (await anyio.run_process(command)).stdout.decode().strip()
+
+
+def explain(url: str, entrance: str, token: str, feed: int, directory: Path) -> str:
     """Return what there is to try."""
     item = '{"externalId": "P-1", "vendorSku": "P-1", "inventoryQuantity": 5}'
     return f"""
+Open this in a browser; it signs you in:
+
+  {entrance}
+
 The service runs at {url}, its database and its log are in {directory}.
 Three suppliers are fetched every 30 seconds, and their stock changes; feed {feed} is pushed to. Its API wants this token:
 
@@ -127,7 +138,7 @@ async def run(directory: Path, port: int) -> int:
                 async with open_service(directory, port) as (process, url, token):
                     async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as client:
                         feed = await set_up(client, url, suppliers)
-                    print(explain(url, token, feed, directory), flush=True)
+                    print(explain(url, await make_entrance(directory, url), token, feed, directory), flush=True)
                     async with anyio.create_task_group() as group:
                         group.start_soon(_end_with, process, group.cancel_scope)
                         await anext(signals)

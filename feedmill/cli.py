@@ -44,6 +44,11 @@ _COMMANDS: Final = (
         "Make the API tokens of a service, list and revoke them.",
         "service.token:create service.token:list_=list service.token:revoke",
     ),
+    (
+        "people",
+        "Let people into the dashboard of a service, and out of it.",
+        "service.people:list_=list service.people:invite service.people:link service.people:remove",
+    ),
     ("keys", "Make and change the keys that seal a service's secrets at rest.", "service.keys:new service.keys:rotate"),
 )
 """Under which name in common commands stand, what for, and where under `feedmill.commands` each is: MODULE:FUNCTION, =NAME if another."""

@@ -46,17 +46,17 @@ def drop_session(response: web.StreamResponse) -> None:
     response.del_cookie(COOKIE, path="/")
 
 
-def require_our_form(request: web.BaseRequest, service: Service, sent: str) -> None:
+def require_our_form(request: web.BaseRequest, service: Service, sent: str | None) -> None:
     """Refuse what another site has made a browser send. Raises `Problem` 403.
 
-    Three things have to agree: where the browser says that the request comes from, and the token of the session, which only our
-    pages hold. Where nobody is signed in there is no token, and nothing that the browser would be abused for.
+    Where the browser says that the request comes from has to be us, and `sent` the token of the session, which only our pages hold;
+    it is None for a form that does nothing in the name of whoever is signed in.
     """
     secret = shown_session(request)
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     client = client_of(request, service.settings.server.trusted_proxies)
     ours = site in _OURS if site is not None else origin in (None, f"{client.scheme}://{client.host}")
-    if not ours or (secret and not compare_digest(form_token(secret), sent)):
+    if not ours or (sent is not None and not compare_digest(form_token(secret), sent)):
         raise Problem(
             403, "foreign-form", "the form is not of this page, or is of an older session; load the page again and send it once more"
         )

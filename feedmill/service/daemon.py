@@ -20,6 +20,7 @@ from feedmill.service.operations import tracing
 from feedmill.service.operations.claim import claim_database
 from feedmill.service.operations.heap import settle_heap
 from feedmill.service.operations.notify import notify
+from feedmill.service.security.people import first_link
 from feedmill.service.security.tokens import first_token
 from feedmill.web.transport.listening import listen
 from sinks.sqlite.database import locate
@@ -39,8 +40,10 @@ _LONGEST_PAUSE: Final = 60.0
 async def run_daemon(settings: ServiceSettings, say: Callable[[str], None]) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code; a second signal ends the process at once.
 
-    `say` is given what an operator has to know: a line with the address, and the very first time one with a token. Raises `ConfigError` for
-    settings that cannot work, `UnderWay` when the database has a service already, `Retry` when the port is taken.
+    `say` is given what an operator has to know: a line with the address, the very first time one with a token, and one with a link
+    as long as no admin has a password.
+
+    Raises `ConfigError` for settings that cannot work, `UnderWay` when the database has a service already, `Retry` when the port is taken.
     """
     path = locate(as_sink_url(settings.database)).path
     if path is None:
@@ -52,7 +55,10 @@ async def run_daemon(settings: ServiceSettings, say: Callable[[str], None]) -> i
             await service.watch.metrics.begin(service)
             token = await first_token(service)
             await to_thread.run_sync(settle_heap)
+            link = await first_link(service)
             say(f"Feedmill serves {path} at {listening.url}" + (f"\nAdmin token, shown this once: {token}" if token else ""))
+            if link is not None:
+                say(f"Open {listening.url}/welcome/{link} within a day, and set the password of the first admin")
             return await _run(service, listening, serving, signals)
 
 

@@ -65,3 +65,22 @@ def test_a_new_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["keys", "new"]) == Exit.COMPLETE
     ring = KeyRing(capsys.readouterr().out.split())
     assert ring.open(ring.seal({"a": 1})) == {"a": 1}
+
+
+def test_people_without_a_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who has the database can let people in: by a link for a password, by one that needs none; and out again."""
+    db = str(tmp_path / "shop.db")
+    run(["token", "create", "--name", "ci", "--scope", "admin", "--db", db])
+    capsys.readouterr()
+    for arguments, pattern in (
+        (["invite", "Ada", "--role", "admin", "--url", "http://shop.test"], r"http://shop\.test/welcome/[\w-]{43}\n"),
+        (["link", "ada"], r"http://127\.0\.0\.1:8080/welcome/[\w-]{43}\n"),
+        (["link", "Ada", "--enter"], r"http://127\.0\.0\.1:8080/enter/[\w-]{43}\n"),
+        (["list"], r'\{"id":1,"name":"Ada","role":"admin","ready":false,"seenAt":"[^"]+"\}\n'),
+        (["remove", "Ada"], r"Ada is removed\n"),
+        (["list"], ""),
+    ):
+        assert run(["people", *arguments, "--db", db]) == Exit.COMPLETE
+        assert re.fullmatch(pattern, capsys.readouterr().out)
+    assert run(["people", "link", "Ada", "--db", db]) == Exit.CONFIGURATION
+    assert "there is nobody called 'Ada'" in capsys.readouterr().err

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from feedmill.commands.arguments import Database
-
-if TYPE_CHECKING:
-    from sinks.sqlite.service.store import Store
+from feedmill.commands.service.existing import open_existing
 
 _SCOPE = "What it may: admin, read, or feed:ID:push (repeatable)."
 
@@ -56,7 +52,7 @@ def list_(*, db: Database) -> int:
     from sinks.sqlite.service.tokens import read_tokens
 
     async def work() -> int:
-        async with _existing(db) as store, store.reading() as reader:
+        async with open_existing(db) as store, store.reading() as reader:
             for token in await read_tokens(reader):
                 sys.stdout.write(f"{dump(shape_token(token))}\n")
         return Exit.COMPLETE
@@ -77,27 +73,9 @@ def revoke(number: Annotated[int, Parameter(help="The id of the token, as `token
         raise UsageError(f"{number} is no id of a token")
 
     async def work() -> int:
-        async with _existing(db) as store, store.writing() as writer:
+        async with open_existing(db) as store, store.writing() as writer:
             token = await revoke_token(writer, number, even_last=True)
         sys.stdout.write(f"token {token.id} ({token.name}) is revoked\n")
         return Exit.COMPLETE
 
     return run_async(work)
-
-
-@asynccontextmanager
-async def _existing(db: str) -> AsyncIterator[Store]:
-    """Open a database that is there; a misspelt name makes none."""
-    from anyio import to_thread
-
-    from engine.errors import ConfigError
-    from feedmill.assembly import as_sink_url
-    from sinks.sqlite.database import locate
-    from sinks.sqlite.service.store import open_store
-
-    url = as_sink_url(db)
-    path = locate(url).path
-    if path is not None and not await to_thread.run_sync(path.exists):
-        raise ConfigError(f"there is no database {path}; give the one that the service uses")
-    async with open_store(url) as store:
-        yield store

@@ -32,6 +32,9 @@ V = TypeVar("V")
 FRESH_SECONDS: Final = 1.0
 _USES_SECONDS: Final = 60.0
 _MOST: Final = 4096
+_WRONG_PER_SECOND: Final = 1 / 30
+_WRONG_AT_ONCE: Final = 10
+"""How many wrong passwords may come at once, after which one is tried every half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,8 @@ async def _find_caller(reader: Writer, digest: bytes) -> Caller | None:
 class Gate:
     """Tokens and inbound hashes that were shown lately, and when each token was last used, in microseconds.
 
-    `reads` and `writes` bound the calls of a token, `failures` the addresses that show what is none; None bounds nothing.
+    `reads` and `writes` bound the calls of a token, `failures` the addresses that show what is none; None bounds nothing. `sign_ins`
+    bounds wrong passwords, by address and by name.
     """
 
     tokens: _Remembered[Caller] = field(default_factory=lambda: _Remembered(_find_caller))
@@ -110,6 +114,7 @@ class Gate:
     reads: LeakyBucket | None = None
     writes: LeakyBucket | None = None
     failures: LeakyBucket | None = None
+    sign_ins: LeakyBucket = field(default_factory=lambda: LeakyBucket(_WRONG_PER_SECOND, _WRONG_AT_ONCE))
 
     def forget(self) -> None:
         """Ask the database anew for every token and hash; call it after a commit that changed one."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 import hmac
 import secrets
 from functools import cache
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from anyio import CapacityLimiter, to_thread
 
-from engine.errors import InvalidItem, NotFound
+from engine.errors import InvalidItem, NotFound, Retry
 from feedmill.service.keys import digest
 from sinks.sqlite import clock
 from sinks.sqlite.service.resources.people import (
+    delete_person,
     delete_secret,
     find_password,
     find_secret,
@@ -24,7 +26,9 @@ from sinks.sqlite.service.resources.people import (
     insert_secret,
     note_seen,
     read_people,
+    read_person,
     write_password,
+    write_role,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
     from feedmill.service.context import Service
     from sinks.sqlite.fence import Writer
-    from sinks.sqlite.service.resources.people import Person
+    from sinks.sqlite.service.resources.people import Person, Role
 
 FIRST_NAME: Final = "admin"
 """The name of the first person."""
@@ -41,6 +45,7 @@ SHORTEST: Final = 10
 LONGEST: Final = 1024
 """Characters of a password; of a longer one the hash would take an attacker's time rather than ours."""
 
+LONGEST_NAME: Final = 200
 LINK_SECONDS: Final = 24 * 3600
 SESSION_SECONDS: Final = 30 * 24 * 3600
 
@@ -63,6 +68,40 @@ async def first_link(service: Service) -> str | None:
         waiting = [person for person in await read_people(writer) if person.role == "admin"]
         person = waiting[0] if waiting else await insert_person(writer, FIRST_NAME, "admin")
         return await make_link(writer, person.id)
+
+
+async def list_people(service: Service) -> list[Person]:
+    """Return everybody, by name."""
+    async with service.store.reading() as reader:
+        return await read_people(reader)
+
+
+async def invite(service: Service, name: str, role: Role) -> str:
+    """Make a person and return the secret of a link by which a password is set. Raises `InvalidItem`, `Conflict` when the name is taken."""
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidItem("the person cannot be taken", {"name": f"has to have 1 to {LONGEST_NAME} characters that can be read"})
+    async with service.store.writing() as writer:
+        return await make_link(writer, (await insert_person(writer, name, role)).id)
+
+
+async def renew_link(service: Service, person: int) -> tuple[Person, str]:
+    """Return a person and the secret of a new link; the password stays until the link is used. Raises `NotFound`."""
+    async with service.store.writing() as writer:
+        return await read_person(writer, person), await make_link(writer, person)
+
+
+async def change_role(service: Service, person: int, role: Role) -> None:
+    """Give a person another role. Raises `NotFound`, and `Conflict` for the last admin."""
+    async with service.store.writing() as writer:
+        await write_role(writer, person, role)
+
+
+async def remove(service: Service, person: int) -> Person:
+    """Remove a person, who is signed out at once, and return who it was. Raises `NotFound`, and `Conflict` for the last admin."""
+    async with service.store.writing() as writer:
+        found = await read_person(writer, person)
+        await delete_person(writer, person)
+    return found
 
 
 async def find_link(service: Service, secret: str) -> Person:
@@ -90,11 +129,26 @@ async def set_password(service: Service, secret: str, password: str) -> str:
         if person is None:
             raise NotFound("this link was used meanwhile; ask for a new one")
         await write_password(writer, person.id, hashed)
-        return await _open_session(writer, person.id)
+        return await open_session(writer, person.id)
 
 
-async def sign_in(service: Service, name: str, password: str) -> str | None:
-    """Return the secret of a new session, None when name or password is wrong: which one it is shows in nothing, nor in the time."""
+async def sign_in(service: Service, name: str, password: str, address: str) -> str | None:
+    """Return the secret of a new session, None when name or password is wrong: which one it is shows in nothing, nor in the time.
+
+    Raises `Retry` when this address, or anybody for this name, has been wrong too often lately; what is right is then not tried.
+    """
+    failures, keys = service.gate.sign_ins, (f"address {address}", f"name {name.casefold()[:LONGEST_NAME]}")
+    for key in keys:
+        if not (level := failures.look(key, monotonic())).admitted:
+            raise Retry("too many wrong passwords; wait a little", retry_after=level.wait)
+    secret = await _sign_in(service, name, password)
+    if secret is None:
+        for key in keys:
+            failures.take(key, monotonic())
+    return secret
+
+
+async def _sign_in(service: Service, name: str, password: str) -> str | None:
     async with service.store.reading() as reader:
         found = await find_password(reader, name)
     person, hashed = found or (None, await to_thread.run_sync(_nobody, limiter=_AT_ONCE))
@@ -105,7 +159,7 @@ async def sign_in(service: Service, name: str, password: str) -> str | None:
     async with service.store.writing() as writer:
         if renewed is not None:
             await writer.execute("UPDATE main.people SET password = ? WHERE id = ? AND password = ?", renewed, person.id, hashed)
-        return await _open_session(writer, person.id)
+        return await open_session(writer, person.id)
 
 
 async def find_session(service: Service, secret: str) -> Person | None:
@@ -125,7 +179,8 @@ def form_token(secret: str) -> str:
     return hmac.new(secret.encode(), b"feedmill form", "sha256").hexdigest()
 
 
-async def _open_session(writer: Writer, person: int) -> str:
+async def open_session(writer: Writer, person: int) -> str:
+    """Return the secret of a new session of a person."""
     secret = secrets.token_urlsafe(32)
     await insert_secret(writer, "sessions", digest(secret), person, expires_at=clock.now() + SESSION_SECONDS * 1_000_000)
     await note_seen(writer, person)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
+from engine.errors import Retry
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.sessions import drop_session, keep_session, shown_session
 from feedmill.service.security.people import sign_in, sign_out
+from feedmill.web.transport.proxies import client_of, network_of
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -24,9 +27,14 @@ async def _show(view: View) -> web.StreamResponse:
 
 async def _sign_in(view: View) -> web.StreamResponse:
     name, to = view.form.get("name", ""), view.form.get("to", "/")
-    secret = await sign_in(view.service, name, view.form.get("password", ""))
+    address = network_of(client_of(view.request, view.service.settings.server.trusted_proxies).address)
+    try:
+        secret = await sign_in(view.service, name, view.form.get("password", ""), address)
+    except Retry as error:
+        wrong = view.say("Too many wrong passwords. Try again in %(seconds)d seconds.", seconds=math.ceil(error.retry_after or 1))
+        return view.render(_TEMPLATE, status=429, to=to, name=name, wrong=wrong)
     if secret is None:
-        return view.render(_TEMPLATE, to=to, name=name, wrong=view.say("Name or password is wrong."))
+        return view.render(_TEMPLATE, status=401, to=to, name=name, wrong=view.say("Name or password is wrong."))
     response = view.go(_inside(to))
     keep_session(response, view.service, view.request, secret)
     return response
