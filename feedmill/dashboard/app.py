@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlencode
 
+import structlog
 from aiohttp import web
 
 from engine.errors import FeedmillError, NotFound
@@ -99,7 +100,8 @@ def _tell(view: View, error: Problem | FeedmillError) -> web.Response:
     """Answer what went wrong: as a page, or, where a page's script asked, as a notice on top of it."""
     problem = error if isinstance(error, Problem) else explain(error)
     if problem is None:
-        raise error
+        structlog.get_logger("feedmill").error("a page failed", path=view.page.path, method=view.page.method, exc_info=error)
+        problem = Problem(500, "internal", view.say("the server is at fault, and has logged how; please report it"))
     if "HX-Request" in view.request.headers:
         # The script swaps only what succeeded, and a browser writes everything else into its console.
         response = view.part("error.html", "notice", problem=problem)

@@ -15,6 +15,7 @@ from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Origin, Writer
 from sinks.sqlite.migrate import migrate
 from sinks.sqlite.service.resources.health import ConnectedCounts
+from sinks.sqlite.service.resources.totals import KeptTotals
 
 READERS: Final = 4
 """Requests that may read at once. More would wait for the interpreter, not for the disk."""
@@ -27,6 +28,7 @@ class Store:
         self.database = database
         self.control = Control(database)
         self.connected = ConnectedCounts()
+        self.totals = KeptTotals()
         self._writer = writer
         self._lock = anyio.Lock()
         self._idle = list(readers)

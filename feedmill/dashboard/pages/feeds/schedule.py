@@ -1,0 +1,88 @@
+"""The schedule: when each feed is fetched next, and how often; what a schedule means is shown before it is saved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from engine.contracts import PUSHED
+from engine.errors import ConfigError, FeedmillError
+from engine.scheduling.calendar import next_fetch, schedule_of
+from feedmill.dashboard.feeds import judged_feed, judged_feeds
+from feedmill.dashboard.page import Page, does, shows
+from feedmill.web.problems import Problem, explain
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from feedmill.dashboard.view import View
+
+FREQUENCIES: Final = ("never", "hourly", "daily", "custom")
+_SHOWN: Final = 5
+_LAST: Final = "9999"
+
+
+async def _list(view: View) -> web.StreamResponse:
+    feeds = [each for each in await judged_feeds(view) if each.feed["resourceType"] not in PUSHED]
+    feeds.sort(key=lambda each: each.feed["nextFetchAt"] or _LAST)
+    return view.render("feeds/schedule.html", feeds=feeds)
+
+
+async def _edit(view: View) -> web.StreamResponse:
+    feed = (await judged_feed(view, view.number())).feed
+    return await _form(view, str(feed["fetchFrequency"]), str(feed["fetchSchedule"] or ""))
+
+
+async def _try(view: View) -> web.StreamResponse:
+    """Show when a feed would be fetched, while somebody types."""
+    frequency, text = view.query.get("fetchFrequency", "never"), view.query.get("fetchSchedule", "")
+    moments, fault = await _moments(view, frequency, text)
+    return view.part("feeds/schedule_edit.html", "moments", moments=moments, fault=fault)
+
+
+async def _save(view: View) -> web.StreamResponse:
+    frequency, text = view.form.get("fetchFrequency", "never"), view.form.get("fetchSchedule", "").strip()
+    try:
+        sent = {"fetchFrequency": frequency, "fetchSchedule": text or None}
+        await view.send("PUT", f"/api/inventory-feeds/{view.number()}.json", sent)
+    except (Problem, FeedmillError) as error:
+        problem = error if isinstance(error, Problem) else explain(error)
+        if problem is None:
+            raise
+        return await _form(view, frequency, text, problem)
+    return view.go("/schedule", view.say("The schedule was saved."))
+
+
+async def _form(view: View, frequency: str, text: str, problem: Problem | None = None) -> web.StreamResponse:
+    each = await judged_feed(view, view.number())
+    moments, fault = await _moments(view, frequency, text)
+    faults = {} if problem is None else {wrong.field: wrong.message for wrong in problem.faults}
+    context = {"each": each, "frequency": frequency, "text": text, "frequencies": FREQUENCIES, "problem": problem, "faults": faults}
+    return view.render(
+        "feeds/schedule_edit.html", status=200 if problem is None else problem.status, moments=moments, fault=fault, **context
+    )
+
+
+async def _moments(view: View, frequency: str, text: str) -> tuple[list[str], str]:
+    """Return the next moments of a schedule, and what is wrong with it."""
+    feed = (await judged_feed(view, view.number())).feed
+    supplier = await view.get(f"/api/dropship-providers/{feed['dropshipProviderId']}.json")
+    moments: list[str] = []
+    try:
+        schedule = schedule_of(frequency, text or None, supplier["timezone"])
+        moment: datetime | None = datetime.now(UTC)
+        while schedule is not None and moment is not None and len(moments) < _SHOWN:
+            moment = next_fetch(schedule, moment)
+            if moment is not None:
+                moments.append(moment.isoformat())
+    except ConfigError as error:
+        return [], str(error)
+    return moments, ""
+
+
+PAGES: Final[tuple[Page, ...]] = (
+    shows("/schedule", _list),
+    shows("/feeds/{id:[0-9]+}/schedule", _edit, "admin"),
+    shows("/feeds/{id:[0-9]+}/schedule/moments", _try, "admin"),
+    does("/feeds/{id:[0-9]+}/schedule", _save),
+)
