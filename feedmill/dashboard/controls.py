@@ -57,6 +57,11 @@ class Control:
         return "\n".join(map(str, self.value)) if isinstance(self.value, list) else str(self.value)
 
     @property
+    def is_of_transport(self) -> bool:
+        """Return whether it says how a source is reached, which rarely has to be set."""
+        return self.name.startswith("transport.")
+
+    @property
     def is_kept(self) -> bool:
         """Return whether there is a secret, which shows in its mask."""
         return self.kind == "secret" and self.value is not None

@@ -9,15 +9,15 @@ from engine.contracts import PUSHED
 from engine.errors import ConfigError, FeedmillError
 from engine.scheduling.calendar import next_fetch, schedule_of
 from feedmill.dashboard.feeds import judged_feed, judged_feeds
+from feedmill.dashboard.forms import faults_of, problem_of
 from feedmill.dashboard.page import Page, does, shows
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from feedmill.dashboard.view import View
 
-FREQUENCIES: Final = ("never", "hourly", "daily", "custom")
 _SHOWN: Final = 5
 _LAST: Final = "9999"
 
@@ -46,18 +46,14 @@ async def _save(view: View) -> web.StreamResponse:
         sent = {"fetchFrequency": frequency, "fetchSchedule": text or None}
         await view.send("PUT", f"/api/inventory-feeds/{view.number()}.json", sent)
     except (Problem, FeedmillError) as error:
-        problem = error if isinstance(error, Problem) else explain(error)
-        if problem is None:
-            raise
-        return await _form(view, frequency, text, problem)
+        return await _form(view, frequency, text, problem_of(error))
     return view.go("/schedule", view.say("The schedule was saved."))
 
 
 async def _form(view: View, frequency: str, text: str, problem: Problem | None = None) -> web.StreamResponse:
     each = await judged_feed(view, view.number())
     moments, fault = await _moments(view, frequency, text)
-    faults = {} if problem is None else {wrong.field: wrong.message for wrong in problem.faults}
-    context = {"each": each, "frequency": frequency, "text": text, "frequencies": FREQUENCIES, "problem": problem, "faults": faults}
+    context = {"each": each, "frequency": frequency, "text": text, "problem": problem, "faults": faults_of(problem)}
     return view.render(
         "feeds/schedule_edit.html", status=200 if problem is None else problem.status, moments=moments, fault=fault, **context
     )

@@ -8,8 +8,9 @@ from anyio import to_thread
 
 from engine.errors import FeedmillError, NotFound
 from feedmill.dashboard.controls import changes_of, controls_of, groups
+from feedmill.dashboard.forms import faults_of, problem_of
 from feedmill.dashboard.page import Page, does, shows
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -32,12 +33,9 @@ async def _save(view: View) -> web.StreamResponse:
     try:
         await view.send("PUT", _one(view), changes_of(controls, view.form))
     except (Problem, FeedmillError) as error:
-        problem = error if isinstance(error, Problem) else explain(error)
-        if problem is None:
-            raise
-        faults = {fault.field: fault.message for fault in problem.faults}
+        problem = problem_of(error)
         context = {"feed": feed, "groups": names, "group": group, "controls": controls, "typed": view.form}
-        return view.render(_TEMPLATE, status=problem.status, problem=problem, faults=faults, **context)
+        return view.render(_TEMPLATE, status=problem.status, problem=problem, faults=faults_of(problem), **context)
     return view.go(f"/feeds/{view.number()}/settings?group={group}", view.say("Saved. The next run goes by it."))
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import FeedmillError
 from feedmill.dashboard.feeds import MOST, judged_feeds
+from feedmill.dashboard.forms import faults_of, problem_of
 from feedmill.dashboard.health import FeedHealth
 from feedmill.dashboard.page import Page, does, shows
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,15 +62,17 @@ async def _delete(view: View) -> web.StreamResponse:
 
 
 def _refuse(view: View, error: Problem | FeedmillError, number: int | None) -> web.StreamResponse:
-    problem = error if isinstance(error, Problem) else explain(error)
-    if problem is None:
-        raise error
-    return _form(view, {**view.form, "id": number}, problem)
+    return _form(view, {**view.form, "id": number}, problem_of(error))
 
 
 def _form(view: View, supplier: Mapping[str, object], problem: Problem | None = None) -> web.StreamResponse:
-    faults = {} if problem is None else {fault.field: fault.message for fault in problem.faults}
-    context = {"supplier": supplier, "statuses": STATUSES, "problem": problem, "faults": faults, "fields": _FIELDS}
+    context = {
+        "supplier": {**dict.fromkeys(_FIELDS), **supplier},
+        "statuses": STATUSES,
+        "problem": problem,
+        "faults": faults_of(problem),
+        "fields": _FIELDS,
+    }
     return view.render("feeds/supplier.html", status=200 if problem is None else problem.status, **context)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import FeedmillError
+from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.service.security.people import change_role, invite, list_people, remove, renew_link
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import Problem
 from feedmill.web.transport.proxies import client_of
 from sinks.sqlite.service.resources.people import ROLES
 
@@ -29,7 +30,7 @@ async def _invite(view: View) -> web.StreamResponse:
     try:
         link = await invite(view.service, name, _role(view))
     except FeedmillError as error:
-        return await _render(view, problem=explain(error), name=name)
+        return await _render(view, problem=problem_of(error), name=name)
     return await _render(view, link=_address(view, link), invited=name)
 
 

@@ -1,0 +1,1 @@
+"""What an operator keeps in order: tokens, webhooks, the plan, the system."""
