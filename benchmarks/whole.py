@@ -16,6 +16,9 @@ from benchmarks.catalogue import CatalogueFile, write_catalogue
 from benchmarks.measure import Measurement, SubjectFailed, measure_module, middle
 from benchmarks.promise import Promise, write_promises
 
+SYNC: Final = "sync"
+"""The name of whole syncs, over every transport, on the command line."""
+
 Say = Callable[[str], None]
 
 FIRST: Final = "first load into an empty database"

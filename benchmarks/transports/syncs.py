@@ -129,7 +129,9 @@ def write_syncs(found: list[Synced]) -> Iterator[str]:
     yield from ("", "| transport | rows | first load, s | rows/s | CPU s | peak RSS | 1 % changed, s | rows/s | CPU s | peak RSS |")
     yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     for each in found:
-        cells = (
-            f"{run.seconds:.2f} | {run.rate:,.0f} | {run.cpu:.2f} | {run.peak_rss / 1e6:.0f} MB" for run in (each.runs[step] for step in STEPS)
-        )
-        yield f"| {each.title} | {each.runs[FIRST].rows:,} | {' | '.join(cells)} |"
+        figures = " | ".join(_figures(each.runs[step]) for step in STEPS)
+        yield f"| {each.title} | {each.runs[FIRST].rows:,} | {figures} |"
+
+
+def _figures(run: Measurement) -> str:
+    return f"{run.seconds:.2f} | {run.rate:,.0f} | {run.cpu:.2f} | {run.peak_rss / 1e6:.0f} MB"

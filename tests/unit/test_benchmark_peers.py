@@ -65,7 +65,7 @@ def test_another_table_is_no_result(stock: int, equal: bool, tmp_path: Path) -> 
 )
 def test_growth_has_limits(seconds: float, peak: int, kept: list[bool]) -> None:
     """Ten times the rows may take 1.2 times the memory and 24 bytes a row, and a row 1.15 times its seconds at a tenth."""
-    sizes = (MILLION // 10, MILLION, MILLION * 10)
+    sizes = (MILLION // 100, MILLION // 10, MILLION, MILLION * 10)
     usual = {(step, size): run(size, size / MILLION) for step in (FIRST, CHANGED) for size in sizes}
     usual[FIRST, sizes[-1]] = run(sizes[-1], seconds, peak)
     found = Growth(sizes, usual, {FIRST: (seconds / 10,), CHANGED: (1.0,)})
