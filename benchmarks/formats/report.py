@@ -37,9 +37,10 @@ def write_section(found: Sequence[Compared], *, promised: bool) -> Iterator[str]
     yield from ("", "## Formats", "")
     yield from textwrap.wrap(
         "The same catalogue as XML, as one JSON document and as JSON Lines, from a file. The bare loop visits every record with the "
-        "library named and looks into none of them; the mapper alone makes a row of eleven cells of each; the sync does all the rest "
-        "too, into an empty SQLite database, then again with the file of the next day, in which 1 % have another stock or price. Records a second are by "
-        "each subject's own clock, without starting Python; *ratio* is to the bare loop of the same pair, its median and every pair.",
+        "library named and looks into none of them; the mapper alone makes a row of eleven cells of each; the sync does all the rest too, "
+        "into an empty SQLite database, then again with the file of the next day, in which 1 % have another stock or price. Records a "
+        "second are by each subject's own clock, without starting Python; *ratio* is to the bare loop of the same pair, its median and "
+        "every pair.",
         118,
     )
     yield from (
