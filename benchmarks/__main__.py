@@ -19,13 +19,13 @@ from benchmarks.page import put_in
 from benchmarks.parts import PARTS, STAGES, measure_part
 from benchmarks.peers.compare import PEERS, compare_peers
 from benchmarks.plots import draw_plots
-from benchmarks.report import Results, check_promises, write_report
+from benchmarks.report import ORDER, Results, check_promises, write_report
 from benchmarks.screening.compare import SCREEN, compare_designs
 from benchmarks.server import serve
 from benchmarks.service.whole import SERVICE, SMOKE, Extent, measure_service
 from benchmarks.startup import ROUNDS_A_PAIR, STARTUP, measure_starts
 from benchmarks.transports.streams import TRANSPORTS, measure_streams
-from benchmarks.transports.syncs import measure_syncs
+from benchmarks.transports.syncs import STEPS, measure_syncs
 from benchmarks.whole import SYNC, measure_whole
 
 _SUBJECTS: Final = (PEERS, GROWTH, SYNC, FORMATS_ONLY, SCREEN, STAGES, STARTUP, SERVICE, TRANSPORTS)
@@ -42,7 +42,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Feedmill's speed and memory.")
     parser.add_argument("--rows", type=int, default=1_000_000, help="items in the catalogue, a multiple of 1,000 (default: %(default)s)")
-    parser.add_argument("--pairs", type=int, default=3, help="how often everything is measured (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=5, help="how often everything is measured (default: %(default)s)")
     parser.add_argument("--gigabytes", type=float, default=4.0, help="what is streamed through each transport (default: %(default)s)")
     parser.add_argument("--only", choices=[*_SUBJECTS, *PARTS], help="measure this alone")
     parser.add_argument("--smoke", action="store_true", help=f"{_SMOKE_ROWS:,} rows and a few megabytes, once: does everything run?")
@@ -75,7 +75,7 @@ def measure_all(chosen: argparse.Namespace) -> Results:
         with _directory() as directory, serve(directory) as url:
             results.whole = measure_whole(directory, write_catalogue(directory, rows), pairs, url, say)
         with _directory() as directory:
-            results.syncs = measure_syncs(directory, rows, pairs, say)
+            results.syncs = measure_syncs(directory, rows, pairs, say, STEPS[:1] if chosen.smoke else STEPS)
     if FORMATS_ONLY in wanted:
         with _directory() as directory:
             results.formats = compare_formats(directory, rows, pairs, say)
@@ -116,7 +116,7 @@ def main(arguments: list[str]) -> int:
     sys.stdout.write(page)
     if chosen.write is not None:
         before = chosen.write.read_text(encoding="utf-8") if chosen.only is not None and chosen.write.exists() else ""
-        chosen.write.write_text(put_in(before, page) if before else page, encoding="utf-8")
+        chosen.write.write_text(put_in(before, page, ORDER) if before else page, encoding="utf-8")
     return 0 if all(promise.kept for promise in check_promises(results)) else 1
 
 

@@ -29,6 +29,12 @@ from benchmarks.whole import SYNC, Whole, check_whole, write_whole
 PROMISED_ROWS: Final = 1_000_000
 """For how many rows the promises are made: in small runs starting Python takes longer than the work."""
 
+ORDER: Final = (
+    *("Beside other programs", "As work grows", "Whole syncs", "Whole syncs by transport", "Formats", "The screen", "The stages alone"),
+    *("Starting", "The service", "Transports"),
+)
+"""The titles of the sections, as they stand in the page."""
+
 
 @dataclass(slots=True)
 class Results:

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.parts import PARTS
 from benchmarks.peers.subjects import FEEDMILL, FIRST, STEPS, find_peers
+from benchmarks.report import ORDER
 from benchmarks.screening.compare import OTHER_SIZES, TITLES
 from benchmarks.screening.editions import EDITS
 from benchmarks.startup import AGAIN, IMPORTS, UNCHANGED, VERSION
@@ -45,6 +46,7 @@ def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
     assert [row[0] for row in found["The stages alone"][1:]] == titles
     assert [row[0] for row in found["Whole syncs"][1:]] == [FIRST_LOAD, NOTHING_NEW, CHANGED, UNLOGGED]
     synced = [row[0].partition(",")[0] for row in found["Whole syncs by transport"][1:]]
+    assert [*found] == [*ORDER]
     assert synced == ["file", "http", "http", "https", "rest", "ftp", "ftps", "sftp"]
     assert [tuple(row[:2]) for row in found["The screen"] if row[0] in TITLES.values()] == [
         (title, edit) for title in TITLES.values() for edit in EDITS
