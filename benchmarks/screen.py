@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -177,9 +178,10 @@ def use_blocks_of(size: int) -> None:
     """Have blocks be of about so many bytes, with the same distance to the shortest and the longest as those that runs cut."""
     scale = size / 1_500
     sizes = {"SHORTEST": round(blocks.SHORTEST * scale), "LONGEST": round(blocks.LONGEST * scale), "_GAP": size}
-    vars(blocks).update(sizes)
-    # The one module that has taken a name over.
-    vars(screened).update(SHORTEST=blocks.SHORTEST)
+    # The one module beside theirs has taken a name over.
+    for module, (name, value) in product((blocks, screened), sizes.items()):
+        if hasattr(module, name):
+            setattr(module, name, value)
 
 
 def main(kind: Kind, size: int, turn: int, paths: list[Path]) -> None:
