@@ -1,4 +1,4 @@
-"""The one maker of everything that is read here: the examples' catalogue as CSV, XML or JSON, at any size and with any quirks.
+"""The one maker of everything that is read here: the examples' catalogue as CSV, XML, JSON or JSON Lines, at any size, with any quirks.
 
 `python -m benchmarks.generator xml 10000000 --quirks cdata,comments > catalogue.xml` writes a file; the same arguments make the same
 bytes on every machine.
@@ -20,7 +20,7 @@ import orjson
 
 from examples.catalogue import COLUMNS, Catalogue
 
-Kind = Literal["csv", "xml", "json"]
+Kind = Literal["csv", "xml", "json", "jsonl"]
 Quirk = Literal["newlines", "duplicates", "blank-lines", "cdata", "comments"]
 
 QUIRKS: Final[frozenset[Quirk]] = frozenset(get_args(Quirk))
@@ -121,13 +121,23 @@ def _write_json(records: _Records, has: _Has) -> Iterator[bytes]:
     yield b"\n]}\n"
 
 
+def _write_json_lines(records: _Records, has: _Has) -> Iterator[bytes]:
+    for block in _in_blocks(records):
+        yield b"".join(b"\n" * has("blank-lines", index) + _object(record) + b"\n" for index, record in block)
+
+
 def _object(item: Record) -> bytes:
     made: dict[str, object] = {**item, "currency": "EUR", "tags": [tag.strip() for tag in item["tags"].split(",")]}
     made |= {name: int(item[name]) for name in ("stock", "grams")} | {name: float(item[name]) for name in ("price", "cost")}
     return orjson.dumps(made)
 
 
-_WRITERS: Final[dict[Kind, Callable[[_Records, _Has], Iterator[bytes]]]] = {"csv": _write_csv, "xml": _write_xml, "json": _write_json}
+_WRITERS: Final[dict[Kind, Callable[[_Records, _Has], Iterator[bytes]]]] = {
+    "csv": _write_csv,
+    "xml": _write_xml,
+    "json": _write_json,
+    "jsonl": _write_json_lines,
+}
 
 
 def parse_quirks(names: str) -> frozenset[Quirk]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from benchmarks.catalogue import CatalogueFile, write_catalogue
 from benchmarks.measure import Measurement, SubjectFailed, measure_module, middle
+
+STAGES: Final = "stages"
+"""The name of all of them together on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +55,14 @@ def measure_part(name: str, file: CatalogueFile, directory: Path, times: int, sa
             runs.setdefault(label, []).append(run)
             say(f"{part.title}, {label}: {run.rate:,.0f} rows/s")
     return {label: middle(each) for label, each in runs.items()}
+
+
+def write_parts(parts: dict[str, dict[str, Measurement]]) -> Iterator[str]:
+    """Yield the lines of the section."""
+    yield from ("", "## The stages alone", "")
+    yield "Each in a process of its own, on one thread, by its own clock; the first of several is what runs do."
+    yield from ("", "| stage | rows | seconds | rows/s |", "| --- | ---: | ---: | ---: |")
+    for name, cases in parts.items():
+        for label, run in cases.items():
+            title = f"{PARTS[name].title}, {label}" if label else PARTS[name].title
+            yield f"| {title} | {run.rows:,} | {run.seconds:.2f} | {run.rate:,.0f} |"

@@ -1,1 +1,1 @@
-"""XML and JSON: the same catalogue in both, each beside the loop that anybody would write with the library underneath."""
+"""XML, JSON and JSON Lines: the same catalogue in each, each beside the loop that anybody would write with the library underneath."""

@@ -16,7 +16,7 @@ from benchmarks.measure import Measurement, SubjectFailed, measure_module, middl
 FORMATS_ONLY: Final = "formats"
 """The name of this benchmark on the command line."""
 
-LOOPS: Final[dict[Kind, str]] = {"xml": "lxml.iterparse", "json": "ijson"}
+LOOPS: Final[dict[Kind, str]] = {"xml": "lxml.iterparse", "json": "ijson", "jsonl": "ijson"}
 
 _IN_TURN: Final = (("bare", "read", "sync", "changed"), ("sync", "changed", "read", "bare"))
 """Who goes first changes from pair to pair; what changed can only be read after the first load."""

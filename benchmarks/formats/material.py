@@ -1,4 +1,4 @@
-"""How a feed maps the catalogue where it comes as XML or as one JSON document."""
+"""How a feed maps the catalogue where it comes as XML, as one JSON document or as JSON Lines."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ def _fields(names: Mapping[str, str], **tags: object) -> tuple[Mapping[str, obje
     return (*rows, {"purpose": "tags", **tags})
 
 
+_JSON: Final = {"resourceType": "json", "mapping": "custom", "syncPricing": True}
+
 FORMATS: Final[dict[Kind, Format]] = {
     "xml": Format(
         "XML",
         {"resourceType": "xml", "xmlMapping": "custom", "xmlPath": "/catalogue/items/item", "syncPricing": True},
         _fields({"sku": "@sku", "stock": "stock/quantity"}, name="tags/tag"),
     ),
-    "json": Format("JSON", {"resourceType": "json", "mapping": "custom", "syncPricing": True}, _fields({}, name="tags")),
+    "json": Format("JSON", _JSON, _fields({}, name="tags")),
+    "jsonl": Format("JSON Lines", _JSON, _fields({}, name="tags")),
 }
 
 

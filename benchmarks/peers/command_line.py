@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from benchmarks.catalogue import CatalogueFile
 from benchmarks.measure import Measurement, measure_command
 from benchmarks.peers.values import KEY, VALUES
 from examples.catalogue import COLUMNS
@@ -44,11 +43,6 @@ def _statements(database: Path) -> tuple[str, ...]:
         return tuple(str(row[0]) for row in found)
 
 
-def measure_import(command: str, file: CatalogueFile, database: Path, schema: tuple[str, ...]) -> Measurement:
-    """Import the file into an empty database as somebody without Feedmill would: a staging table, then one upsert."""
-    return measure_upsert(command, str(file.path), database, schema, rows=file.rows)
-
-
 def measure_upsert(command: str, source: str, database: Path, schema: tuple[str, ...], *, rows: int) -> Measurement:
     """Import a path, or what `curl` fetches from an HTTP address, and upsert it. The table is made where there is none yet."""
     made = () if database.exists() else schema
@@ -75,18 +69,3 @@ def _script(source: str, schema: tuple[str, ...]) -> str:
         f" ON CONFLICT (inventory_feed_id, {KEY}) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in overwritten)};",
     ]
     return "\n".join((*lines, ""))
-
-
-def count_equal(ours: Path, theirs: Path) -> tuple[int, int, int]:
-    """Return how many items each database holds, and how many are in both with every imported value the same."""
-    same = " AND ".join(f"a.{column} IS b.{column}" for column in VALUES)
-    with closing(sqlite3.connect(ours)) as connection:
-        connection.execute("ATTACH ? AS theirs", (str(theirs),))
-        counts = [
-            f"SELECT count(*) FROM main.{TABLE}",
-            f"SELECT count(*) FROM theirs.{TABLE}",
-            f"SELECT count(*) FROM main.{TABLE} AS a CROSS JOIN theirs.{TABLE} AS b"
-            f" WHERE b.inventory_feed_id = 1 AND b.external_id = a.external_id AND {same}",
-        ]
-        mine, other, equal = (int(connection.execute(count).fetchone()[0]) for count in counts)
-        return mine, other, equal

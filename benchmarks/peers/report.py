@@ -42,10 +42,13 @@ def check_peers(found: Comparison) -> Iterator[Promise]:
     """Compare the ratios with those promised; who is not installed is passed over. Every way the file came has to keep a promise."""
     for bound in _PROMISED:
         for name in bound.names:
-            ratios = {place.way: ratios for place, ratios in found.ratios.items() if place.step == bound.step and place.name == name}
+            places = [place for place in found.ratios if place.step == bound.step and place.name == name]
+            ratios = {place.way: found.ratios[place] for place in places}
             chosen = {way: ratios[way] for way in bound.ways if way in ratios}
             if chosen:
                 text = f"CSV {bound.step}: {bound.ratio:g} times as fast as {name} at least"
+                if any(place.slow for place in places):
+                    text += f", at {found.slow_rows:,} rows"
                 told = "; ".join(f"{way} {format_ratios(each)}" for way, each in chosen.items())
                 yield Promise(text, told, min(map(median, chosen.values())) >= bound.ratio)
 

@@ -65,7 +65,7 @@ def find_peers(schema: tuple[str, ...]) -> tuple[list[Peer], list[str]]:
         missing.append(f"{SQLITE3} and curl")
     for name, package, measure, slow in (
         (DUCKDB, "duckdb", partial(_module, "duckdb_upsert"), False),
-        (SQLITE_UTILS, "sqlite_utils", partial(_module, "sqlite_utils_upsert"), True),
+        (SQLITE_UTILS, "sqlite_utils", partial(_module, "sqlite_utils_upsert"), False),
         (DLT, "dlt", partial(_module, "dlt_merge", "sqlite"), True),
         (DLT_DUCKDB, "dlt", partial(_module, "dlt_merge", "duckdb"), True),
     ):

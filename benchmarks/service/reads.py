@@ -101,7 +101,7 @@ def check_reads(found: Reads) -> list[Promise]:
 
 def write_reads(found: Reads) -> Iterator[str]:
     """Yield the lines."""
-    yield from ("", "## Reading while a run loads", "", "| `GET` | requests | median | p99 |", "| --- | ---: | ---: | ---: |")
+    yield from ("", "### Reading while a run loads", "", "| `GET` | requests | median | p99 |", "| --- | ---: | ---: | ---: |")
     for title, latency in (("idle", found.idle), (f"{found.rows:,} rows loading, {found.seconds:.1f} s", found.loading)):
         yield f"| {title} | {latency.requests:,} | {latency.median * 1000:.2f} ms | {latency.p99 * 1000:.2f} ms |"
     yield from write_promises(check_reads(found))

@@ -24,7 +24,7 @@ def check_pushes(found: Pushes) -> list[Promise]:
 
 def write_pushes(found: Pushes) -> Iterator[str]:
     """Yield the lines."""
-    yield from ("", "## Pushes", "")
+    yield from ("", "### Pushes", "")
     yield from textwrap.wrap(
         f"`feedmill serve` as it is installed, {CONNECTIONS} keep-alive connections, each of which sends the next item when the "
         "last one was answered; the client is a "

@@ -157,7 +157,7 @@ def check_schedule(found: Schedule) -> list[Promise]:
 
 def write_schedule(found: Schedule) -> Iterator[str]:
     """Yield the lines of the section."""
-    yield from ("", "## The schedule", "", f"| {found.feeds:,} hourly feeds | ticks | median | worst |", "| --- | ---: | ---: | ---: |")
+    yield from ("", "### The schedule", "", f"| {found.feeds:,} hourly feeds | ticks | median | worst |", "| --- | ---: | ---: | ---: |")
     ticks = found.ticks
     rows = {"planned for the first time": ticks.planning, "all due within an hour": ticks.asking, "none due": ticks.resting}
     for name, times in rows.items():

@@ -58,7 +58,8 @@ def check_service(found: ServiceResults) -> list[Promise]:
 
 
 def write_service(found: ServiceResults) -> Iterator[str]:
-    """Yield the lines of the sections."""
+    """Yield the lines of the section, which has a part for each subject."""
+    yield from ("", "## The service")
     yield from write_pushes(found.pushes)
     yield from write_reads(found.reads)
     yield from write_schedule(found.schedule)

@@ -15,7 +15,7 @@ from benchmarks.transports.material import Material
 from benchmarks.transports.suppliers import Suppliers
 from benchmarks.transports.web_server import PAGES
 
-_USER, _PASSWORD = "shop", "password"
+USER, PASSWORD = "shop", "password"
 _CIPHER: Final = "aes128-gcm@openssh.com"
 """What Feedmill's own connector asks for first, so that both do the same work."""
 
@@ -58,7 +58,7 @@ def make_cases(material: Material, suppliers: Suppliers) -> Iterator[Case]:
     name, trusted = material.plain.name, str(suppliers.certificate.ca_file)
     http, https = f"http://127.0.0.1:{suppliers.http}", f"https://127.0.0.1:{suppliers.https}"
     packed, ftp = f"{http}/{material.packed.name}", f"127.0.0.1:{suppliers.ftp}/{name}"
-    login, pages = ("--user", f"{_USER}:{_PASSWORD}"), f"{PAGES}?last={material.pages}"
+    login, pages = ("--user", f"{USER}:{PASSWORD}"), f"{PAGES}?last={material.pages}"
     yield Case("file", Task(material.plain.as_uri()), material.size, "cat", _dropping(f"exec cat {shlex.quote(str(material.plain))}"))
     yield Case("http", Task(f"{http}/{name}"), material.size, "curl", _curl(f"{http}/{name}"))
     yield Case(
@@ -77,10 +77,10 @@ def make_cases(material: Material, suppliers: Suppliers) -> Iterator[Case]:
         # To the empty page that is the end, as who does not know the number has to.
         _curl(f"{http}{pages}&page=[1-{material.pages + 1}]"),
     )
-    yield Case("ftp", Task(f"ftp://{ftp}", _USER, _PASSWORD), material.size, "curl", _curl(*login, f"ftp://{ftp}"))
+    yield Case("ftp", Task(f"ftp://{ftp}", USER, PASSWORD), material.size, "curl", _curl(*login, f"ftp://{ftp}"))
     yield Case(
         "ftps",
-        Task(f"ftps://{ftp}", _USER, _PASSWORD, ca_file=trusted),
+        Task(f"ftps://{ftp}", USER, PASSWORD, ca_file=trusted),
         material.size,
         "curl",
         _curl(*login, "--ssl-reqd", "--cacert", trusted, f"ftp://{ftp}"),

@@ -15,6 +15,9 @@ from benchmarks.transports.sending import send_file
 PAGES = "/pages"
 """Where pages are: `?last=N&page=M`, of which those after the last are empty lists."""
 
+LISTED = "/listed"
+"""The same of the pages that lie in the directory as `page-M.json`."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -27,6 +30,11 @@ class _Handler(BaseHTTPRequestHandler):
             query = parse_qs(parts.query)
             number = int(query["page"][0])
             body = page(number) if number <= int(query["last"][0]) else b"[]"
+            self._head("application/json", len(body))
+            self.connection.sendall(body)
+        elif parts.path == LISTED:
+            listed = self.directory / f"page-{int(parse_qs(parts.query)['page'][0])}.json"
+            body = listed.read_bytes() if listed.is_file() else b"[]"
             self._head("application/json", len(body))
             self.connection.sendall(body)
         elif path.is_file():

@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks.parts import PARTS
-from benchmarks.peers.command_line import find_command
 from benchmarks.peers.subjects import FEEDMILL, FIRST, STEPS, find_peers
+from benchmarks.report import ORDER
+from benchmarks.screening.compare import OTHER_SIZES, TITLES
+from benchmarks.screening.editions import EDITS
 from benchmarks.startup import AGAIN, IMPORTS, UNCHANGED, VERSION
 from benchmarks.startup import FIRST as FIRST_SYNC
+from benchmarks.whole import AGAIN as NOTHING_NEW
+from benchmarks.whole import CHANGED, UNLOGGED
+from benchmarks.whole import FIRST as FIRST_LOAD
 from tests.integration.test_benchmarks_smoke import run
 
-FORMATS = {"XML": "bare lxml.iterparse", "JSON": "bare ijson"}
+FORMATS = {"XML": "bare lxml.iterparse", "JSON": "bare ijson", "JSON Lines": "bare ijson"}
 
 
 def sections(page: str) -> dict[str, list[list[str]]]:
@@ -39,14 +44,20 @@ def test_a_smoke_run_measures_everything(tmp_path: Path) -> None:
     ]
     titles = [f"{part.title}, {label}".removesuffix(", ") for part in PARTS.values() for label, _ in part.cases]
     assert [row[0] for row in found["The stages alone"][1:]] == titles
-    assert len(found["Whole syncs"]) == 1 + 5 + (find_command() is not None)
-    assert ("equal tables" if find_command() else "nothing was compared") in done.stdout
+    assert [row[0] for row in found["Whole syncs"][1:]] == [FIRST_LOAD, NOTHING_NEW, CHANGED, UNLOGGED]
+    synced = [row[0].partition(",")[0] for row in found["Whole syncs by transport"][1:]]
+    assert [*found] == [*ORDER]
+    assert synced == ["file", "http", "http", "https", "rest", "ftp", "ftps", "sftp"]
+    assert [tuple(row[:2]) for row in found["The screen"] if row[0] in TITLES.values()] == [
+        (title, edit) for title in TITLES.values() for edit in EDITS
+    ]
+    assert [row[0] for row in found["The screen"][-6:]] == [f"{size:,}" for size in OTHER_SIZES for _ in range(2)]
     streamed = [row[0].partition(",")[0] for row in found["Transports"] if row[-1].endswith(" MB")]
     assert streamed == ["file", "http", "http", "https", "rest", "ftp", "ftps", "sftp"]
     assert "5,000 rows loading" in done.stdout
-    assert len(found["The schedule"]) > 1
+    assert all(f"### {title}" in done.stdout for title in ("Pushes", "Reading while a run loads", "The schedule"))
     assert [row[0] for row in found["Starting"] if row[-1].endswith(" MB")] == [VERSION, FIRST_SYNC, AGAIN, UNCHANGED, IMPORTS]
-    assert [row[1] for row in found["As work grows"][1:]] == ["500", "5,000", "50,000"] * 2
+    assert [row[1] for row in found["As work grows"][1:]] == ["50", "500", "5,000", "50,000"] * 2
     check_peers(found["Beside other programs"][1:])
     assert sorted(file.name for file in plots.iterdir()) == ["memory.svg", "ratios.svg", "speed.svg"]
     assert all(f"](plots/{file.name})" in done.stdout and b"<svg" in file.read_bytes() for file in plots.iterdir())

@@ -35,8 +35,8 @@ def load(material: Material, directory: Path, version: int = 0) -> tuple[Path, C
 
 
 def test_every_kind_holds_the_same_items(tmp_path: Path) -> None:
-    """A catalogue ends as the same table, whether it comes as CSV, XML or JSON; another version of it does not."""
-    kinds: tuple[Kind, ...] = ("csv", "xml", "json")
+    """A catalogue ends as the same table, whether it comes as CSV, XML, JSON or JSON Lines; another version of it does not."""
+    kinds: tuple[Kind, ...] = ("csv", "xml", "json", "jsonl")
     found = [read_fingerprint("sqlite", load(Material(kind, ROWS), tmp_path)[0], QUERY) for kind in kinds]
     assert found[0].rows == ROWS
     assert len(set(found)) == 1
@@ -45,7 +45,7 @@ def test_every_kind_holds_the_same_items(tmp_path: Path) -> None:
     assert read_fingerprint("sqlite", changed, QUERY) not in found
 
 
-@pytest.mark.parametrize("kind", ["csv", "xml", "json"])
+@pytest.mark.parametrize("kind", ["csv", "xml", "json", "jsonl"])
 def test_quirks_change_no_item_but_for_names(kind: Kind, tmp_path: Path) -> None:
     """Repeated records count as duplicates, comments and blank lines as nothing; only the names with line ends differ."""
     plain, _ = load(Material(kind, ROWS), tmp_path)
@@ -64,13 +64,13 @@ def test_quirks_change_no_item_but_for_names(kind: Kind, tmp_path: Path) -> None
 def test_every_quirk_is_in_the_bytes(quirk: Quirk) -> None:
     """A quirk changes the file of each kind that can have it, and is the same each time."""
     changed = set()
-    kinds: tuple[Kind, ...] = ("csv", "xml", "json")
+    kinds: tuple[Kind, ...] = ("csv", "xml", "json", "jsonl")
     for kind in kinds:
         once, twice = (b"".join(Material(kind, ROWS, quirks=frozenset({quirk})).blocks()) for _ in range(2))
         assert once == twice
         if once != b"".join(Material(kind, ROWS).blocks()):
             changed.add(kind)
-    assert changed == ({"xml"} if quirk in ("cdata", "comments") else {"csv", "xml", "json"})
+    assert changed == ({"xml"} if quirk in ("cdata", "comments") else {"csv", "xml", "json", "jsonl"})
 
 
 def test_a_quirk_that_there_is_not_is_named() -> None:

@@ -12,7 +12,7 @@ from benchmarks.growth import CHANGED, FIRST, Growth, check_growth
 from benchmarks.measure import Measurement, SubjectFailed
 from benchmarks.peers.compare import FILE, HTTP, Comparison, Place, _Round
 from benchmarks.peers.report import check_peers
-from benchmarks.peers.subjects import AGAIN, DUCKDB, FEEDMILL, SQLITE3, Peer
+from benchmarks.peers.subjects import AGAIN, DLT, DUCKDB, FEEDMILL, SQLITE3, SQLITE_UTILS, Peer
 
 MILLION = 1_000_000
 
@@ -34,6 +34,13 @@ def test_a_ratio_is_kept_over_every_way_by_its_median(over_http: list[float], ke
     (promise,) = check_peers(Comparison(MILLION, MILLION // 10, [], [], ratios=ratios))
     assert promise.kept is kept
     assert "HTTP" in promise.found
+
+
+def test_a_promise_names_the_rows_of_a_slow_program() -> None:
+    """Who was given a tenth of the rows is not said to have been compared at all of them."""
+    ratios = {Place(FILE, "first load", name, slow): [20.0] for name, slow in ((SQLITE_UTILS, False), (DLT, True))}
+    texts = [promise.text for promise in check_peers(Comparison(MILLION, MILLION // 10, [], [], ratios=ratios))]
+    assert [text.endswith(", at 100,000 rows") for text in texts] == [False, True]
 
 
 def test_an_unchanged_file_proves_nothing() -> None:
@@ -65,7 +72,7 @@ def test_another_table_is_no_result(stock: int, equal: bool, tmp_path: Path) -> 
 )
 def test_growth_has_limits(seconds: float, peak: int, kept: list[bool]) -> None:
     """Ten times the rows may take 1.2 times the memory and 24 bytes a row, and a row 1.15 times its seconds at a tenth."""
-    sizes = (MILLION // 10, MILLION, MILLION * 10)
+    sizes = (MILLION // 100, MILLION // 10, MILLION, MILLION * 10)
     usual = {(step, size): run(size, size / MILLION) for step in (FIRST, CHANGED) for size in sizes}
     usual[FIRST, sizes[-1]] = run(sizes[-1], seconds, peak)
     found = Growth(sizes, usual, {FIRST: (seconds / 10,), CHANGED: (1.0,)})
