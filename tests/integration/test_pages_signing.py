@@ -114,7 +114,7 @@ async def test_every_page_asks_who_is_there(running: Running, browser: ClientSes
         if page.needs == "nobody":
             assert page.path in ("/sign-in", "/welcome/{secret}", "/enter/{secret}"), f"{page.path} is open to everybody"
             continue
-        path = re.sub(r"\{\w+\}", "1", page.path)
+        path = re.sub(r"\{\w+(:[^}]*)?\}", "1", page.path)
         async with browser.request(page.method, path, allow_redirects=False) as response:
             assert (response.status, response.headers["Location"][:8]) == (303, "/sign-in"), path
         if page.method == "POST" and page.path != "/sign-out":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from anyio import to_thread
+
 from engine.contracts import PUSHED
 from engine.errors import ConfigError, FeedmillError
 from engine.scheduling.calendar import next_fetch, schedule_of
@@ -63,17 +65,21 @@ async def _moments(view: View, frequency: str, text: str) -> tuple[list[str], st
     """Return the next moments of a schedule, and what is wrong with it."""
     feed = (await judged_feed(view, view.number())).feed
     supplier = await view.get(f"/api/dropship-providers/{feed['dropshipProviderId']}.json")
-    moments: list[str] = []
     try:
-        schedule = schedule_of(frequency, text or None, supplier["timezone"])
-        moment: datetime | None = datetime.now(UTC)
-        while schedule is not None and moment is not None and len(moments) < _SHOWN:
-            moment = next_fetch(schedule, moment)
-            if moment is not None:
-                moments.append(moment.isoformat())
+        return await to_thread.run_sync(_foresee, frequency, text or None, supplier["timezone"]), ""
     except ConfigError as error:
         return [], str(error)
-    return moments, ""
+
+
+def _foresee(frequency: str, text: str | None, zone: str | None) -> list[str]:
+    """Return when a feed would be fetched next. Blocks: time zones are files. Raises `ConfigError` for a schedule that says nothing."""
+    schedule, moments = schedule_of(frequency, text, zone), list[str]()
+    moment: datetime | None = datetime.now(UTC)
+    while schedule is not None and moment is not None and len(moments) < _SHOWN:
+        moment = next_fetch(schedule, moment)
+        if moment is not None:
+            moments.append(moment.isoformat())
+    return moments
 
 
 PAGES: Final[tuple[Page, ...]] = (

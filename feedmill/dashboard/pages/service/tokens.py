@@ -44,6 +44,7 @@ async def _render(
     feeds = await view.list("/api/inventory-feeds.json", {"order[attribute]": "name", "limit": MOST})
     return view.render(
         "service/tokens.html",
+        status=200 if problem is None else problem.status,
         tokens=sorted(tokens.rows, key=lambda token: token["revokedAt"] is not None),
         feeds=feeds.rows,
         names={feed["id"]: feed["name"] for feed in feeds.rows},

@@ -51,7 +51,8 @@ async def _remove(view: View) -> web.StreamResponse:
 
 async def _render(view: View, *, link: str = "", invited: str = "", name: str = "", problem: Problem | None = None) -> web.StreamResponse:
     people = await list_people(view.service)
-    return view.render(_TEMPLATE, people=people, link=link, invited=invited, name=name, problem=problem)
+    answer = 200 if problem is None else problem.status
+    return view.render(_TEMPLATE, status=answer, people=people, link=link, invited=invited, name=name, problem=problem)
 
 
 def _role(view: View) -> Role:

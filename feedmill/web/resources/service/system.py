@@ -8,6 +8,8 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from anyio import to_thread
+
 from engine.settings.resource import Resource
 from feedmill.service.operations.watch import find_faults
 from feedmill.service.security.masking import mask_text
@@ -51,7 +53,7 @@ async def _get(call: Call) -> web.Response:
     ]
     return answer(
         {
-            "version": version("feedmill"),
+            "version": await to_thread.run_sync(version, "feedmill"),
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
             "uptimeSeconds": round(time.time() - _BEGAN, 1),
