@@ -265,7 +265,7 @@ def test_rows_of_any_number_are_inserted_once(sizes: Sequence[int]) -> None:
     """However many rows there are, the pieces hold each of them once and in order, in few statements."""
     insert = Insert("INSERT INTO t", "(?, ?)", "")
     for count in (0, 1, 31, 32, 33, 512, 1_500, 1_663):
-        cells = chain.from_iterable((n, -n) for n in range(count))
+        cells: list[Value] = [*chain.from_iterable((n, -n) for n in range(count))]
         pieces = [(text, list(parameters)) for text, parameters in insert.pieces(cells, count, sizes)]
         assert [value for _, lists in pieces for values in lists for value in values[::2]] == list(range(count))
         assert all(text.count("?") == len(values) for text, lists in pieces for values in lists)
