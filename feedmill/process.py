@@ -1,12 +1,17 @@
-"""How a Python process that belongs to Feedmill is set up: the command line, a worker, a benchmark."""
+"""How a Python process that belongs to Feedmill is set up: the command line, a worker, a mapper, a benchmark."""
 
 from __future__ import annotations
 
 import gc
 import sys
+from typing import Final
 
 _SWITCH_SECONDS = 0.0005
 _COLLECT_EVERY = (100_000, 50, 50)
+
+_MALLOPT: Final = {-1: 16 * 1024 * 1024, -3: 4 * 1024 * 1024}
+"""Options of glibc's allocator by their numbers in `malloc.h`: how much has to lie free at the end of the heap before it is given back
+(M_TRIM_THRESHOLD), and from which size on a block is mapped by itself (M_MMAP_THRESHOLD)."""
 
 
 def tune_process() -> None:
@@ -20,3 +25,17 @@ def tune_process() -> None:
     # A batch is some 50,000 new objects without a cycle among them; the default looks through them again and again.
     gc.freeze()
     gc.set_threshold(*_COLLECT_EVERY)
+    _keep_pages()
+
+
+def _keep_pages() -> None:
+    """Keep the pages of a batch for the next one: given back after each, every page of it is faulted in again."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    # Other C libraries have none, and what they do instead is their own business.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for option, value in _MALLOPT.items():
+            mallopt(option, value)
