@@ -10,9 +10,10 @@ from typing import Final
 _SWITCH_SECONDS = 0.0005
 _COLLECT_EVERY = (100_000, 50, 50)
 
-_MALLOPT: Final = {-1: 16 * 1024 * 1024, -3: 4 * 1024 * 1024}
-"""Options of glibc's allocator by their numbers in `malloc.h`: how much has to lie free at the end of the heap before it is given back
-(M_TRIM_THRESHOLD), and from which size on a block is mapped by itself (M_MMAP_THRESHOLD)."""
+_MALLOPT: Final = {-8: 1, -1: 16 * 1024 * 1024, -3: 4 * 1024 * 1024}
+"""Options of glibc's allocator by their numbers in `malloc.h`: how many heaps threads share (M_ARENA_MAX; with one each, what one has freed
+is of no use to the others), how much has to lie free at the end of a heap before it is given back (M_TRIM_THRESHOLD), and from which size
+on a block is mapped by itself (M_MMAP_THRESHOLD): far above what a batch consists of, far below the arrays of a screen."""
 
 
 def tune_process() -> None:
