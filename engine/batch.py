@@ -137,6 +137,9 @@ class ValuesByColumn(Sequence[tuple[Value, ...]]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
 
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
 
 def turn(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     """Return rows of one width as columns. Raises `ValueError` when their widths differ."""

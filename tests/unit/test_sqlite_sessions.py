@@ -18,7 +18,7 @@ from anyio import to_thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.batch import ItemBatch, JsonValue, Reject
+from engine.batch import ItemBatch, JsonValue, Reject, Value
 from engine.contracts import FeedDefinition, Sink
 from engine.errors import ConfigError, InternalError, Retry, Superseded, UnderWay
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
