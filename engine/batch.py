@@ -108,6 +108,39 @@ class RowsByColumn(Sequence[Sequence[str]]):
         return map(list, zip(*self.columns, strict=True))
 
 
+class ValuesByColumn(Sequence[tuple[Value, ...]]):
+    """Rows of values that are held by column, as rules make them and a bulk insert takes them. `columns` are one or more, of one length.
+
+    A row is made when somebody asks for it. Equal to any sequence of the same rows.
+    """
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Sequence[list[Value]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Value, ...]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[tuple[Value, ...]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[Value, ...] | Sequence[tuple[Value, ...]]:
+        if isinstance(index, slice):
+            return ValuesByColumn([column[index] for column in self.columns])
+        return tuple([column[index] for column in self.columns])
+
+    def __iter__(self) -> Iterator[tuple[Value, ...]]:
+        return zip(*self.columns, strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 def turn(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     """Return rows of one width as columns. Raises `ValueError` when their widths differ."""
     return list(rows.columns if isinstance(rows, RowsByColumn) else zip(*rows, strict=True))
@@ -185,7 +218,7 @@ class ItemBatch:
 
     columns: tuple[str, ...]
     keys: list[str]
-    rows: list[tuple[Value, ...]]
+    rows: Sequence[tuple[Value, ...]]
     digests: list[int]
     lines: list[int]
     records: list[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Records, Reject
 from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings, ScreenedMapper
@@ -21,6 +21,8 @@ from engine.run import Problem
 if TYPE_CHECKING:
     from engine.screen.screening import Screening
     from engine.screen.sifting import Sifter, Unit
+
+T = TypeVar("T")
 
 _BYTES_AS_OBJECTS: Final = 4
 """How much more memory a parsed row takes than its raw bytes, measured on rows of 185 bytes in eleven columns."""
@@ -177,9 +179,9 @@ class Transform:
         found = number_records(batch, 0)
         if len(batch.rows) + len(batch.flaws) != len(unit.parts):
             raise InternalError(f"{self._document.name}: {len(unit.parts)} records were split, {len(batch.rows) + len(batch.flaws)} parsed")
-        ordinals = Ordinals([unit.ordinals[place] for place in found.rows], [unit.ordinals[place] for place in found.flaws])
-        lines = Ordinals([unit.lines[place] for place in found.rows], [unit.lines[place] for place in found.flaws])
-        prints = [unit.prints[place] for place in found.rows] if _are_apart(batch) else None
+        ordinals = Ordinals(_picked(unit.ordinals, found.rows), _picked(unit.ordinals, found.flaws))
+        lines = Ordinals(_picked(unit.lines, found.rows), _picked(unit.lines, found.flaws))
+        prints = _picked(unit.prints, found.rows) if _are_apart(batch) else None
         made = self._make(raw, batch, mapped, ordinals, lines, prints)
         self._records += unit.records
         items = replace(made.items, known=unit.known, blocks=unit.blocks)
@@ -265,10 +267,10 @@ class Transform:
         spoiled = {key: ordinals.rows[index] for key, index in mapped.spoiled.items()}
         items = replace(
             mapped.items,
-            lines=mapped.items.lines if lines is None else [lines.rows[index] for index in mapped.indices],
-            records=[ordinals.rows[index] for index in mapped.indices],
+            lines=mapped.items.lines if lines is None else _picked(lines.rows, mapped.indices),
+            records=_picked(ordinals.rows, mapped.indices),
             spoiled=spoiled,
-            prints=b"" if prints is None else b"".join([prints[index] for index in mapped.indices]),
+            prints=b"" if prints is None else b"".join(_picked(prints, mapped.indices)),
         )
         keyless = 0
         if self._recipe.feed.duplicate_keys == "sum":
@@ -294,6 +296,13 @@ class Transform:
 
 
 _NOTHING: Final = ItemBatch((), [], [], [], [], [])
+
+
+def _picked(values: Sequence[T], indices: Sequence[int]) -> list[T]:
+    """Return the values at some places, without a step for each where it is all of them."""
+    if isinstance(indices, range) and indices == range(len(values)):
+        return list(values)
+    return [values[index] for index in indices]
 
 
 def _are_apart(batch: Batch) -> bool:

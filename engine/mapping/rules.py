@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, cast
 
 from xxhash import xxh3_64_intdigest
 
-from engine.batch import SEVERAL, Batch, Flaw, ItemBatch, Value, clip, turn
+from engine.batch import SEVERAL, Batch, Flaw, ItemBatch, Value, ValuesByColumn, clip, turn
 from engine.errors import RefuseRun
 from engine.feed import Feed
 from engine.mapping.derive.steps import plan_steps
@@ -151,7 +151,8 @@ class Rules:
         return traces
 
     def _assemble(self, keys: list[Read], values: list[list[Read]], lines: list[int]) -> ItemBatch:
-        rows: list[tuple[Value, ...]] = list(zip(*values, strict=True)) if values else [()] * len(keys)
+        # A column holds values alone when the flaws are out of it.
+        rows = ValuesByColumn(cast("list[list[Value]]", values)) if values else [()] * len(keys)
         return ItemBatch(self.names, cast("list[str]", keys), rows, digest_rows(rows, self._seed), lines, [], self.clears)
 
     def _find_flaws(self, batch: Batch, cells: _Cells, read: list[tuple[Column, list[Read]]], gone: Collection[int]) -> dict[int, Flaw]:

@@ -63,9 +63,10 @@ def _work(given: int, out: int) -> None:
     from feedmill.lanes.errors import dump_error
     from feedmill.lanes.order import make_reading
     from feedmill.lanes.wire import ERROR, JUDGE, VERDICT, dump_verdict
-    from feedmill.process import tune_process
+    from feedmill.process import spare_threads, tune_process
     from plugins.manager import load_registry
 
+    spare_threads()
     frames = _frames(given)
     try:
         reading = make_reading(next(frames)[1], load_registry())

@@ -9,10 +9,11 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 import anyio
-from anyio import CancelScope, wait_readable, wait_writable
+from anyio import CancelScope, to_thread, wait_readable, wait_writable
 
 from engine.decode import Ended, Opened
 from engine.errors import FeedmillError, InternalError, Retry
@@ -63,6 +64,9 @@ async def open_process_lane(order: Order) -> AsyncIterator[Lane]:
             _widen(answers)
             lane = _ProcessLane(process, order.recipe.feed.name, give, answers)
             await lane.send(ORDER, dump_order(order))
+            if order.screening is not None:
+                # Now, while the process starts, which takes longer: later every answer would wait for it.
+                await to_thread.run_sync(import_module, "engine.screen.collecting")
             yield lane
         finally:
             await _end(process)

@@ -7,11 +7,12 @@ anything that asks for classes, and makes nothing but plain values. Errors are J
 from __future__ import annotations
 
 import marshal
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, ItemBatch, JsonValue, Known, Reject
+from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, ItemBatch, JsonValue, Known, Reject, ValuesByColumn
 from engine.errors import InternalError
 from engine.flow.reading import Advance, Verdict
 from engine.flow.transform import MappedBatch
@@ -138,10 +139,10 @@ def _tell_batch(batch: MappedBatch) -> Told:
     return (
         items.columns,
         items.keys,
-        items.rows,
-        items.digests,
-        items.lines,
-        items.records,
+        *((items.rows.columns, True) if isinstance(items.rows, ValuesByColumn) else (items.rows, False)),
+        _pack(items.digests),
+        _pack(items.lines),
+        _pack(items.records),
         tuple(items.clears),
         dict(items.spoiled),
         items.prints,
@@ -152,13 +153,24 @@ def _tell_batch(batch: MappedBatch) -> Told:
     )
 
 
+def _pack(numbers: list[int]) -> bytes:
+    return array("q", numbers).tobytes()
+
+
+def _unpack(packed: bytes) -> list[int]:
+    numbers = array("q")
+    numbers.frombytes(packed)
+    return numbers.tolist()
+
+
 def _make_batch(
     columns: tuple[str, ...],
     keys: list[str],
-    rows: list[Told],
-    digests: list[int],
-    lines: list[int],
-    records: list[int],
+    rows: list[Any],
+    by_column: bool,
+    digests: bytes,
+    lines: bytes,
+    records: bytes,
     clears: AbstractSet[str],
     spoiled: dict[str, int],
     prints: bytes,
@@ -170,10 +182,10 @@ def _make_batch(
     items = ItemBatch(
         columns,
         keys,
-        rows,
-        digests,
-        lines,
-        records,
+        ValuesByColumn(rows) if by_column else rows,
+        _unpack(digests),
+        _unpack(lines),
+        _unpack(records),
         frozenset(clears),
         spoiled,
         prints,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum, StrEnum
 
 import pytest
 
 from engine import errors
-from engine.batch import Blocks, ItemBatch, Known, Reject
+from engine.batch import Blocks, ItemBatch, Known, Reject, Value, ValuesByColumn
 from engine.contracts import DocumentFacts
 from engine.errors import ConfigError, FeedmillError, InternalError, InvalidItem, PluginError, Retry, UnderWay
 from engine.feed import build_feed
@@ -70,15 +70,20 @@ def test_every_error_there_is_arrives_as_it_was(kind: type[FeedmillError]) -> No
         assert getattr(found, name, None) == getattr(error, name, None)
 
 
-def test_batches_arrive_as_they_were() -> None:
+ROWS: list[Sequence[tuple[Value, ...]]] = [[(Colour.RED, Size.BIG)], ValuesByColumn([[Colour.RED], [Size.BIG]])]
+
+
+@pytest.mark.parametrize("rows", ROWS, ids=["rows", "columns"])
+def test_batches_arrive_as_they_were(rows: Sequence[tuple[Value, ...]]) -> None:
     """With rejects, known records, blocks, and texts that are of no encoding; values of a class of their own become plain ones."""
-    items = ItemBatch(("a", "b"), ["k\ud800"], [(Colour.RED, Size.BIG)], [-(2**63)], [7], [9], frozenset({"a"}), {"s": 4}, b"p" * 16)
+    items = ItemBatch(("a", "b"), ["k\ud800"], rows, [-(2**63)], [7], [9], frozenset({"a"}), {"s": 4}, b"p" * 16)
     items = replace(items, known=Known(b"i" * 8, b"r" * 8, b"q" * 16), blocks=Blocks(b"b" * 16, b"f" * 8, b"n" * 8, b"l" * 8))
     reject = Reject(1, 2, None, "v", "reason", "raw\ud800", "doc", "skipped")
     problem = Problem("code", "message", record=1, retry_after=2.5)
     advance = Advance([MappedBatch(items, (reject,), 3, 100, 1)], {"format": "csv"}, (problem,), "no")
     taken, found = load_advance(memoryview(dump_advance(advance, 12, advance.dialect, advance.problems)), {})
     assert (taken, found) == (12, advance)
+    assert type(found.batches[0].items.rows) is type(rows)
     assert [type(value) for value in found.batches[0].items.rows[0]] == [str, int]
     assert load_advance(memoryview(dump_advance(advance, 0, None, ())), {"x": 1})[1].dialect == {"x": 1}
     verdict = Verdict((problem,), "c", "r", True, b"pat", {"numbers": [1, None]})

@@ -18,7 +18,7 @@ from anyio import to_thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.batch import ItemBatch, JsonValue, Reject
+from engine.batch import ItemBatch, JsonValue, Reject, Value, ValuesByColumn
 from engine.contracts import FeedDefinition, Sink
 from engine.errors import ConfigError, InternalError, Retry, Superseded, UnderWay
 from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
@@ -29,7 +29,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import locate
 from sinks.sqlite.failures import explain
 from sinks.sqlite.landing.bitmap import Bitmap
-from sinks.sqlite.landing.rows import Pace, stored_digests
+from sinks.sqlite.landing.rows import KeyedRows, Pace, stored_digests
 from sinks.sqlite.landing.statements import ROWS_ALONE, ROWS_BESIDE, Insert
 from sinks.sqlite.queries import open_queries
 from sinks.sqlite.sink import open_sqlite
@@ -265,11 +265,24 @@ def test_rows_of_any_number_are_inserted_once(sizes: Sequence[int]) -> None:
     """However many rows there are, the pieces hold each of them once and in order, in few statements."""
     insert = Insert("INSERT INTO t", "(?, ?)", "")
     for count in (0, 1, 31, 32, 33, 512, 1_500, 1_663):
-        cells = chain.from_iterable((n, -n) for n in range(count))
+        cells: list[Value] = [*chain.from_iterable((n, -n) for n in range(count))]
         pieces = [(text, list(parameters)) for text, parameters in insert.pieces(cells, count, sizes)]
         assert [value for _, lists in pieces for values in lists for value in values[::2]] == list(range(count))
         assert all(text.count("?") == len(values) for text, lists in pieces for values in lists)
         assert len(pieces) <= 4
+
+
+def test_rows_held_by_column_are_the_same_rows() -> None:
+    """One by one, a stretch of them, all of them, the cells of a statement and the sum of a column."""
+    rows: list[tuple[Value, ...]] = [("a", 1.5), ("b", None), (None, -3), ("d", 4)]
+    held = ValuesByColumn([["a", "b", None, "d"], [1.5, None, -3, 4]])
+    assert (len(held), held[1], held[-1], list(held[1:3]), list(held)) == (4, rows[1], rows[-1], rows[1:3], rows)
+    assert held == rows
+    assert held != rows[:3]
+    keys, digests = ["k", "l", "m", "n"], [9, 8, 7, 6]
+    found = [KeyedRows(keys, digests, each) for each in (rows, held)]
+    assert [each.cells() for each in found] == [["k", 9, "a", 1.5, "l", 8, "b", None, "m", 7, None, -3, "n", 6, "d", 4]] * 2
+    assert [each.total(1) for each in found] == [5.5, 5.5]
 
 
 def test_statements_grow_beside_a_busy_thread() -> None:

@@ -16,8 +16,9 @@ class Limits:
 
     The digest is compared after `first_mark` bytes, then each time their number has doubled until that is `mark_step` more:
     a feed of which one record in a hundred changed is found out by the first. What is held back stays in memory up to
-    `in_memory`, beyond it goes to disk up to `on_disk`; a longer source is never held back. While what was held back is passed on,
-    `replayed` bytes leave for each chunk that arrives, and are read from the disk `piece` at a time.
+    `in_memory`, and twice that while it is written; beyond it goes to disk up to `on_disk`; a longer source is never held
+    back. While what was held back is passed on, `replayed` bytes leave for each chunk that arrives, and are read from the
+    disk `piece` at a time.
     """
 
     first_mark: int = CHUNK_BYTES

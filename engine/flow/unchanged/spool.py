@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING
 
 from anyio import CancelScope, to_thread
@@ -15,6 +16,8 @@ from engine.document import CHUNK_BYTES
 from engine.errors import Retry
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from engine.decode import Part
     from engine.flow.channel import Budget
     from engine.flow.unchanged.limits import Limits
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 class Spool:
     """Keep parts and give them back, first in, first out; also while more are put in.
+
+    What is put in is written while more of it arrives, in a thread of its own that ends with `aclose`; until it is known to be written it
+    stays in memory as well.
 
     The file lies where `TMPDIR` says, is readable to its owner alone, and has no name: it is gone with the process, however that
     ends. It never takes more than half of what was free on its disk. What is in memory counts against the budget.
@@ -41,6 +47,10 @@ class Spool:
         self._fresh_bytes = 0
         self._taken = 0
         self._written = 0
+        # A write under way, of so many chunks at the head of `_fresh`, which are so many bytes.
+        self._thread: ThreadPoolExecutor | None = None
+        self._writing: Future[bool] | None = None
+        self._chunks = self._bytes = 0
 
     @property
     def is_empty(self) -> bool:
@@ -48,25 +58,40 @@ class Spool:
         return not self._joints and self._taken == self._end
 
     async def put(self, part: Part) -> bool:
-        """Take a part in, always; False when there is no room for more, so that parts have to be taken now."""
+        """Take a part in, always; False when there was no room for more, so that parts have to be taken now."""
         if isinstance(part, Opened | Ended):
             self._joints.append((self._end, part))
             return True
         self._fresh.append(part)
         self._count(len(part))
-        if self._fresh_bytes <= self._limits.in_memory:
+        if self._fresh_bytes - self._bytes <= self._limits.in_memory:
             return True
-        if not await to_thread.run_sync(self._write, tuple(self._fresh)):
+        if not await self._settle():
             return False
-        self._written += self._fresh_bytes
-        self._fresh.clear()
-        self._count(-self._fresh_bytes)
+        self._thread = self._thread or ThreadPoolExecutor(1, "held-back")
+        self._chunks, self._bytes = len(self._fresh), self._fresh_bytes
+        self._writing = self._thread.submit(self._write, tuple(self._fresh), self._bytes, self._written)
         return True
+
+    async def _settle(self) -> bool:
+        """Wait for the write under way and drop from memory what it wrote; False when it could not."""
+        if self._writing is None:
+            return True
+        written = self._writing.result() if self._writing.done() else await to_thread.run_sync(self._writing.result)
+        if written:
+            for _ in range(self._chunks):
+                self._fresh.popleft()
+            self._written += self._bytes
+            self._count(-self._bytes)
+        self._writing = None
+        self._chunks = self._bytes = 0
+        return written
 
     async def take(self) -> Part | None:
         """Return the oldest part, None when nothing is left. Raises `Retry` when the disk does not give back what was written."""
         if self._joints and self._joints[0][0] == self._taken:
             return self._joints.popleft()[1]
+        await self._settle()
         if self._taken < self._written:
             return await self._take_written()
         if not self._fresh:
@@ -80,6 +105,11 @@ class Spool:
 
     async def aclose(self) -> None:
         """Drop everything and let go of the file; call it on every path."""
+        if self._thread is not None:
+            with CancelScope(shield=True):
+                await self._settle()
+            self._thread.shutdown(wait=False)
+            self._thread = None
         self._joints.clear()
         self._fresh.clear()
         self._count(-self._fresh_bytes)
@@ -112,15 +142,14 @@ class Spool:
         self._taken = end
         return chunk
 
-    def _write(self, chunks: Iterable[bytes]) -> bool:
+    def _write(self, chunks: Iterable[bytes], size: int, place: int) -> bool:
         try:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # closed by `aclose`
             disk = os.fstatvfs(self._file.fileno())
-            room = min((disk.f_bavail * disk.f_frsize - self._written) // 2, self._limits.on_disk - self._written)
-            if self._fresh_bytes > room:
+            room = min((disk.f_bavail * disk.f_frsize - place) // 2, self._limits.on_disk - place)
+            if size > room:
                 return False
-            place = self._written
             for chunk in chunks:
                 rest = memoryview(chunk)
                 while rest:

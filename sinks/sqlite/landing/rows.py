@@ -12,7 +12,7 @@ from typing import Final, cast
 import orjson
 import xxhash
 
-from engine.batch import ItemBatch, Value
+from engine.batch import ItemBatch, Value, ValuesByColumn
 from sinks.sqlite.failures import explained
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import ROWS_ALONE, ROWS_BESIDE, Insert, Layout
@@ -74,7 +74,7 @@ class Pace:
         """Return the sizes of the next statements."""
         return ROWS_BESIDE if self._beside else ROWS_ALONE
 
-    def timed(self, parameters: Iterator[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:
+    def timed(self, parameters: Iterator[list[Value]]) -> Iterator[list[Value]]:
         """Yield the parameters of statements and time these, in the thread that runs them."""
         begun, worked = perf_counter(), thread_time()
         yield from parameters
@@ -109,14 +109,19 @@ class KeyedRows:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def cells(self) -> Iterator[Value]:
-        """Return all cells in order; no step of it is Python's own, nor a tuple a row."""
-        heads = zip(self.keys, self.digests, strict=True)
-        return chain.from_iterable(chain.from_iterable(zip(heads, self.rows, strict=True)))
+    def cells(self) -> list[Value]:
+        """Return all cells, row by row. Each column goes to all of its places in one step: no step is taken a row, nor a tuple made."""
+        columns = [self.keys, self.digests, *(self.rows.columns if isinstance(self.rows, ValuesByColumn) else zip(*self.rows, strict=True))]
+        width = len(columns)
+        cells: list[Value] = [None] * (len(self) * width)
+        for place, column in enumerate(columns):
+            cells[place::width] = column
+        return cells
 
     def total(self, place: int) -> float:
         """Return the sum of what is above zero in a column of numbers."""
-        numbers = cast("list[float | None]", [row[place] for row in self.rows])
+        column = self.rows.columns[place] if isinstance(self.rows, ValuesByColumn) else [row[place] for row in self.rows]
+        numbers = cast("list[float | None]", column)
         return fsum([number for number in numbers if number is not None and number > 0])
 
 
@@ -127,7 +132,7 @@ def keyed_text(rows: KeyedRows) -> str:
 
 async def insert_rows(writer: Writer, insert: Insert, rows: Sequence[tuple[Value, ...]]) -> int:
     """Insert all rows and return how many the database says it inserted."""
-    return await _insert(writer, insert.pieces(chain.from_iterable(rows), len(rows), ROWS_BESIDE))
+    return await _insert(writer, insert.pieces(list(chain.from_iterable(rows)), len(rows), ROWS_BESIDE))
 
 
 async def insert_keyed(writer: Writer, insert: Insert, rows: KeyedRows, pace: Pace) -> int:
@@ -138,7 +143,7 @@ async def insert_keyed(writer: Writer, insert: Insert, rows: KeyedRows, pace: Pa
     return inserted
 
 
-async def _insert(writer: Writer, pieces: Iterator[tuple[str, Iterator[tuple[Value, ...]]]]) -> int:
+async def _insert(writer: Writer, pieces: Iterator[tuple[str, Iterator[list[Value]]]]) -> int:
     inserted = 0
     with explained(writer.name):
         for text, parameters in pieces:

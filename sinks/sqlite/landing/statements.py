@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Final
 
 from engine.batch import ItemBatch, Value
@@ -140,23 +139,24 @@ class Insert:
         """Return the statement for `rows` rows."""
         return _text(self, rows)
 
-    def pieces(self, cells: Iterator[Value], rows: int, sizes: Sequence[int]) -> Iterator[tuple[str, Iterator[tuple[Value, ...]]]]:
+    def pieces(self, cells: list[Value], rows: int, sizes: Sequence[int]) -> Iterator[tuple[str, Iterator[list[Value]]]]:
         """Yield statements with their parameter lists, as `executemany` takes them, for the cells of all rows in order.
 
-        They share the cells: each list has to be taken before the next. The rest below the smallest size is one statement of just
-        its size; the driver caches the few that there are.
+        The rest below the smallest size is one statement of just its size; the driver caches the few that there are.
         """
         width = self.row.count("?")
+        begin = 0
         for size in (*(size for size in sizes if size * width <= PARAMETERS), rows % sizes[-1]):
             times = rows // size if size else 0
             if times:
-                yield self.text(size), _taken(cells, size * width, times)
+                yield self.text(size), _slices(cells, begin, size * width, times)
                 rows -= size * times
+                begin += size * width * times
 
 
-def _taken(cells: Iterator[Value], size: int, times: int) -> Iterator[tuple[Value, ...]]:
-    for _ in range(times):
-        yield tuple(islice(cells, size))
+def _slices(cells: list[Value], begin: int, size: int, times: int) -> Iterator[list[Value]]:
+    for at in range(begin, begin + size * times, size):
+        yield cells[at : at + size]
 
 
 @lru_cache(maxsize=16)
