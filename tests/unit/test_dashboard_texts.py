@@ -18,7 +18,7 @@ TEMPLATES = sorted((DASHBOARD / "templates").rglob("*.html"))
 METHODS = [("**.html", "jinja2"), ("**.py", "python")]
 OPTIONS = {"**.html": {"extensions": "jinja2.ext.do", "trimmed": "true", "silent": "false"}}
 KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "gettext": None, "ngettext": (1, 2), "say": None}
-NAMES = {"Feedmill", "database"}
+NAMES = {"Feedmill", "database", "·"}
 """What is the same in every language."""
 
 
@@ -34,7 +34,7 @@ def bare_words(template: str) -> list[str]:
     shown = re.sub(r"<(script|style|code|pre)\b.*?</\1>", " ", plain, flags=re.DOTALL)
     words = re.findall(r">([^<>]*[A-Za-z]{2}[^<>]*)<", f">{shown}<")
     words += re.findall(r'(?:placeholder|aria-label|title|alt)="([^"]*[A-Za-z]{2}[^"]*)"', shown)
-    shown_words = (" ".join(word.split()).removesuffix("·").strip() for word in words if '="' not in word)
+    shown_words = (" ".join(word.split()) for word in words if '="' not in word)
     return [found for found in shown_words if found and not set(found.split()) <= NAMES]
 
 
