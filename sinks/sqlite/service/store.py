@@ -14,6 +14,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Origin, Writer
 from sinks.sqlite.migrate import migrate
+from sinks.sqlite.service.browsing.sorting import Orders
 from sinks.sqlite.service.resources.health import ConnectedCounts
 
 READERS: Final = 4
@@ -27,6 +28,7 @@ class Store:
         self.database = database
         self.control = Control(database)
         self.connected = ConnectedCounts()
+        self.orders = Orders()
         self._writer = writer
         self._lock = anyio.Lock()
         self._idle = list(readers)
