@@ -89,9 +89,11 @@ async def _answer(view: View) -> web.StreamResponse:
         return await page.handle(view)
     if service.stopping:
         raise Problem(503, "stopping", view.say("the server is stopping; send it again in a moment"), retry_after=5.0)
+    # A request that was read cannot be cloned any more, as every call of the API does.
+    unread = request.clone()
     sent = tuple((name, value) for name, value in (await request.post()).items() if isinstance(value, str))
     require_our_form(request, service, request.headers.get(HEADER) or dict(sent).get(FIELD, ""))
-    return await page.handle(View(service, request, page, view.person, tuple(pair for pair in sent if pair[0] != FIELD)))
+    return await page.handle(View(service, unread, page, view.person, tuple(pair for pair in sent if pair[0] != FIELD)))
 
 
 def _tell(view: View, error: Problem | FeedmillError) -> web.Response:

@@ -23,7 +23,8 @@ SECONDS: Final = 0.08
 
 _KEYS: Final = (
     "SELECT id FROM main.variants WHERE sku_key = ? UNION SELECT id FROM main.variants WHERE gtin = ?"
-    " UNION SELECT id FROM (SELECT id FROM main.variants WHERE identity >= 'sku:' || ? AND identity < 'sku:' || ? ORDER BY identity LIMIT ?)"
+    " UNION SELECT id FROM"
+    " (SELECT id FROM main.variants WHERE identity >= 'sku:' || ? AND identity < 'sku:' || ? ORDER BY identity LIMIT ?)"
     " LIMIT ?"
 )
 

@@ -41,7 +41,8 @@ def items_of(feed: int | None) -> Table:
         seen = f"v.inventory_feed_id = ? AND ? IN {_SEEN}"
         one = f"SELECT {{}}(v.id) FROM {VARIANTS} AS v WHERE v.inventory_feed_id = ? AND ? IN {_SEEN} AND v.id {{}} ?"
         return Table(VARIANTS, seen, one.format("min", ">"), one.format("max", "<"), (feed, feed))
-    of_feed = f"SELECT {{0}}(v.id) FROM {VARIANTS} AS v INDEXED BY ix_inventory_feed_variants_feed WHERE v.inventory_feed_id = f.id AND v.id {{1}} ?"
+    index = "INDEXED BY ix_inventory_feed_variants_feed"
+    of_feed = f"SELECT {{0}}(v.id) FROM {VARIANTS} AS v {index} WHERE v.inventory_feed_id = f.id AND v.id {{1}} ?"
     each = f"SELECT {{0}}(({of_feed})) FROM main.inventory_feeds AS f WHERE f.loading_run_id IS NULL"
     # The plus keeps the walk on the table itself, whose order is that of the ids.
     return Table(VARIANTS, f"+v.inventory_feed_id IN {_SEEN}", each.format("min", ">"), each.format("max", "<"))
