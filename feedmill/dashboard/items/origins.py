@@ -40,7 +40,7 @@ def origin_of(view: View, entry: Mapping[str, Any]) -> Origin:
         "push": view.say("Push"),
         "batch": view.say("Push"),
         "catalogue": view.say("Change of the catalogue"),
-        "": view.say("Call"),
+        "": view.say("Push"),
     }
     return Origin(said.get(kind, kind), entry["at"])
 

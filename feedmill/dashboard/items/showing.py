@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from engine.errors import FeedmillError, NotFound
-from feedmill.dashboard.items.origins import GROUPS, find_origins, origin_of
+from feedmill.dashboard.items.origins import GROUPS, Origin, find_origins, origin_of
 from feedmill.dashboard.items.quantity import Override, describe_outcome, explain_quantity
 from feedmill.web.problems import Problem, explain
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from feedmill.dashboard.view import View
+    from feedmill.dashboard.view import Listing, View
 
 HISTORY: Final = 20
 """Entries of a page of the history."""
@@ -77,6 +77,7 @@ async def show_item(view: View, number: int, refused: Refused | None = None) -> 
         groups=GROUPS,
         labels=labels(view),
         origins=find_origins(view, history.rows),
+        began=_began(view, history),
         timeline=[(entry, origin_of(view, entry)) for entry in entries],
         page=page,
         more=(history.total or 0) > first + HISTORY,
@@ -86,6 +87,11 @@ async def show_item(view: View, number: int, refused: Refused | None = None) -> 
         find=view.query.get("find", ""),
         candidates=await find_candidates(view, view.query.get("find", "")),
     )
+
+
+def _began(view: View, history: Listing) -> Origin | None:
+    """Return who created an item, None where its history is longer than what was read of it."""
+    return origin_of(view, history.rows[-1]) if history.total == len(history.rows) else None
 
 
 def _page(view: View) -> int:

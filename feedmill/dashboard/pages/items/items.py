@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from engine.errors import FeedmillError
 from engine.schema import CHOICES
+from feedmill.dashboard.items.showing import as_problem
 from feedmill.dashboard.page import Page, shows
 from feedmill.web.problems import Problem
 
@@ -36,8 +38,8 @@ async def _show(view: View) -> web.StreamResponse:
     problem = None
     try:
         page = await view.get("/api/inventory-feed-variants/search.json", query)
-    except Problem as error:
-        problem, page = error, None
+    except (Problem, FeedmillError) as error:
+        problem, page = as_problem(error), None
     feeds = await view.list("/api/inventory-feeds.json", [("attributes[]", "id"), ("attributes[]", "name"), ("limit", "1000")])
     response = view.render(
         _TEMPLATE,
