@@ -19,7 +19,7 @@ from sinks.sqlite.service.listing import ListQuery, Scope, select_page
 if TYPE_CHECKING:
     from sinks.sqlite.fence import Writer
 
-SECONDS: Final = 0.08
+SECONDS: Final = 0.05
 
 _KEYS: Final = (
     "SELECT id FROM main.variants WHERE sku_key = ? UNION SELECT id FROM main.variants WHERE gtin = ?"

@@ -15,7 +15,7 @@ from sinks.sqlite.service.browsing.walking import Walk, items_of
 if TYPE_CHECKING:
     from sinks.sqlite.fence import Writer
 
-SECONDS: Final = 0.08
+SECONDS: Final = 0.05
 """How long a page looks for items that no index finds."""
 
 

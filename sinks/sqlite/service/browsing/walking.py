@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FIRST_STEP: Final = 2_000
 _LONGEST_STEP: Final = 400_000
-_STEP_SECONDS: Final = 0.015
+_STEP_SECONDS: Final = 0.008
 """How long one step of a walk should take: it can be given up between two of them only."""
 
 _SEEN: Final = "(SELECT id FROM main.inventory_feeds WHERE loading_run_id IS NULL)"
