@@ -40,10 +40,10 @@ class Daemon:
             raise SubjectFailed(f"{method} {path} answered {response.status}: {answered[:200]!r}")
         return json.loads(answered)
 
-    def add_feed(self, attributes: Mapping[str, object], rows: Sequence[Mapping[str, str]]) -> int:
+    def add_feed(self, attributes: Mapping[str, object], rows: Sequence[Mapping[str, str]], name: str = "bench") -> int:
         """Make a provider and a feed of it with mapping rows, and return its id."""
-        provider = self.call("POST", "/api/dropship-providers.json", {"name": "bench"})["id"]
-        feed = self.call("POST", "/api/inventory-feeds.json", {"name": "bench", "dropshipProviderId": provider, **attributes})["id"]
+        provider = self.call("POST", "/api/dropship-providers.json", {"name": name})["id"]
+        feed = self.call("POST", "/api/inventory-feeds.json", {"name": name, "dropshipProviderId": provider, **attributes})["id"]
         for row in rows:
             self.call("POST", "/api/inventory-feed-fields.json", {"inventoryFeedId": feed, **row})
         return int(feed)

@@ -64,12 +64,13 @@ def measure_reads(file: CatalogueFile, directory: Path, source: str, say: Callab
         say(f"reads, idle: p99 {idle.p99 * 1000:.2f} ms")
         run, begun = int(daemon.call("POST", f"/api/inventory-feeds/{feed}/fetch.json")["id"]), time.monotonic()
         # Asked of the reader too now and again, which is one request in a hundred.
-        loading = Latency.of(_read(daemon, lambda done: done % 100 == 0 and _has_ended(daemon, run, file.rows, begun)))
+        loading = Latency.of(_read(daemon, lambda done: done % 100 == 0 and has_ended(daemon, run, file.rows, begun)))
         say(f"reads, loading: p99 {loading.p99 * 1000:.2f} ms")
         return Reads(PATH, file.rows, time.monotonic() - begun, idle, loading)
 
 
-def _has_ended(daemon: Daemon, run: int, rows: int, begun: float) -> bool:
+def has_ended(daemon: Daemon, run: int, rows: int, begun: float) -> bool:
+    """Return whether a run has ended. Raises `SubjectFailed` when it did not load so many rows, or takes too long."""
     found = daemon.call("GET", f"/api/data-imports/{run}.json")
     if found["status"] in ("pending", "started"):
         if time.monotonic() - begun > _PATIENCE:

@@ -11,6 +11,7 @@ from typing import Final
 from benchmarks.catalogue import write_catalogue
 from benchmarks.promise import Promise
 from benchmarks.server import serve
+from benchmarks.service.items import ItemPages, check_items, measure_items, write_items
 from benchmarks.service.push import Pushes, measure_pushes
 from benchmarks.service.reads import IDLE_REQUESTS, Reads, check_reads, measure_reads, write_reads
 from benchmarks.service.report import check_pushes, write_pushes
@@ -38,23 +39,26 @@ class ServiceResults:
 
     pushes: Pushes
     reads: Reads
+    items: ItemPages
     schedule: Schedule
 
 
 def measure_service(extent: Extent, rows: int, times: int, say: Callable[[str], None]) -> ServiceResults:
-    """Measure pushes in so many pairs, reads while so many rows load, and the schedule."""
+    """Measure pushes in so many pairs, reads and pages of items while so many rows load, and the schedule."""
     pushes = measure_pushes(extent.pushes, times, say)
     with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as name:
         directory = Path(name)
         file = write_catalogue(directory, rows)
         with serve(directory) as url:
             reads = measure_reads(file, directory, f"{url}{file.name}", say, extent.reads)
-    return ServiceResults(pushes, reads, measure_schedule(extent.feeds, extent.seconds, say))
+        with tempfile.TemporaryDirectory(prefix="feedmill-bench-") as database, serve(directory) as url:
+            items = measure_items(file, Path(database), f"{url}{file.name}", say)
+    return ServiceResults(pushes, reads, items, measure_schedule(extent.feeds, extent.seconds, say))
 
 
 def check_service(found: ServiceResults) -> list[Promise]:
     """Compare with what is promised."""
-    return [*check_pushes(found.pushes), *check_reads(found.reads), *check_schedule(found.schedule)]
+    return [*check_pushes(found.pushes), *check_reads(found.reads), *check_items(found.items), *check_schedule(found.schedule)]
 
 
 def write_service(found: ServiceResults) -> Iterator[str]:
@@ -62,4 +66,5 @@ def write_service(found: ServiceResults) -> Iterator[str]:
     yield from ("", "## The service")
     yield from write_pushes(found.pushes)
     yield from write_reads(found.reads)
+    yield from write_items(found.items)
     yield from write_schedule(found.schedule)

@@ -14,6 +14,7 @@ from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Origin, Writer
 from sinks.sqlite.migrate import migrate
+from sinks.sqlite.service.browsing.sorting import Orders
 from sinks.sqlite.service.resources.health import ConnectedCounts
 from sinks.sqlite.service.resources.totals import KeptTotals
 
@@ -29,6 +30,7 @@ class Store:
         self.control = Control(database)
         self.connected = ConnectedCounts()
         self.totals = KeptTotals()
+        self.orders = Orders()
         self._writer = writer
         self._lock = anyio.Lock()
         self._idle = list(readers)

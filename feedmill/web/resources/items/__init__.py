@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from feedmill.web.endpoint import Endpoint
-from feedmill.web.resources.items import channels, connecting, export, history, single
+from feedmill.web.resources.items import channels, connecting, export, history, search, single
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    # Before the one item: both are one part below the list.
+    *search.ENDPOINTS,
     *single.ENDPOINTS,
     *history.ENDPOINTS,
     *connecting.ENDPOINTS,

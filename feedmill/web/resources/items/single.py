@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+from uuid import uuid4
 
 from aiohttp import web
 
@@ -58,7 +59,7 @@ async def _change(call: Call) -> web.Response:
     address = await _find(call)
     if sent.setdefault("externalId", address.external_id) != address.external_id:
         raise InvalidItem("the item cannot be changed so:", {"externalId": "names the item, and stays as it is"})
-    return await _ask(call, Push(address.feed, sent, item=call.id))
+    return await _ask(call, Push(address.feed, sent, _by_hand(call), item=call.id))
 
 
 async def _delete(call: Call) -> web.Response:
@@ -69,6 +70,11 @@ async def _delete(call: Call) -> web.Response:
 async def _find(call: Call) -> Address:
     async with call.service.store.reading() as reader:
         return await find_address(reader, call.id)
+
+
+def _by_hand(call: Call) -> str | None:
+    """Return the name under which the change log keeps what somebody does on a page, None for what a program asks for."""
+    return f"hand:{uuid4()}" if call.caller is not None and call.caller.token == 0 else None
 
 
 async def _ask(call: Call, work: Push | Removal) -> web.Response:

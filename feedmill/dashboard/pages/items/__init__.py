@@ -1,0 +1,1 @@
+"""The items of all feeds: looked for, and one of them."""

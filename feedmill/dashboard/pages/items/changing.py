@@ -1,0 +1,118 @@
+"""What is decided of an item by hand: its quantity, and the variant of the catalogue that it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.errors import FeedmillError
+from feedmill.dashboard.items.quantity import OVERRIDES, Override, describe_outcome
+from feedmill.dashboard.items.showing import Refused, as_problem, find_candidates, item_address, show_item
+from feedmill.dashboard.page import Page, does, shows
+from feedmill.dashboard.rendering import NOTHING
+from feedmill.web.problems import FieldFault, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+
+    from feedmill.dashboard.view import View
+
+_OVERRIDE, _MANUAL, _BUFFER = "inventoryQuantityOverride", "manualInventoryQuantity", "allocationBufferOverride"
+_LONGEST: Final = 15
+
+
+async def _foretell(view: View) -> web.StreamResponse:
+    """Show what an override would do while somebody types it."""
+    item = await view.get(f"{item_address(view.number())}.json")
+    feed = await view.get(f"/api/inventory-feeds/{item['inventoryFeedId']}.json")
+    by_hand, faults = _read_override(view, view.query)
+    text = "" if faults else describe_outcome(view, item, feed, by_hand)
+    return view.part("items/outcome.html", "outcome", outcome=text or " ".join(fault.message for fault in faults))
+
+
+async def _override(view: View) -> web.StreamResponse:
+    number = view.number()
+    item = await view.get(f"{item_address(number)}.json")
+    by_hand, faults = _read_override(view, view.form)
+    try:
+        if faults:
+            raise Problem(422, "invalid", view.say("The quantity cannot be set so; nothing was changed."), faults=faults)
+        _require_unchanged(view, item, (_OVERRIDE, _MANUAL, _BUFFER))
+        sent = {_OVERRIDE: by_hand.override, _MANUAL: by_hand.manual, _BUFFER: by_hand.buffer}
+        changed = await view.send("PUT", f"{item_address(number)}.json", sent)
+    except (Problem, FeedmillError) as error:
+        return await show_item(view, number, Refused("override", as_problem(error), view.form))
+    left = changed["availableQuantity"]
+    said = view.say("Saved. May be sold now: %(n)s.", n=view.say("unknown") if left is None else left)
+    return view.go(f"/items/{number}", said)
+
+
+async def _connect(view: View) -> web.StreamResponse:
+    number, variant = view.number(), view.form.get("variant", "")
+    try:
+        _require_unchanged(view, await view.get(f"{item_address(number)}.json"), ("variantId",))
+        if not (variant.isascii() and variant.isdecimal() and len(variant) < 19):
+            raise Problem(422, "invalid", view.say("Choose a variant of the catalogue."))
+        await view.send("PUT", f"{item_address(number)}/connect.json", {"variantId": int(variant)})
+    except (Problem, FeedmillError) as error:
+        return await show_item(view, number, Refused("connect", as_problem(error)))
+    return view.go(f"/items/{number}", view.say("Connected. No import changes that."))
+
+
+async def _disconnect(view: View) -> web.StreamResponse:
+    number = view.number()
+    try:
+        _require_unchanged(view, await view.get(f"{item_address(number)}.json"), ("variantId",))
+        await view.send("PUT", f"{item_address(number)}/disconnect.json")
+    except (Problem, FeedmillError) as error:
+        return await show_item(view, number, Refused("connect", as_problem(error)))
+    return view.go(f"/items/{number}", view.say("Disconnected. It stays so until somebody connects it again."))
+
+
+async def _find(view: View) -> web.StreamResponse:
+    """Show variants while somebody types."""
+    number, text = view.number(), view.query.get("find", "")
+    item = await view.get(f"{item_address(number)}.json")
+    return view.part("items/candidates.html", "candidates", item=item, find=text, candidates=await find_candidates(view, text))
+
+
+def _require_unchanged(view: View, item: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Raise `Problem` 409 where somebody has decided something else since the form was made: nobody is overruled unseen."""
+    changed = [name for name in names if f"was-{name}" in view.form and view.form[f"was-{name}"] != _shown(item[name])]
+    if changed:
+        detail = view.say("Somebody else has changed this meanwhile, and nothing of yours was saved. Look, and send it again.")
+        faults = [FieldFault(name, view.say("Is now: %(value)s.", value=_shown(item[name]) or NOTHING)) for name in changed]
+        raise Problem(409, "conflict", detail, faults=faults)
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _read_override(view: View, sent: Mapping[str, str]) -> tuple[Override, list[FieldFault]]:
+    faults: list[FieldFault] = []
+    override = sent.get(_OVERRIDE, "none")
+    if override not in OVERRIDES:
+        faults.append(FieldFault(_OVERRIDE, view.say("Choose one of the three.")))
+    manual = _whole(view, sent, _MANUAL, faults) if override != "none" else None
+    if override != "none" and manual is None and not faults:
+        faults.append(FieldFault(_MANUAL, view.say("Say how many.")))
+    return Override(override, manual, _whole(view, sent, _BUFFER, faults)), faults
+
+
+def _whole(view: View, sent: Mapping[str, str], name: str, faults: list[FieldFault]) -> int | None:
+    text = sent.get(name, "").strip()
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST):
+        faults.append(FieldFault(name, view.say("This has to be a whole number from 0.")))
+        return None
+    return int(text) if text else None
+
+
+PAGES: Final[tuple[Page, ...]] = (
+    shows("/items/{id}/outcome", _foretell, "admin"),
+    shows("/items/{id}/variants", _find, "admin"),
+    does("/items/{id}/override", _override),
+    does("/items/{id}/connect", _connect),
+    does("/items/{id}/disconnect", _disconnect),
+)
