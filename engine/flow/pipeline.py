@@ -190,7 +190,8 @@ async def _pass_on(job: Job, document: Document, clock: StageClock, out: Channel
     async for chunk in document.chunks:
         tally.bytes += len(chunk)
         await gate.send(chunk, out, clock)
-        if gate.holds and job.on_progress is not None:
+        # Told here too: of a slow source it may be minutes until a batch is full.
+        if job.on_progress is not None and tally.is_quiet():
             job.on_progress(tally.progress())
     await gate.send(Ended(), out, clock)
 
