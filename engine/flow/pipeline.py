@@ -192,8 +192,7 @@ async def _pass_on(job: Job, document: Document, clock: StageClock, out: Channel
         tally.bytes += len(chunk)
         await gate.send(chunk, out, clock)
         # Told here too: of a slow source it may be minutes until a batch is full.
-        if tally.is_quiet():
-            _tell(job, tally)
+        _tell(job, tally)
     await gate.send(Ended(), out, clock)
 
 

@@ -20,7 +20,6 @@ from engine.run import Counts, Problem, RunRecord, RunStatus, StageTimes
 _REJECTS_SHOWN: Final = 20
 _REASONS_COUNTED: Final = 1_000
 _NOTES_KEPT: Final = 20
-_QUIET_SECONDS: Final = 0.1
 _KEPT_OF_DUPLICATES: Final[Mapping[DuplicateKeys, str]] = {
     "last": "the last one won",
     "first": "the first one won",
@@ -70,7 +69,6 @@ class Tally:
     _times: list[datetime | None] = field(default_factory=list)
     _samples: list[Problem] = field(default_factory=list)
     _begun: float = field(default_factory=perf_counter)
-    _told: float = 0.0
 
     def open(self, document: Document) -> None:
         """Note one more document: its announced size and its version; of two with one name neither is known again."""
@@ -127,13 +125,8 @@ class Tally:
             where = "not among the records that could be read" if self.rejected else "not in the source"
             self.note([Problem("missing", f"{missing} known items were {where}; {_fate_of_missing(definition)}")])
 
-    def is_quiet(self) -> bool:
-        """Return whether it was not said for a while how far the run has come; to say so costs more than a chunk that is small."""
-        return perf_counter() - self._told > _QUIET_SECONDS
-
     def progress(self) -> Progress:
         """Return how far the run has come."""
-        self._told = perf_counter()
         busiest = max(self.clocks, key=lambda clock: clock.times.busy)
         stages = {clock.name: clock.times for clock in self.clocks}
         return Progress(self.bytes, self.total_bytes, self.read, perf_counter() - self._begun, busiest.name, stages)

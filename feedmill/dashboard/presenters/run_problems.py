@@ -43,8 +43,11 @@ class Note:
 
 
 def show_notes(messages: Iterable[Mapping[str, Any]], status: str) -> list[Note]:
-    """Return what a run tells of itself, what failed first. Its samples of rejected records are left out: they are shown by reason."""
-    notes = [_note(each) for each in messages if not _is_sample(each, status)]
+    """Return what a run tells of itself, what failed first.
+
+    Its samples of rejected records are left out, which are shown by reason, and what a page says on top: why it is held, what it undoes.
+    """
+    notes = [_note(each) for each in messages if not (_is_sample(each, status) or _is_on_top(each, status))]
     return sorted(notes, key=lambda note: ("bad", "warn", "plain").index(note.weight))
 
 
@@ -63,3 +66,7 @@ def _note(message: Mapping[str, Any]) -> Note:
 def _is_sample(message: Mapping[str, Any], status: str) -> bool:
     # `rejected` is the fate of a record, and what somebody decided of a held run, which is cancelled then and names no record.
     return message["code"] in ("rejected", "skipped") and (message.get("record") is not None or status != "cancelled")
+
+
+def _is_on_top(message: Mapping[str, Any], status: str) -> bool:
+    return message["code"] == "undo" or (status == "held" and message["code"] in ("held", "review"))

@@ -35,7 +35,10 @@ async def _show(view: View) -> web.Response:
     shown: dict[str, Any] = {"run": run, "under_way": run["status"] in UNDER_WAY}
     if part in (None, "now"):
         shown |= await _now(view, run)
-    if part in (None, "outcome"):
+        if run["status"] in UNDER_WAY:
+            shown |= _pipeline(shown["progress"]["stages"])
+    if part in (None, "outcome") and run["status"] not in UNDER_WAY:
+        shown |= _pipeline(run["stages"])
         shown |= await _outcome(view, run)
     if part in (None, "changes"):
         shown |= await _changes(view, run, ask=part == "changes")
@@ -57,20 +60,21 @@ async def _now(view: View, run: Mapping[str, Any]) -> dict[str, Any]:
     progress = await view.get(f"/api/data-imports/{run['id']}/progress.json")
     feed = await view.get(f"/api/inventory-feeds/{run['inventoryFeedId']}.json")
     undone = await view.list("/api/data-imports.json", {"where[undoes]": run["id"], "order[attribute]": "id", "limit": 20})
-    stages = progress["stages"] if run["status"] in UNDER_WAY else run["stages"]
     return {
         "progress": progress,
         # What a run did is in figures of its row; while it is read nothing is, and what its worker told is all there is.
         "bytes": progress["bytes"] if progress["bytes"] is not None else run["bytes"],
         "records": progress["records"] if progress["records"] is not None else run["read"],
-        "stages": show_stages(stages),
-        "bottleneck": find_bottleneck(stages),
         "feed": feed,
         "is_fetched": feed["resourceType"] not in PUSHED,
         "undone_by": next((each["id"] for each in undone.rows if each["status"] in ("complete", *UNDER_WAY)), None),
         "changed": run["created"] + run["updated"] + run["removed"],
         "not_modified": any(each["code"] == "not-modified" for each in run["messages"]),
     }
+
+
+def _pipeline(stages: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    return {"stages": show_stages(stages), "bottleneck": find_bottleneck(stages)}
 
 
 async def _outcome(view: View, run: Mapping[str, Any]) -> dict[str, Any]:
