@@ -18,13 +18,13 @@ _CAUSES: Final = (
     ("hostkey", r"host key"),
     ("certificate", r"certificate|\bTLS\b"),
     ("records", r"were rejected|no valid record"),
+    ("page", r"HTML page|answered with an error|error object"),
     ("login", r"\b(?:401|403)\b|password|log ?in\b|logged in|credentials|not accepted for this user|token|permission"),
     ("address", r"\b(?:404|410)\b|does not exist|no file fits|does not resolve|no valid host|check URL|right URL"),
-    ("page", r"HTML|answered with an error"),
     ("columns", r"column|header"),
     ("broken", r"ended after|ended before|still being written|changed while|was closed before|damaged"),
     ("empty", r"is empty|no content"),
-    ("silent", r"takes? no connection|took no connection|bytes a second|sent nothing|no answer|not done within|nothing moved"),
+    ("silent", r"connections?\b|bytes a second|sent nothing|no answer|not done within|nothing moved"),
 )
 """Words of messages by the cause that they speak of; the first that fits counts."""
 

@@ -107,7 +107,7 @@ async def test_a_run_is_watched_then_read_and_the_next_one_is_cancelled(running:
         assert await bar.get_attribute("max") == str(len(supplier.body))
         await check_accessible(page)
 
-        supplier.let(10)
+        supplier.let(2)
         await now.get_by_role("heading", name="Complete").wait_for()
         await page.get_by_role("heading", name="What became of the records").wait_for()
         await page.locator("#run-outcome .records pre").first.wait_for()
