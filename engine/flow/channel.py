@@ -54,8 +54,11 @@ class StageClock:
 
     @property
     def times(self) -> StageTimes:
-        """Return the seconds spent so far."""
-        return StageTimes(**self._spent)
+        """Return the seconds spent so far, in what it does now too: a stage may be at one thing for minutes."""
+        spent = self._spent
+        if self.state in spent:
+            spent = {**spent, self.state: spent[self.state] + perf_counter() - self._since}
+        return StageTimes(**spent)
 
     def _turn(self, state: Literal["busy", "starved", "blocked", "done"]) -> None:
         now = perf_counter()

@@ -175,6 +175,7 @@ async def _fetch(job: Job, source: Source, clock: StageClock, out: Channel[Part]
             async with job.connector.fetch(source) as documents:
                 async for document in documents:
                     tally.open(document)
+                    _tell(job, tally)
                     with job.budget.holding(document.buffer_bytes):
                         await _pass_on(job, document, clock, out, tally, gate)
         except NotModified as reason:
@@ -190,8 +191,8 @@ async def _pass_on(job: Job, document: Document, clock: StageClock, out: Channel
     async for chunk in document.chunks:
         tally.bytes += len(chunk)
         await gate.send(chunk, out, clock)
-        if gate.holds and job.on_progress is not None:
-            job.on_progress(tally.progress())
+        # Told here too: of a slow source it may be minutes until a batch is full.
+        _tell(job, tally)
     await gate.send(Ended(), out, clock)
 
 
@@ -256,8 +257,7 @@ async def _stage(job: Job, clock: StageClock, source: Channel[MappedBatch], sess
             if items.keys or items.spoiled or items.known or items.blocks:
                 await session.stage(items)
             tally.add(batch)
-            if job.on_progress is not None:
-                job.on_progress(tally.progress())
+            _tell(job, tally)
 
 
 async def _plan(session: SinkSession, tally: Tally, definition: FeedDefinition) -> RunRecord:
@@ -353,6 +353,11 @@ async def _confirm(session: SinkSession, tally: Tally, reason: NotModified) -> R
 
 async def _watch(clocks: tuple[StageClock, ...], patience: float) -> None:
     raise Stalled(f"{await watch_for_stall(clocks, patience=patience)}: nothing was applied; try again later")
+
+
+def _tell(job: Job, tally: Tally) -> None:
+    if job.on_progress is not None:
+        job.on_progress(tally.progress())
 
 
 def _notify(job: Job, event: RunEvent) -> None:

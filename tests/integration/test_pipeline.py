@@ -135,6 +135,9 @@ async def test_several_documents_are_one_run() -> None:
     assert (record.read, record.rejected, sink.records) == (4, 2, {"a": 1, "d": 4})
     assert [(one.document, one.record, one.line) for one in sink.rejects] == [("memory:1", 2, 3), ("memory:2", 3, 2)]
     assert record.dialect == {"format": "lines", "document": "memory:1"}
+    # Told as soon as a document is open, and of each chunk: of a slow source no batch is full for long.
+    assert (progress[0].bytes, progress[0].total_bytes, progress[0].records) == (0, 20, 0)
+    assert any(one.bytes and not one.records for one in progress)
     assert progress[-1].total_bytes == 40
     assert progress[-1].records == 4
 

@@ -32,8 +32,8 @@ _DEPTHS: Final = (
 
 _MARKS: Final = (
     "SELECT (SELECT coalesce(max(id), 0) FROM main.data_import_events),"
-    " (SELECT coalesce(max(id), 0) FROM main.data_imports) + (SELECT coalesce(sum(id * iif(status = 'started', 3, 2)), 0)"
-    " FROM main.data_imports WHERE status IN ('pending', 'started')),"
+    " (SELECT coalesce(max(id), 0) FROM main.data_imports) + (SELECT coalesce(sum(id * iif(status = 'started', 3, 2)"
+    " + created + updated + removed), 0) FROM main.data_imports WHERE status IN ('pending', 'started')),"
     " (SELECT coalesce(max(id), 0) FROM main.inventory_feed_variant_changes),"
     " (SELECT coalesce(max(updated_at), 0) + count(*) FROM main.inventory_feeds),"
     " (SELECT coalesce(max(id), 0) + coalesce(max(resolved_at), 0) FROM main.alerts),"

@@ -1,0 +1,1 @@
+"""Runs: the list of them, one that is under way or has ended, and what it left out."""
