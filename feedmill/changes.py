@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -10,9 +11,11 @@ from feedmill.shapes import dump, shape_run
 from feedmill.tables import run_lines
 from sinks.sqlite.history.effects import SHOWN
 from sinks.sqlite.history.kinds import KINDS
+from sinks.sqlite.history.summing import Changes
 
 if TYPE_CHECKING:
     from sinks.sqlite.history.diff import RunDiff
+    from sinks.sqlite.history.foreseeing import Foreseen
     from sinks.sqlite.history.judging import Conflict
     from sinks.sqlite.history.kinds import FieldChange, ItemChange
     from sinks.sqlite.history.log import HistoryEntry, ItemHistory
@@ -47,10 +50,16 @@ def _shape_fields(fields: Iterable[FieldChange]) -> list[dict[str, object]]:
 
 
 def shape_diff(diff: RunDiff) -> dict[str, object]:
-    """Return what a run did or would do: counts by kind, known items by field, samples by kind."""
-    samples = {kind: [_shape_change(change) for change in diff.samples[kind]] for kind in KINDS}
+    """Return what a run did or would do: counts by kind, known items by field, what becomes of the stock, samples by kind."""
     whole = {"feed": diff.feed, "run": diff.run, "held": diff.held}
-    return {**whole, "counts": {kind: diff.counts[kind] for kind in KINDS}, "fields": dict(diff.fields), "samples": samples}
+    return {**whole, **shape_changes(Changes(diff.counts, diff.fields, diff.stock, diff.samples), diff.total)}
+
+
+def shape_changes(changes: Changes, total: float | None) -> dict[str, object]:
+    """Return changes in figures and samples; `total` is the stock of all items of the feed as they stand, where that is known."""
+    samples = {kind: [_shape_change(change) for change in changes.samples[kind]] for kind in KINDS}
+    stock = {"total": total, **asdict(changes.stock)}
+    return {"counts": {kind: changes.counts[kind] for kind in KINDS}, "fields": dict(changes.fields), "stock": stock, "samples": samples}
 
 
 def _shape_change(change: ItemChange) -> dict[str, object]:
@@ -83,6 +92,14 @@ def _shape_conflict(conflict: Conflict) -> dict[str, object]:
         return {**item, "left": None, "now": conflict.now, **who}
     attribute = SHOWN[conflict.column]
     return {**item, "left": attribute.to_json(conflict.left), "now": attribute.to_json(conflict.now), **who}
+
+
+def shape_foreseen(foreseen: Foreseen) -> dict[str, object]:
+    """Return what an undo would come to: its figures, the first conflicts, and what would become of the items."""
+    counts, conflicts = foreseen.counts, [_shape_conflict(each) for each in foreseen.conflicts]
+    items = {"updated": counts.updated, "created": counts.created, "removed": counts.removed, "skipped": counts.skipped}
+    told = {"conflictCount": foreseen.met, "conflicts": conflicts}
+    return {"undoes": foreseen.run, **items, **told, "changes": shape_changes(foreseen.changes, foreseen.total)}
 
 
 def undo_lines(outcome: UndoOutcome) -> Iterator[str]:
