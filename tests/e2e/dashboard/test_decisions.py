@@ -81,7 +81,7 @@ async def test_a_supplier_halves_his_file(running: Running, ada: Seat, browser: 
             "total stock falls from 400 to 200",
         ]
         assert await ada.page.locator(".samples").get_by_text(EVIL).first.is_visible()
-        assert await ada.page.locator(".uplot").count() == 3
+        assert await ada.page.locator(".uplot").count() == 2
         await check_accessible(ada.page)
         await bob.open(f"/runs/{held}/held")
         assert await said(bob.page, "Approve") == outcomes

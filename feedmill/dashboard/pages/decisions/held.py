@@ -62,8 +62,11 @@ async def _whole(view: View, standing: Standing, problem: Problem | None = None)
         {"standing": standing, "run": run, "feed": standing.feed, "waits": True} if waits else await _decision(view, standing, problem)
     )
     charts = _charts(view, guard)
+    over = any(measure["exceeded"] for measure in guard["measures"])
+    # What is over its limit the table says; the run's own words are for what it does not.
+    reasons = [each["message"] for each in run["messages"] if each["code"] == "review"] if over else run["guard"]
     labels = {name: view.say(label) for name, label in _MEASURES.items()}
-    return view.render(_TEMPLATE, **shown, guard=guard, labels=labels, charts=charts)
+    return view.render(_TEMPLATE, **shown, guard=guard, reasons=reasons, over=over, labels=labels, charts=charts)
 
 
 async def _decision(view: View, standing: Standing, problem: Problem | None = None) -> dict[str, Any]:
@@ -84,22 +87,35 @@ async def _download(view: View) -> web.StreamResponse:
 
 
 def _charts(view: View, guard: Row) -> list[Row]:
-    """Return the charts of the last runs: of each figure that is over its limit, and of the stock."""
+    """Return the charts of the last runs: of the figures that are over their limits, and of the stock."""
     runs = [*guard["earlier"], guard["run"]]
-    times = [datetime.fromisoformat(each["createdAt"]).timestamp() for each in runs]
-    charts = []
-    for measure in guard["measures"]:
-        if measure["exceeded"]:
-            label = view.say(_MEASURES[measure["name"]])
-            values = [None if (value := each["values"][measure["name"]]) is None else round(100 * value, 1) for each in runs]
-            limit = {"label": view.say("Limit"), "value": 100 * measure["limit"]}
-            charts.append(_chart(label, times, values, limits=[limit], unit="%"))
-    charts.append(_chart(view.say("Total stock after each run"), times, [each["stock"] for each in runs]))
+    over = [measure for measure in guard["measures"] if measure["exceeded"]]
+    stock = view.say("Total stock after each run")
+    charts = [_chart(stock, runs, [_series(stock, [each["stock"] for each in runs])])]
+    if over:
+        limits = [
+            {"label": view.say("Limit %(share)s %%", share=f"{limit:g}"), "value": limit}
+            for limit in sorted({_percent(each["limit"]) for each in over})
+        ]
+        series = [
+            _series(view.say(_MEASURES[name]), [_percent(each["values"][name]) for each in runs])
+            for name in (each["name"] for each in over)
+        ]
+        charts.insert(0, _chart(view.say("What is over its limit"), runs, series, limits=limits, unit="%"))
     return charts
 
 
-def _chart(label: str, times: list[float], values: list[float | None], **more: object) -> Row:
-    return {"label": label, "data": {"times": times, "series": [{"label": label, "values": values, "kind": "line"}], "height": 200, **more}}
+def _chart(label: str, runs: list[Row], series: list[Row], **more: object) -> Row:
+    times = [datetime.fromisoformat(each["createdAt"]).timestamp() for each in runs]
+    return {"label": label, "data": {"times": times, "series": series, "height": 200, **more}}
+
+
+def _series(label: str, values: list[Any]) -> Row:
+    return {"label": label, "values": values, "kind": "line"}
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 1)
 
 
 async def _decide(view: View) -> web.StreamResponse:

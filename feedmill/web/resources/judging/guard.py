@@ -43,9 +43,14 @@ def _measures(judged: JudgedRun, limits: GuardLimits) -> tuple[Measure, ...]:
 
 
 def _values(judged: JudgedRun, limits: GuardLimits) -> dict[str, float | None]:
-    """Return the shares of a run by their limits; None of what there was nothing to compare with."""
-    known = judged.figures is not None and judged.figures.known > 0
-    return {each.name: round(each.value, 6) if known else None for each in _measures(judged, limits)}
+    """Return the shares of a run by their limits; None where there was nothing of its kind."""
+    nothing = 0.0 if judged.figures is not None and judged.figures.known and not _is_counted(judged.figures) else None
+    return {each.name: round(each.value, 6) if each.whole and nothing is None else nothing for each in _measures(judged, limits)}
+
+
+def _is_counted(figures: Figures) -> bool:
+    """Return whether more was counted than the known items, which are all that is counted of a run that would change nothing."""
+    return any((figures.missing, figures.in_stock, figures.stock_before, figures.stock_after, figures.compared, figures.priced))
 
 
 def _shape(measured: Measure, complete: Sequence[dict[str, float | None]]) -> dict[str, object]:
@@ -65,13 +70,11 @@ def _shape(measured: Measure, complete: Sequence[dict[str, float | None]]) -> di
 
 def _shape_run(judged: JudgedRun, limits: GuardLimits) -> dict[str, object]:
     figures = judged.figures
-    # Of a run that would change nothing the stock was not counted.
-    counted = figures is not None and (figures.stock_before or figures.stock_after or not figures.known)
     return {
         "dataImportId": judged.run,
         "status": judged.status,
         "createdAt": datetime.fromtimestamp(judged.at / 1_000_000, UTC),
-        "stock": figures.stock_after if figures is not None and counted else None,
+        "stock": figures.stock_after if figures is not None and (_is_counted(figures) or not figures.known) else None,
         "values": _values(judged, limits),
     }
 
