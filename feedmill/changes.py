@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -11,13 +11,12 @@ from feedmill.shapes import dump, shape_run
 from feedmill.tables import run_lines
 from sinks.sqlite.history.effects import SHOWN
 from sinks.sqlite.history.kinds import KINDS
-from sinks.sqlite.history.summing import Changes
 
 if TYPE_CHECKING:
     from sinks.sqlite.history.diff import RunDiff
     from sinks.sqlite.history.foreseeing import Foreseen
     from sinks.sqlite.history.judging import Conflict
-    from sinks.sqlite.history.kinds import FieldChange, ItemChange
+    from sinks.sqlite.history.kinds import FieldChange, ItemChange, Kind
     from sinks.sqlite.history.log import HistoryEntry, ItemHistory
     from sinks.sqlite.history.undo import UndoOutcome
 
@@ -50,16 +49,16 @@ def _shape_fields(fields: Iterable[FieldChange]) -> list[dict[str, object]]:
 
 
 def shape_diff(diff: RunDiff) -> dict[str, object]:
-    """Return what a run did or would do: counts by kind, known items by field, what becomes of the stock, samples by kind."""
-    whole = {"feed": diff.feed, "run": diff.run, "held": diff.held}
-    return {**whole, **shape_changes(Changes(diff.counts, diff.fields, diff.stock, diff.samples), diff.total)}
+    """Return what a run did or would do: counts by kind, known items by field, samples by kind; of a held one, the stock's moves."""
+    whole = {"feed": diff.feed, "run": diff.run, "held": diff.held, **_shape_kinds(diff.counts, diff.fields, diff.samples)}
+    return whole if diff.stock is None else {**whole, "stock": {"total": diff.total, **asdict(diff.stock)}}
 
 
-def shape_changes(changes: Changes, total: float | None) -> dict[str, object]:
-    """Return changes in figures and samples; `total` is the stock of all items of the feed as they stand, where that is known."""
-    samples = {kind: [_shape_change(change) for change in changes.samples[kind]] for kind in KINDS}
-    stock = {"total": total, **asdict(changes.stock)}
-    return {"counts": {kind: changes.counts[kind] for kind in KINDS}, "fields": dict(changes.fields), "stock": stock, "samples": samples}
+def _shape_kinds(
+    counts: Mapping[Kind, int], fields: Mapping[str, int], samples: Mapping[Kind, tuple[ItemChange, ...]]
+) -> dict[str, object]:
+    told = {kind: [_shape_change(change) for change in samples[kind]] for kind in KINDS}
+    return {"counts": {kind: counts[kind] for kind in KINDS}, "fields": dict(fields), "samples": told}
 
 
 def _shape_change(change: ItemChange) -> dict[str, object]:
@@ -99,7 +98,10 @@ def shape_foreseen(foreseen: Foreseen) -> dict[str, object]:
     counts, conflicts = foreseen.counts, [_shape_conflict(each) for each in foreseen.conflicts]
     items = {"updated": counts.updated, "created": counts.created, "removed": counts.removed, "skipped": counts.skipped}
     told = {"conflictCount": foreseen.met, "conflicts": conflicts}
-    return {"undoes": foreseen.run, **items, **told, "changes": shape_changes(foreseen.changes, foreseen.total)}
+    changes = foreseen.changes
+    stock = {"total": foreseen.total, **asdict(changes.stock)}
+    shaped = {**_shape_kinds(changes.counts, changes.fields, changes.samples), "stock": stock}
+    return {"undoes": foreseen.run, **items, **told, "changes": shaped}
 
 
 def undo_lines(outcome: UndoOutcome) -> Iterator[str]:

@@ -27,7 +27,7 @@ _NAMING: Final = ("vendor_sku", "name", "inventory_quantity")
 class RunDiff:
     """What a run did, or, where `held`, would do: items by kind, known items by field, and of each kind those with most stock.
 
-    `total` is the stock of all items of the feed as they stand, None of a run that is not held.
+    Of a held one, `stock` is what becomes of the stock, and `total` that of all items of the feed as they stand.
     """
 
     feed: str
@@ -36,7 +36,7 @@ class RunDiff:
     counts: Mapping[Kind, int]
     fields: Mapping[str, int]
     samples: Mapping[Kind, tuple[ItemChange, ...]]
-    stock: StockMoves
+    stock: StockMoves | None = None
     total: float | None = None
 
 
@@ -50,7 +50,7 @@ async def read_diff(reader: Writer, run: int) -> RunDiff:
     held = status == RunStatus.HELD.value
     total = await read_stock(reader, int(str(number))) if held else None
     found = summing.changes()
-    return RunDiff(feed, run, held, found.counts, found.fields, found.samples, found.stock, total)
+    return RunDiff(feed, run, held, found.counts, found.fields, found.samples, found.stock if held else None, total)
 
 
 async def read_changes(reader: Writer, run: int) -> AsyncIterator[ItemChange]:

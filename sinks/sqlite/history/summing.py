@@ -38,7 +38,10 @@ class StockMoves:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Changes of items in figures: items by kind, known items by field, what becomes of the stock, of each kind those with most stock."""
+    """Changes of items in figures: items by kind, known items by field, what becomes of the stock, of each kind those with most stock.
+
+    What becomes of the stock is right where the changes are of items as they stand.
+    """
 
     counts: Mapping[Kind, int]
     fields: Mapping[str, int]
@@ -86,10 +89,11 @@ class Summing:
 
 
 def _stocks(change: ItemChange) -> tuple[float, float]:
-    """Return the stock of an item before and after, both 0 where the change says nothing of it."""
+    """Return the stock of an item before and after, both 0 where it stays."""
     fields = {each.field: each for each in change.fields}
     quantity, status = fields.get("inventoryQuantity"), fields.get("status")
-    before, after = (0.0, 0.0) if quantity is None else (_known(quantity.before), _known(quantity.after))
+    stays = max(change.stock, 0.0)
+    before, after = (stays, stays) if quantity is None else (_known(quantity.before), _known(quantity.after))
     gone_before, gone_after = status is not None and status.before == GONE, status is not None and status.after == GONE
     return 0.0 if gone_before else before, 0.0 if gone_after else after
 
