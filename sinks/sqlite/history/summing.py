@@ -84,7 +84,8 @@ class Summing:
         samples: dict[Kind, tuple[ItemChange, ...]] = {
             kind: tuple(change for _, _, change in sorted(kept, reverse=True)) for kind, kept in self._biggest.items()
         }
-        moves = StockMoves(**self._stock, **{name: pieces(total) for name, total in self._pieces.items()})
+        of, lost, gained = self._stock, pieces(self._pieces["lost"]), pieces(self._pieces["gained"])
+        moves = StockMoves(of["emptied"], of["filled"], of["moved"], of["same"], lost, gained)
         return Changes({kind: self._counts[kind] for kind in KINDS}, dict(self._fields), moves, samples)
 
 

@@ -93,14 +93,10 @@ def _charts(view: View, guard: Row) -> list[Row]:
     stock = view.say("Total stock after each run")
     charts = [_chart(stock, runs, [_series(stock, [each["stock"] for each in runs])])]
     if over:
-        limits = [
-            {"label": view.say("Limit %(share)s %%", share=f"{limit:g}"), "value": limit}
-            for limit in sorted({_percent(each["limit"]) for each in over})
-        ]
-        series = [
-            _series(view.say(_MEASURES[name]), [_percent(each["values"][name]) for each in runs])
-            for name in (each["name"] for each in over)
-        ]
+        shares = sorted({round(100 * each["limit"], 2) for each in over})
+        limits = [{"label": view.say("Limit %(share)s %%", share=f"{share:g}"), "value": share} for share in shares]
+        names = [each["name"] for each in over]
+        series = [_series(view.say(_MEASURES[name]), [_percent(each["values"][name]) for each in runs]) for name in names]
         charts.insert(0, _chart(view.say("What is over its limit"), runs, series, limits=limits, unit="%"))
     return charts
 

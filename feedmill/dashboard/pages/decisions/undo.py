@@ -70,7 +70,7 @@ async def _undone_by(view: View, standing: Standing) -> Row | None:
 
 
 def _did(undo: Row) -> bool:
-    return undo["created"] + undo["updated"] + undo["removed"] > 0 or undo["skipped"] == 0
+    return bool(undo["created"] + undo["updated"] + undo["removed"] or not undo["skipped"])
 
 
 def _shape(view: View, conflict: Row) -> Row:
