@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -46,51 +46,74 @@ def refuse_unknown_sums(keyless: int) -> None:
         )
 
 
-def judge(limits: GuardLimits, figures: Figures) -> tuple[Problem, ...]:
-    """Return why a run is to be held until a person decides, nothing where it may be applied (API, section 5).
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A share that a limit of the guard is set on: `part` of `whole`, in items, or of the stock in pieces.
 
-    Each reason names what was measured and the limit it is over. A ratio of fewer than `minItems` items is not judged, that of the
-    stock by how many items have some, and nothing is where the feed had no items before.
+    `name` is the limit's in the API, `limit` its value. What is not `judged` cannot be `exceeded`: the guard is disabled, the feed had
+    no items before, or fewer than `minItems`.
     """
-    if not limits.enabled or not figures.known:
-        return ()
-    return tuple(Problem("held", reason) for reason in (*_judge_stock(limits, figures), *_judge_prices(limits, figures)))
+
+    name: str
+    part: float
+    whole: float
+    limit: float
+    judged: bool
+
+    @property
+    def value(self) -> float:
+        """Return the share, 0 of nothing."""
+        return self.part / self.whole if self.whole else 0.0
+
+    @property
+    def exceeded(self) -> bool:
+        """Return whether a run has to be held for it."""
+        return self.judged and _exceeds(self.part, self.limit, self.whole)
 
 
-def _judge_stock(limits: GuardLimits, figures: Figures) -> Iterator[str]:
-    floor = limits.min_items
-    if figures.known >= floor and _exceeds(figures.missing, limits.max_missing_ratio, figures.known):
-        yield (
-            f"{_share(figures.missing, figures.known, 'items')} are missing from the source, {figures.missing_in_stock:,} of them "
-            f"in stock; guard.maxMissingRatio allows {_percent(limits.max_missing_ratio)}"
-        )
-    if figures.in_stock < floor:
-        return
-    if _exceeds(figures.emptied, limits.max_zero_flip_ratio, figures.in_stock):
-        yield (
-            f"{_share(figures.emptied, figures.in_stock, 'items in stock')} would have no stock left; "
-            f"guard.maxZeroFlipRatio allows {_percent(limits.max_zero_flip_ratio)}"
-        )
-    drop = figures.stock_before - figures.stock_after
-    if _exceeds(drop, limits.max_stock_drop_ratio, figures.stock_before):
-        yield (
-            f"the stock of all items would fall from {figures.stock_before:,} to {figures.stock_after:,}, by "
-            f"{_measured(drop, figures.stock_before)}; guard.maxStockDropRatio allows {_percent(limits.max_stock_drop_ratio)}"
-        )
+def measure(limits: GuardLimits, figures: Figures) -> tuple[Measure, ...]:
+    """Return what the guard looks at, beside its limits (API, section 5).
+
+    A ratio of fewer than `minItems` items is not judged, that of the stock by how many items have some, and nothing is where the feed
+    had no items before.
+    """
+    judging, floor = limits.enabled and figures.known > 0, limits.min_items
+    stocked = judging and figures.in_stock >= floor
+    drop = max(figures.stock_before - figures.stock_after, 0)
+    known, compared, priced = (judging and whole >= floor for whole in (figures.known, figures.compared, figures.priced))
+    return (
+        Measure("maxMissingRatio", figures.missing, figures.known, limits.max_missing_ratio, known),
+        Measure("maxZeroFlipRatio", figures.emptied, figures.in_stock, limits.max_zero_flip_ratio, stocked),
+        Measure("maxStockDropRatio", drop, figures.stock_before, limits.max_stock_drop_ratio, stocked),
+        Measure("maxPriceMoveRatio", figures.price_moved, figures.compared, limits.max_price_move_ratio, compared),
+        Measure("maxZeroPriceRatio", figures.price_zeroed, figures.priced, limits.max_zero_price_ratio, priced),
+    )
 
 
-def _judge_prices(limits: GuardLimits, figures: Figures) -> Iterator[str]:
-    floor = limits.min_items
-    if figures.compared >= floor and _exceeds(figures.price_moved, limits.max_price_move_ratio, figures.compared):
-        yield (
-            f"{_share(figures.price_moved, figures.compared, 'items with a price')} would have one that moves by more than "
-            f"guard.maxPriceFactor, {limits.max_price_factor:g}; guard.maxPriceMoveRatio allows {_percent(limits.max_price_move_ratio)}"
-        )
-    if figures.priced >= floor and _exceeds(figures.price_zeroed, limits.max_zero_price_ratio, figures.priced):
-        yield (
-            f"{_share(figures.price_zeroed, figures.priced, 'items with a retail price')} would have none or zero; "
-            f"guard.maxZeroPriceRatio allows {_percent(limits.max_zero_price_ratio)}"
-        )
+def judge(limits: GuardLimits, figures: Figures) -> tuple[Problem, ...]:
+    """Return why a run is to be held until a person decides, nothing where it may be applied; see `measure`.
+
+    Each reason names what was measured and the limit it is over.
+    """
+    return tuple(Problem("held", _tell(each, limits, figures)) for each in measure(limits, figures) if each.exceeded)
+
+
+def _tell(measured: Measure, limits: GuardLimits, figures: Figures) -> str:
+    allowed = f"guard.{measured.name} allows {_percent(measured.limit)}"
+    match measured.name:
+        case "maxMissingRatio":
+            what = f"{_share(measured, 'items')} are missing from the source, {figures.missing_in_stock:,} of them in stock"
+        case "maxZeroFlipRatio":
+            what = f"{_share(measured, 'items in stock')} would have no stock left"
+        case "maxStockDropRatio":
+            fall = f"from {figures.stock_before:,} to {figures.stock_after:,}"
+            what = f"the stock of all items would fall {fall}, by {_measured(measured)}"
+        case "maxPriceMoveRatio":
+            moves = f"guard.maxPriceFactor, {limits.max_price_factor:g}"
+            what = f"{_share(measured, 'items with a price')} would have one that moves by more than {moves}"
+        case _:
+            what = f"{_share(measured, 'items with a retail price')} would have none or zero"
+    return f"{what}; {allowed}"
 
 
 def price_factor(definition: FeedDefinition) -> tuple[int, int]:
@@ -107,12 +130,12 @@ def _exact(number: float) -> Decimal:
     return Decimal(str(number))
 
 
-def _share(part: int, whole: int, of_what: str) -> str:
-    return f"{part:,} of {whole:,} {of_what} ({_measured(part, whole)})"
+def _share(measured: Measure, of_what: str) -> str:
+    return f"{measured.part:,} of {measured.whole:,} {of_what} ({_measured(measured)})"
 
 
-def _measured(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %"
+def _measured(measured: Measure) -> str:
+    return f"{100 * measured.part / measured.whole:.1f} %"
 
 
 def _percent(limit: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +14,9 @@ from sinks.sqlite.history.kinds import KINDS
 
 if TYPE_CHECKING:
     from sinks.sqlite.history.diff import RunDiff
+    from sinks.sqlite.history.foreseeing import Foreseen
     from sinks.sqlite.history.judging import Conflict
-    from sinks.sqlite.history.kinds import FieldChange, ItemChange
+    from sinks.sqlite.history.kinds import FieldChange, ItemChange, Kind
     from sinks.sqlite.history.log import HistoryEntry, ItemHistory
     from sinks.sqlite.history.undo import UndoOutcome
 
@@ -47,10 +49,16 @@ def _shape_fields(fields: Iterable[FieldChange]) -> list[dict[str, object]]:
 
 
 def shape_diff(diff: RunDiff) -> dict[str, object]:
-    """Return what a run did or would do: counts by kind, known items by field, samples by kind."""
-    samples = {kind: [_shape_change(change) for change in diff.samples[kind]] for kind in KINDS}
-    whole = {"feed": diff.feed, "run": diff.run, "held": diff.held}
-    return {**whole, "counts": {kind: diff.counts[kind] for kind in KINDS}, "fields": dict(diff.fields), "samples": samples}
+    """Return what a run did or would do: counts by kind, known items by field, samples by kind; of a held one, the stock's moves."""
+    whole = {"feed": diff.feed, "run": diff.run, "held": diff.held, **_shape_kinds(diff.counts, diff.fields, diff.samples)}
+    return whole if diff.stock is None else {**whole, "stock": {"total": diff.total, **asdict(diff.stock)}}
+
+
+def _shape_kinds(
+    counts: Mapping[Kind, int], fields: Mapping[str, int], samples: Mapping[Kind, tuple[ItemChange, ...]]
+) -> dict[str, object]:
+    told = {kind: [_shape_change(change) for change in samples[kind]] for kind in KINDS}
+    return {"counts": {kind: counts[kind] for kind in KINDS}, "fields": dict(fields), "samples": told}
 
 
 def _shape_change(change: ItemChange) -> dict[str, object]:
@@ -83,6 +91,17 @@ def _shape_conflict(conflict: Conflict) -> dict[str, object]:
         return {**item, "left": None, "now": conflict.now, **who}
     attribute = SHOWN[conflict.column]
     return {**item, "left": attribute.to_json(conflict.left), "now": attribute.to_json(conflict.now), **who}
+
+
+def shape_foreseen(foreseen: Foreseen) -> dict[str, object]:
+    """Return what an undo would come to: its figures, the first conflicts, and what would become of the items."""
+    counts, conflicts = foreseen.counts, [_shape_conflict(each) for each in foreseen.conflicts]
+    items = {"updated": counts.updated, "created": counts.created, "removed": counts.removed, "skipped": counts.skipped}
+    told = {"conflictCount": foreseen.met, "conflicts": conflicts}
+    changes = foreseen.changes
+    stock = {"total": foreseen.total, **asdict(changes.stock)}
+    shaped = {**_shape_kinds(changes.counts, changes.fields, changes.samples), "stock": stock}
+    return {"undoes": foreseen.run, **items, **told, "changes": shaped}
 
 
 def undo_lines(outcome: UndoOutcome) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from engine.batch import ItemBatch, Value
 from plugins.conformance.sink import batch
 from sinks.sqlite.history.effects import IMAGE, LOGGED
+from sinks.sqlite.history.foreseeing import CONFLICTS_SHOWN, foresee_undo
 from sinks.sqlite.history.undo import UndoOutcome, plan_undo, undo
 from tests.unit.history_parts import Rows, Shop, delete, open_shop, zero
 
@@ -49,6 +50,7 @@ def runs(draw: st.DrawFn) -> Step:
     return Step(batch(columns, *rows, clears=clears), of["zeroed"], of["deleted"])
 
 
+STOCK: Final = "SELECT total(inventory_quantity) FROM inventory_feed_variants WHERE inventory_quantity > 0 AND status <> 'removed'"
 CALLS: Final = st.builds(
     lambda key, change: Step(None, call=change.format(key)),
     st.sampled_from(KEYS),
@@ -135,6 +137,12 @@ def figures(outcome: UndoOutcome) -> tuple[object, ...]:
     return counts.created, counts.updated, counts.unchanged, counts.removed, record.read, record.skipped, outcome.conflicts
 
 
+async def stock_of(shop: Shop) -> float:
+    """Return the stock of all items that stand."""
+    ((found,),) = [tuple(row.values()) for row in await shop.ask(STOCK)]
+    return float(str(found))
+
+
 @settings(max_examples=30)
 @given(
     st.lists(runs() | CALLS, min_size=1, max_size=6).filter(lambda steps: any(step.items for step in steps)),
@@ -153,10 +161,13 @@ def test_an_undo_restores_what_nobody_wrote_since(steps: list[Step], chance: Ran
                 if run is not None:
                     places[run] = len(states) - 1
             run = chance.choice(sorted(places))
-            plan = await plan_undo(shop.database, run)
+            plan, foreseen = await plan_undo(shop.database, run), await foresee_undo(shop.database, run)
+            assert (foreseen.counts, foreseen.conflicts) == (plan.record.counts, plan.conflicts[:CONFLICTS_SHOWN])
             assert await shop.rows() == states[-1]
             done = await undo(shop.database, run)
             assert figures(done) == figures(plan)
+            moves = foreseen.changes.stock
+            assert foreseen.total - moves.lost + moves.gained == await stock_of(shop)
             ((decided,),) = [tuple(row.values()) for row in await shop.ask("SELECT max(decided_at) FROM data_imports")]
             assert isinstance(decided, int)
             assert await shop.rows() == expected(states, places[run], decided)

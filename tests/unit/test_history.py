@@ -18,6 +18,7 @@ from sinks.sqlite.history import diff as diff_module
 from sinks.sqlite.history.diff import RunDiff, read_changes, read_diff
 from sinks.sqlite.history.kinds import ItemChange
 from sinks.sqlite.history.log import HistoryEntry, ItemHistory, read_history
+from sinks.sqlite.history.summing import StockMoves, read_stock
 from sinks.sqlite.history.undo import undo
 from sinks.sqlite.landing.statements import DELETED, GONE
 from tests.unit.history_parts import OPEN, Shop, delete, open_shop, zero
@@ -176,6 +177,9 @@ async def test_the_diff_of_a_held_run_is_what_approving_it_does(shop: Shop) -> N
         (each.external_id, each.kind, each.stock, each.fields) for each in told_before
     ]
     assert planned.counts == {"created": 1, "updated": 1, "zeroed": 1, "removed": 0, "restored": 0, "deleted": 0}
+    assert (planned.total, planned.stock) == (55, StockMoves(emptied=1, moved=1, lost=50, gained=8))
+    async with reading(shop) as reader:
+        assert await read_stock(reader, 1) == 55 - 50 + 8
 
 
 async def test_missing_items_of_a_held_run_are_told(shop: Shop) -> None:

@@ -16,7 +16,7 @@ from engine.flow.preview import preview_source
 from engine.run import Problem
 from engine.settings.transport import locate
 from feedmill.assembly import make_connector, make_job, make_recipe
-from feedmill.changes import shape_diff, shape_undo
+from feedmill.changes import shape_diff, shape_foreseen, shape_undo
 from feedmill.logs import log_event, log_listener_error
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.merging import State
@@ -26,6 +26,7 @@ from feedmill.shapes import dump, shape_preview, shape_run
 from sinks.sqlite import decisions
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.diff import read_diff
+from sinks.sqlite.history.foreseeing import foresee_undo
 from sinks.sqlite.history.undo import plan_undo, undo
 from sinks.sqlite.service.resources.feeds import read_feed, read_rows
 from sinks.sqlite.service.runs import AskedRun, end_undecided, read_asked_run
@@ -187,6 +188,11 @@ async def undo_run(place: Workplace, arguments: Arguments) -> str:
     return dump(shape_undo(await _once_free(lambda: do(place.database, number)), number))
 
 
+async def foresee(place: Workplace, arguments: Arguments) -> str:
+    """Answer what undoing a run would come to."""
+    return dump(shape_foreseen(await foresee_undo(place.database, int(arguments["run"]))))
+
+
 async def _once_free(decide: Callable[[], Awaitable[T]]) -> T:
     """Decide, as soon as whoever holds the feed without a run under way lets go of it: a run that has just ended tidies up."""
     until = anyio.current_time() + TIDYING_SECONDS
@@ -230,6 +236,7 @@ CALLS: Final[Mapping[str, Callable[[Workplace, Arguments], Awaitable[str]]]] = {
     "approve": approve,
     "reject": reject,
     "undo": undo_run,
+    "foresee-undo": foresee,
     "diff": diff,
     "load-catalogue": load_catalogue,
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +12,11 @@ from engine.run import RunStatus
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.effects import CHANGES, FIELDS, SHOWN, WHOLE_ROW, Effect, read_effects, read_rows, values_after
 from sinks.sqlite.history.held import read_held
-from sinks.sqlite.history.kinds import KINDS, ItemChange, Kind, Row, describe_change
+from sinks.sqlite.history.kinds import ItemChange, Kind, Row, describe_change
+from sinks.sqlite.history.summing import StockMoves, Summing, read_stock
 from sinks.sqlite.landing.statements import VARIANTS
 from sinks.sqlite.queries import Queries
 
-SAMPLES: Final = 20
 PAGE_ITEMS: Final = 500
 
 _NAMING: Final = ("vendor_sku", "name", "inventory_quantity")
@@ -27,7 +25,10 @@ _NAMING: Final = ("vendor_sku", "name", "inventory_quantity")
 
 @dataclass(frozen=True, slots=True)
 class RunDiff:
-    """What a run did, or, where `held`, would do: items by kind, known items by field, and of each kind those with most stock."""
+    """What a run did, or, where `held`, would do: items by kind, known items by field, and of each kind those with most stock.
+
+    Of a held one, `stock` is what becomes of the stock, and `total` that of all items of the feed as they stand.
+    """
 
     feed: str
     run: int
@@ -35,27 +36,21 @@ class RunDiff:
     counts: Mapping[Kind, int]
     fields: Mapping[str, int]
     samples: Mapping[Kind, tuple[ItemChange, ...]]
+    stock: StockMoves | None = None
+    total: float | None = None
 
 
 async def read_diff(reader: Writer, run: int) -> RunDiff:
     """Return what a run did or would do, in figures and samples. Raises as `read_changes` does."""
     feed = await Queries(reader).feed_of(run)
-    counts, fields = Counter[Kind](), Counter[str]()
-    biggest: dict[Kind, list[tuple[float, int, ItemChange]]] = {kind: [] for kind in KINDS}
-    place = 0
+    summing = Summing()
     async for change in read_changes(reader, run):
-        place += 1
-        counts[change.kind] += 1
-        if change.kind not in ("created", "deleted"):
-            fields.update(each.field for each in change.fields)
-        # The place decides between equals, so that no two changes are ever compared: the earlier one stays.
-        kept, entry = biggest[change.kind], (change.stock, -place, change)
-        heapq.heappush(kept, entry) if len(kept) < SAMPLES else heapq.heappushpop(kept, entry)
-    samples: dict[Kind, tuple[ItemChange, ...]] = {
-        kind: tuple(change for _, _, change in sorted(kept, reverse=True)) for kind, kept in biggest.items()
-    }
-    status = await reader.query("SELECT status FROM main.data_imports WHERE id = ?", run)
-    return RunDiff(feed, run, status[0][0] == RunStatus.HELD.value, {kind: counts[kind] for kind in KINDS}, dict(fields), samples)
+        summing.add(change)
+    ((number, status),) = await reader.query("SELECT feed_id, status FROM main.data_imports WHERE id = ?", run)
+    held = status == RunStatus.HELD.value
+    total = await read_stock(reader, int(str(number))) if held else None
+    found = summing.changes()
+    return RunDiff(feed, run, held, found.counts, found.fields, found.samples, found.stock if held else None, total)
 
 
 async def read_changes(reader: Writer, run: int) -> AsyncIterator[ItemChange]:

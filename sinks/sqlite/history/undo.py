@@ -44,7 +44,7 @@ async def undo(database: Database, run: int) -> UndoOutcome:
     """
     async with deciding(database, run) as (connection, control):
         reader = Writer(connection, None, database.name)
-        feed = await _require_undoable(reader, run)
+        feed = await require_undoable(reader, run)
         fence = await control.begin_undo(feed, run)
         with CancelScope(shield=True):
             await go_on(control, Writer(connection, fence, database.name), fence)
@@ -57,7 +57,7 @@ async def plan_undo(database: Database, run: int) -> UndoOutcome:
     async with database.connect() as connection:
         reader = Writer(connection, None, database.name)
         name = await Queries(reader).feed_of(run)
-        feed = await _require_undoable(reader, run)
+        feed = await require_undoable(reader, run)
         counts, conflicts, met = Counts(), list[Conflict](), 0
         cursor: int | None = None
         while (verdict := await judge_chunk(reader, feed, run, cursor, size=CHUNK_ROWS)) is not None:
@@ -70,7 +70,7 @@ async def plan_undo(database: Database, run: int) -> UndoOutcome:
     return UndoOutcome(record, tuple(conflicts))
 
 
-async def _require_undoable(reader: Writer, run: int) -> int:
+async def require_undoable(reader: Writer, run: int) -> int:
     """Return the feed of a run that can be undone. Raises `Conflict` for any other, with the reason."""
     await Queries(reader).feed_of(run)
     asked = "SELECT feed_id, status, decided_at, change_mark FROM main.data_imports WHERE id = ?"

@@ -1,0 +1,1 @@
+"""What a person decides about runs: held ones, and what is taken back."""
