@@ -72,7 +72,7 @@ def _notation(choices: Choices, profiles: Mapping[str, Profile]) -> list[Setting
         if example is not None:
             return [Setting("decimalNotation", notation, f"{example!r} can only be read so")]
     if seen.open is not None:
-        return [Setting("decimalNotation", "comma", f"{seen.open!r} may be a thousand times more: uncomment if it is", sure=False)]
+        return [Setting("decimalNotation", "comma", f"{seen.open!r} may be a thousand times more: choose comma if it is", sure=False)]
     return []
 
 

@@ -26,20 +26,23 @@ _ENCODINGS: Final = (
     "shift_jis",
     "gb18030",
 )
+_DETECTED: Final = frozenset({"delimiter", "encoding", "csvHasHeader", "columnWidths"})
+"""Settings that are detected in each file unless they are set."""
+
 _ASKED: Final = {"quote": '"', "headerRow": 1, "mapping": "custom", "xmlMapping": "custom"}
 """Settings that are not worth a word while they are what they usually are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A setting as a select, or as a text where it has no `options`: a blank `value` leaves it to the guess."""
+    """A setting as a select, or as a text where it has no `options`: a blank `value` leaves it to what `blank` says."""
 
     name: str
     label: str
     options: tuple[tuple[str, str], ...]
     value: str
     reason: str
-    unsure: bool
+    blank: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +116,7 @@ def _choices(view: View, guess: Mapping[str, Any], said: Mapping[str, Mapping[st
     kind = str(reading.chosen.get("resourceType") or said["resourceType"]["value"])
 
     def choice(name: str, label: str, options: Sequence[tuple[str, str]] = (), usual: str = "") -> Choice:
-        each = said.get(name, {})
-        value = _as_option(name, reading.chosen.get(name))
-        known = dict(options)
-        if value and value not in known and options:
-            known[value] = value
-        found = _as_option(name, each.get("value"))
-        first = view.say("as guessed: %(value)s", value=known.get(found, found)) if found else usual or view.say("as usual")
-        if name in reading.chosen:
-            first = view.say("let Feedmill guess")
-        listed = (("", first), *known.items()) if options else ()
-        return Choice(name, label, listed, value, str(each.get("reason", "")), bool(each) and not each["sure"] and not options)
+        return _choice(view, name, label, dict(options), usual, said, reading.chosen.get(name))
 
     made = [choice("resourceType", view.say("Format"), types(view))]
     if kind == "ftpCsv":
@@ -148,6 +141,24 @@ def _choices(view: View, guess: Mapping[str, Any], said: Mapping[str, Mapping[st
     made.append(choice("decimalNotation", view.say("Numbers"), notations, view.say("a point before the cents")))
     made.append(choice("currency", view.say("Currency")))
     return made
+
+
+def _choice(
+    view: View, name: str, label: str, options: dict[str, str], usual: str, said: Mapping[str, Mapping[str, Any]], chosen: object
+) -> Choice:
+    """Return a setting as it can be chosen; what a guess is not sure of counts only where every file is looked at anew."""
+    each = said.get(name) or (said.get("headerRow", {}) if name == "csvHasHeader" else {})
+    reason = str(each.get("reason", ""))
+    found, value = _as_option(name, said.get(name, {}).get("value")), _as_option(name, chosen)
+    blank = usual or view.say("none")
+    if chosen is not None:
+        blank = view.say("let Feedmill guess")
+    elif found and (each["sure"] or name in _DETECTED):
+        blank = view.say("as guessed: %(value)s", value=options.get(found, found))
+    elif found:
+        reason = view.say("perhaps %(value)s: %(reason)s", value=options.get(found, found), reason=reason)
+    known = {**options, **({value: value} if value and value not in options else {})}
+    return Choice(name, label, (("", blank), *known.items()) if options else (), value, reason, blank)
 
 
 def _counted(view: View, place: Mapping[str, Any]) -> str:

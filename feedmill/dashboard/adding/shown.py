@@ -45,6 +45,7 @@ class ShownPreview:
     records: tuple[ShownRecord, ...]
     problems: tuple[str, ...]
     accepted: int
+    stocked: bool
 
 
 def show_preview(view: View, preview: Mapping[str, Any]) -> ShownPreview:
@@ -55,7 +56,7 @@ def show_preview(view: View, preview: Mapping[str, Any]) -> ShownPreview:
     records = tuple(_record(record, order) for record in preview["records"])
     problems = tuple(str(each["message"]) for each in preview["problems"])
     heads = tuple((name, labels.get(name, name), name in _NUMBERS) for name in order)
-    return ShownPreview(heads, records, problems, sum(record.accepted for record in records))
+    return ShownPreview(heads, records, problems, sum(record.accepted for record in records), "inventoryQuantity" in found)
 
 
 def _record(record: Mapping[str, Any], order: Sequence[str]) -> ShownRecord:

@@ -1,1 +1,1 @@
-"""Feeds: a new one is made, and one that is pushed to is explained."""
+"""Suppliers and their feeds: what there is, how it fares, how it is set."""
