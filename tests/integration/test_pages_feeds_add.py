@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -42,7 +42,11 @@ class Desk:
     session: str
     supplier: str
 
-    async def send(self, path: str = "/feeds/new/look", *, part: bool = False, **form: str) -> str:
+    async def look(self, location: str, **form: str) -> str:
+        """Return the page after a look at an address."""
+        return await self.send("/feeds/new/look", {"location": location, **form})
+
+    async def send(self, path: str, form: Mapping[str, str], *, part: bool = False) -> str:
         """Return the page that a form is answered with."""
         sent = {FIELD: form_token(self.session), "way": "fetch", "supplier": "new", **form}
         headers = {"Cookie": f"{COOKIE}={self.session}", **({"HX-Request": "true"} if part else {})}
@@ -94,24 +98,24 @@ async def test_what_goes_wrong_is_said_in_place_and_a_password_never_comes_back(
         (f"{desk.supplier}/html", "a login or error page"),
         (f"{desk.supplier}/empty.csv", "ask the supplier for the right URL"),
     ):
-        page = await desk.send(location=location, supplier_name="Acme <1>")
+        page = await desk.look(location, supplier_name="Acme <1>")
         assert said in unescape(page), location
         assert (_value(page, "location"), _value(page, "supplier_name")) == (location, "Acme <1>")
         assert "3. How it is read" not in page
     private = desk.supplier.replace("://", "://ada:s3cret%2F%2B@") + "/private.csv?token=t0ken"
-    page = await desk.send(location=private)
+    page = await desk.look(private)
     kept = {"location": _value(page, "location"), "username": "ada", "kept": _value(page, "kept"), "has_password": "1"}
     assert kept["location"] == f"{desk.supplier}/private.csv?token=***"
     assert "1 record" in page
-    again = await desk.send(**kept)
+    again = await desk.send("/feeds/new/look", kept)
     assert "1 record" in again
-    elsewhere = await desk.send(**{**kept, "location": "http://127.0.0.2:1/private.csv"})
+    elsewhere = await desk.send("/feeds/new/look", {**kept, "location": "http://127.0.0.2:1/private.csv"})
     assert "does not follow to a new one" in elsewhere
     thief = Desk(desk.running, await sign_in_as(desk.running.service, "Eve"), desk.supplier)
-    stolen = await thief.send(**{**kept, "location": f"{desk.supplier}/private.csv"})
+    stolen = await thief.send("/feeds/new/look", {**kept, "location": f"{desk.supplier}/private.csv"})
     assert "it is not kept any more: type it again" in stolen
     # A slash that was not percent-encoded: the address can be read in one way only.
-    raw = await desk.send(location=desk.supplier.replace("://", "://ada:s3cret/+@") + "/private.csv")
+    raw = await desk.look(desk.supplier.replace("://", "://ada:s3cret/+@") + "/private.csv")
     assert "1 record" in raw
     for each in (page, again, elsewhere, stolen, raw):
         assert not any(secret in unescape(each) for secret in ("s3cret", "t0ken"))
@@ -119,27 +123,28 @@ async def test_what_goes_wrong_is_said_in_place_and_a_password_never_comes_back(
 
 async def test_what_a_supplier_sent_is_shown_as_text_with_its_doubts(desk: Desk) -> None:
     """Headers and values are escaped; what is doubtful is offered with the reason; other places of the records are read at once."""
-    page = await desk.send(location=f"{desk.supplier}/xss.csv")
+    page = await desk.look(f"{desk.supplier}/xss.csv")
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
     assert "<img src=x" not in page
-    bare = await desk.send(location=f"{desk.supplier}/bare.csv")
+    bare = await desk.look(f"{desk.supplier}/bare.csv")
     assert "there is no header" in bare
     assert bare.count("perhaps") >= 2
-    twice = await desk.send(location=f"{desk.supplier}/twice.csv")
+    twice = await desk.look(f"{desk.supplier}/twice.csv")
     assert "only 5 different ones" in unescape(twice)
     form = {**_fields(twice), "location": f"{desk.supplier}/twice.csv", "supplier_name": "Acme", "name": "twice"}
-    page = await desk.send("/feeds/new", **form)
+    page = await desk.send("/feeds/new", form)
     assert "no row is mapped to sku" in unescape(page)
     assert (await desk.running.call("GET", "/api/inventory-feeds.json"))[1] == []
     assert (await desk.running.call("GET", "/api/dropship-providers.json"))[1] == []
     location = f"{desk.supplier}/shop.xml"
-    page = await desk.send(location=location)
+    page = await desk.look(location)
     assert "/shop/items/item (9 records)" in page
-    other = await desk.send("/feeds/new/read", part=True, location=location, **_fields(page), **{"s.xmlPath": "/shop/places/place"})
+    form = {"location": location, **_fields(page)}
+    other = await desk.send("/feeds/new/read", {**form, "s.xmlPath": "/shop/places/place"}, part=True)
     assert other.lstrip().startswith('<div id="reading"')
     assert "<strong>id</strong>" in other
-    wrong = await desk.send("/feeds/new/read", part=True, location=location, **_fields(page), **{"s.resourceType": "json"})
+    wrong = await desk.send("/feeds/new/read", {**form, "s.resourceType": "json"}, part=True)
     assert "It cannot be read so" in wrong
     assert '<option value="json" selected>' in wrong
 
@@ -147,10 +152,10 @@ async def test_what_a_supplier_sent_is_shown_as_text_with_its_doubts(desk: Desk)
 async def test_a_feed_is_saved_as_it_was_seen_and_by_admins_alone(desk: Desk) -> None:
     """What is corrected and guessed is stored, the run is asked for, a name that is taken is told; a viewer sees no form and no hash."""
     location = f"{desk.supplier}/bare.csv"
-    form = {**_fields(await desk.send(location=location)), "location": location, "supplier_name": "Acme", "name": "bare"}
+    form = {**_fields(await desk.look(location)), "location": location, "supplier_name": "Acme", "name": "bare"}
     form |= {"p.0": "sku", "p.1": "inventoryQuantity", "p.2": "name", "frequency": "daily"}
-    assert "Bolt 3" in await desk.send("/feeds/new/preview", part=True, **form)
-    assert "/runs/1" in await desk.send("/feeds/new", **form)
+    assert "Bolt 3" in await desk.send("/feeds/new/preview", form, part=True)
+    assert "/runs/1" in await desk.send("/feeds/new", form)
     _, (feed,) = await desk.running.call("GET", "/api/inventory-feeds.json")
     _, (supplier,) = await desk.running.call("GET", "/api/dropship-providers.json")
     stored = {name: feed[name] for name in ("resourceType", "mapping", "csvHasHeader", "delimiter", "fetchFrequency")}
@@ -158,7 +163,7 @@ async def test_a_feed_is_saved_as_it_was_seen_and_by_admins_alone(desk: Desk) ->
     assert stored == {"resourceType": "ftpCsv", "mapping": "custom", "csvHasHeader": False, "delimiter": None, "fetchFrequency": "daily"}
     assert rows == {"1": "sku", "2": "inventoryQuantity", "3": "name"}
     assert supplier["name"] == "Acme"
-    taken = await desk.send("/feeds/new", **{**form, "supplier": str(supplier["id"])})
+    taken = await desk.send("/feeds/new", {**form, "supplier": str(supplier["id"])})
     assert "Nothing is saved yet" in taken
     assert "give another" in taken
     pushed: dict[str, Any] = {"name": "pushed", "resourceType": "webhook", "dropshipProviderId": supplier["id"]}
@@ -167,7 +172,7 @@ async def test_a_feed_is_saved_as_it_was_seen_and_by_admins_alone(desk: Desk) ->
     cookie = {"Cookie": f"{COOKIE}={viewer.session}"}
     async with desk.running.client.get(f"{desk.running.url}/feeds/new", headers=cookie) as answer:
         assert answer.status == 403
-    assert "ask an admin" in await viewer.send(location=f"{desk.supplier}/bare.csv")
+    assert "ask an admin" in await viewer.look(f"{desk.supplier}/bare.csv")
     async with desk.running.client.get(f"{desk.running.url}/feeds/{feed['id']}/push", headers=cookie) as answer:
         text = await answer.text()
     assert answer.status == 200

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from engine.errors import Conflict, FeedmillError, UnderWay
 from feedmill.dashboard.adding.words import frequencies, pushed_types
@@ -10,6 +10,8 @@ from feedmill.dashboard.sessions import shown_session
 from feedmill.web.problems import FieldFault, Problem, explain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp import web
 
     from feedmill.dashboard.adding.reading import Reading
@@ -42,22 +44,25 @@ async def save_feed(view: View, source: NewSource, reading: Reading, *, pushed: 
     if not name:
         raise _refuse(view, "name", view.say("give the feed a name, by which you know it again"))
     supplier, made = await _supplier(view)
-    feed: dict[str, Any] | None = None
     try:
-        feed = await view.send("POST", f"{_FEEDS}.json", {"name": name, "dropshipProviderId": supplier, **settings})
-        if not feed["isValid"]:
-            raise Problem(422, "invalid", str(feed["validationMessage"]))
+        number = await _create(view, {"name": name, "dropshipProviderId": supplier, **settings})
     except (Problem, FeedmillError) as error:
-        if feed is not None:
-            await view.send("DELETE", f"{_FEEDS}/{feed['id']}.json")
         if made:
             await view.send("DELETE", f"{_SUPPLIERS}/{supplier}.json")
         raise Unsaved(_explain(error)) from None
     view.service.typed.forget(shown_session(view.request), source.kept)
-    number = int(feed["id"])
     if pushed:
         return view.go(f"/feeds/{number}/push", view.say("The feed %(name)s is saved.", name=name))
     return await _begin(view, number, name)
+
+
+async def _create(view: View, settings: Mapping[str, object]) -> int:
+    """Make a feed and return its id; one that could not be fetched is taken back. Raises what the call raises, and `Problem`."""
+    feed = await view.send("POST", f"{_FEEDS}.json", settings)
+    if not feed["isValid"]:
+        await view.send("DELETE", f"{_FEEDS}/{feed['id']}.json")
+        raise Problem(422, "invalid", str(feed["validationMessage"]))
+    return int(feed["id"])
 
 
 def _pushed(view: View) -> dict[str, object]:

@@ -185,8 +185,8 @@ def _rows(view: View, guess: Mapping[str, Any], overridden: Mapping[str, str]) -
         guesses = by_column.get(column["name"], [])
         sure = [each for each in guesses if each["sure"]]
         unsure = [each for each in guesses if not each["sure"]]
-        for at, each in enumerate(sure or [None]):
-            rows.append(_row(view, guess, column, each, unsure if at == 0 else (), overridden))
+        rows.append(_row(view, guess, column, sure[0] if sure else None, unsure, overridden))
+        rows += [_row(view, guess, column, each, (), overridden) for each in sure[1:]]
     return rows
 
 

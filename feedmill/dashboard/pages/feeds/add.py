@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from engine.errors import FeedmillError
 from feedmill.dashboard.adding.reading import Reading, read_reading
 from feedmill.dashboard.adding.saving import Unsaved, save_feed
-from feedmill.dashboard.adding.sheet import Sheet, make_sheet
-from feedmill.dashboard.adding.shown import ShownPreview, show_preview
+from feedmill.dashboard.adding.sheet import make_sheet
+from feedmill.dashboard.adding.shown import show_preview
 from feedmill.dashboard.adding.source import NewSource, read_source
 from feedmill.dashboard.adding.words import frequencies, purposes, pushed_types
 from feedmill.dashboard.page import Page, does, shows
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from feedmill.dashboard.view import View
+
+Part: TypeAlias = Literal["wizard", "reading", "preview"]
 
 _TEMPLATE: Final = "feeds/add.html"
 _API: Final = "/api/inventory-feeds"
@@ -38,7 +40,8 @@ _FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
 async def _show(view: View) -> web.StreamResponse:
-    return await _answer(view, source=NewSource({}, "", "", False, "", {}), supplier=view.query.get("supplier", ""), form=view.query)
+    shown = {"supplier": view.query.get("supplier", ""), "form": {}}
+    return await _answer(view, NewSource({}, "", "", has_password=False, kept="", faults={}), shown)
 
 
 async def _look(view: View) -> web.StreamResponse:
@@ -48,35 +51,34 @@ async def _look(view: View) -> web.StreamResponse:
         return await _save(view)
     source = read_source(view)
     if source.faults:
-        return await _answer(view, source=source, faults=source.faults)
-    return await _answer(view, source=source, **await _guess(view, source, read_reading(view), refetch=True))
+        return await _answer(view, source, {"faults": source.faults})
+    return await _answer(view, source, await _guess(view, source, read_reading(view), refetch=True))
 
 
 async def _read(view: View) -> web.StreamResponse:
     """Guess again with what somebody has set; the source is not asked anew."""
     source = read_source(view)
     if source.faults:
-        return await _answer(view, source=source, faults=source.faults)
-    return await _answer(view, "reading", source=source, **await _guess(view, source, read_reading(view)))
+        return await _answer(view, source, {"faults": source.faults})
+    return await _answer(view, source, await _guess(view, source, read_reading(view)), "reading")
 
 
 async def _preview(view: View) -> web.StreamResponse:
     """Show the first records under what the form says now."""
     source, reading = read_source(view), read_reading(view)
-    found = await _try(view, source, reading.settings, reading.fields)
-    return await _answer(view, "preview", source=source, **found)
+    return await _answer(view, source, await _try(view, source, reading.settings, reading.fields), "preview")
 
 
 async def _save(view: View) -> web.StreamResponse:
     source, reading = read_source(view), read_reading(view)
     pushed = view.form.get("way") == "push"
     if not pushed and source.faults:
-        return await _answer(view, source=source, faults=source.faults)
+        return await _answer(view, source, {"faults": source.faults})
     try:
         return await save_feed(view, source, reading, pushed=pushed)
     except Unsaved as refused:
         found: dict[str, object] = {} if pushed else await _guess(view, source, reading)
-        return await _answer(view, source=source, **{**found, "refused": refused.problem, "faults": _faults(refused.problem)})
+        return await _answer(view, source, {**found, "refused": refused.problem, "faults": _faults(refused.problem)})
 
 
 async def _guess(view: View, source: NewSource, reading: Reading, *, refetch: bool = False) -> dict[str, object]:
@@ -102,7 +104,7 @@ async def _guess_freely(view: View, source: NewSource, reading: Reading) -> dict
 
 
 async def _present(view: View, source: NewSource, reading: Reading, guess: Mapping[str, Any]) -> dict[str, object]:
-    sheet: Sheet = make_sheet(view, guess, reading)
+    sheet = make_sheet(view, guess, reading)
     now = Reading(sheet.sure, reading.chosen, sheet.chosen())
     return {"sheet": sheet, "guessed_name": guess["name"], **await _try(view, source, now.settings, now.fields)}
 
@@ -113,10 +115,8 @@ async def _try(view: View, source: NewSource, settings: Mapping[str, object], fi
     try:
         found = await view.send("POST", f"{_API}/preview.json", {"settings": tried, "limit": _RECORDS})
     except (Problem, FeedmillError) as error:
-        problem = _explain(error)
-        return {"unread": problem}
-    preview: ShownPreview = show_preview(view, found)
-    return {"preview": preview}
+        return {"unread": _explain(error)}
+    return {"preview": show_preview(view, found)}
 
 
 def _explain(error: Problem | FeedmillError) -> Problem:
@@ -131,12 +131,13 @@ def _faults(problem: Problem) -> dict[str, str]:
     return {_FIELDS.get(fault.field, fault.field): fault.message for fault in problem.faults}
 
 
-async def _answer(view: View, part: Literal["wizard", "reading", "preview"] = "wizard", **found: Any) -> web.Response:
+async def _answer(view: View, source: NewSource, found: Mapping[str, object], part: Part = "wizard") -> web.Response:
     """Answer the page, or to its script the part of it that has changed."""
     suppliers = (await view.list("/api/dropship-providers.json", {"limit": 1000, "order[attribute]": "name"})).rows
-    problem: Problem | None = found.get("problem")
-    key = _FINGERPRINT.search(problem.detail) if problem is not None else None
-    context = {
+    problem = found.get("problem")
+    key = _FINGERPRINT.search(problem.detail) if isinstance(problem, Problem) else None
+    context: dict[str, Any] = {
+        "source": source,
         "form": view.form,
         "suppliers": [each for each in suppliers if each["status"] != "archived"],
         "supplier": view.form.get("supplier", ""),

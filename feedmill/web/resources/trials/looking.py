@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from engine.settings.resource import Resource
 from feedmill.web.endpoint import Endpoint
-from feedmill.web.resources.runs import PREVIEW, PreviewWish, check_rows
+from feedmill.web.resources.runs import PREVIEW, check_rows
 
 if TYPE_CHECKING:
     from feedmill.web.endpoint import Call, Schema
@@ -28,10 +28,16 @@ class GuessWish(Resource):
         return check_rows(settings)
 
 
-class TrialWish(PreviewWish):
+class TrialWish(Resource):
     """How much of a source to show, and under which settings, by the API's names: none are stored of it."""
 
-    settings: Annotated[dict[str, Any], Field(min_length=1)]
+    settings: dict[str, Any]
+    limit: Annotated[int, Field(ge=1, le=200)] = 20
+
+    @field_validator("settings")
+    @classmethod
+    def _check_rows(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return check_rows(settings)
 
 
 _TEXT: Final[Schema] = {"type": "string"}
