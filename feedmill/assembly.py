@@ -60,7 +60,7 @@ class Request:
         if self.config is not None:
             return self._build_declared(self.config)
         asked = {
-            "resourceType": _guess_type(self.source, self.settings.get("resourcePath")),
+            "resourceType": guess_type(self.source, self.settings.get("resourcePath")),
             **(stored.attributes if stored else {}),
             **self.settings,
         }
@@ -70,7 +70,7 @@ class Request:
     def _build_declared(self, config: FeedFile) -> Feed:
         declared = {**config.settings, **self.settings}
         path = declared.get("resourcePath")
-        changes = {"resourceType": _guess_type(self.source, path), **declared, "resourceLocation": self.source}
+        changes = {"resourceType": guess_type(self.source, path), **declared, "resourceLocation": self.source}
         purposes = {row.get("purpose") for row in self.fields}
         rows = [row for row in config.rows if row["purpose"] not in purposes]
         if "jsonFields" not in self.settings and isinstance(paths := changes.get("jsonFields"), Sequence):
@@ -195,7 +195,8 @@ def _offered(mapper: MapperSpec, preset: str) -> tuple[MappingRow, ...]:
     )
 
 
-def _guess_type(source: str, path: object) -> str:
+def guess_type(source: str, path: object) -> str:
+    """Return the resource type that a location and a path below it end in, that of CSV where they say nothing. Raises `ConfigError`."""
     path = path if isinstance(path, str) else urlsplit(parse_location(source).url).path
     suffixes = [each for each in PurePosixPath(path.lower()).suffixes if each not in _PACKED]
     return _TYPE_OF_SUFFIX.get(suffixes[-1] if suffixes else "", "ftpCsv")

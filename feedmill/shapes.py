@@ -121,6 +121,13 @@ def shape_guess(guess: Guess, *, name: str, source: str) -> dict[str, object]:
         "name": name,
         "source": masked,
         "variables": list(variables),
+        **shape_choices(guess),
+    }
+
+
+def shape_choices(guess: Guess) -> dict[str, object]:
+    """Return what a guess chose, and why."""
+    return {
         "what": guess.what,
         "records": guess.records,
         "settings": [
@@ -128,6 +135,23 @@ def shape_guess(guess: Guess, *, name: str, source: str) -> dict[str, object]:
         ],
         "fields": [{"row": each.row, "reason": each.reason, "sure": each.sure, "alsoLookedAt": list(each.rivals)} for each in guess.fields],
         "notes": list(guess.notes),
+    }
+
+
+def shape_document(guess: Guess) -> dict[str, object]:
+    """Return what a document has that is not chosen: every column with examples, and where records may stand."""
+    return {
+        "columns": [
+            {
+                "name": each.name,
+                "label": each.label,
+                "examples": list(each.examples),
+                "filled": each.filled,
+                "different": each.different,
+            }
+            for each in guess.columns
+        ],
+        "recordPaths": [{"path": each.path, "records": each.records} for each in guess.places],
     }
 
 

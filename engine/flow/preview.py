@@ -23,6 +23,7 @@ from engine.source import Source
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from engine.flow.sample import Sample
     from engine.mapping.rules import Trace
 
 _SHOWN: Final = 200
@@ -82,6 +83,14 @@ async def preview_source(recipe: Recipe, connector: Connector, source: Source, *
                 elif reader is not None and await to_thread.run_sync(reader.enough, decoded):
                     return reader.preview(unpacking.how)
     raise RefuseRun(f"{source.name} holds no document")
+
+
+def preview_sample(recipe: Recipe, sample: Sample, *, limit: int) -> Preview:
+    """Read the first `limit` records of a sample, fewer where it holds fewer. Raises what the mapper raises. Blocks."""
+    reader = _Reader(recipe, sample.facts, limit)
+    if not reader.enough(sample.data) and sample.complete:
+        reader.enough(Ended())
+    return reader.preview(sample.unpacked)
 
 
 class _Reader:

@@ -11,6 +11,7 @@ from feedmill.service.operations.live import Live
 from feedmill.service.operations.watch import Watch
 from feedmill.service.pushing import Pushing
 from feedmill.service.security.gate import Gate
+from feedmill.service.security.typed import TypedSecrets
 
 if TYPE_CHECKING:
     from engine.scheduling.jobs import Jobs
@@ -68,6 +69,7 @@ class Service:
     gate: Gate = field(default_factory=Gate)
     pushing: Pushing = field(default_factory=Pushing)
     live: Live = field(default_factory=Live)
+    typed: TypedSecrets = field(default_factory=TypedSecrets)
     stopping: bool = False
 
     @property

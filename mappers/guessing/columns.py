@@ -160,7 +160,7 @@ def _choose_key(found: Sequence[Found], made: Choices) -> None:
     if skus and not ids:
         for each in skus[:3]:
             made.add(each, "sku", f"{each.said('sku')}; {_uniqueness(each)}; others may be meant as well", sure=False)
-        made.notes.append("no key: several columns may be the SKU; uncomment one")
+        made.notes.append("no key: several columns may be the SKU; choose one")
         return
     shared = [each for each in named["sku"] if each.profile.usable_key and not each.profile.unique]
     if ids and _leads(ids, "externalId"):
@@ -241,7 +241,7 @@ def _choose_stock(found: Sequence[Found], made: Choices) -> None:
         for each in best:
             made.add(each, "inventoryQuantity", f"{each.said('inventoryQuantity')}; {_figures(each)}", sure=False)
         made.notes.append(
-            "no stock: several columns may be stock, of several places or one of them in another sense; uncomment one, or all that add up"
+            "no stock: several columns may be stock, of several places or one of them in another sense; choose one, or all that add up"
         )
     elif flags:
         reason = f"{flags[0].said('inventoryQuantityBoolean')}; all of {len(flags[0].profile.filled)} values say yes or no: 1 or 0 in stock"

@@ -14,6 +14,7 @@ from mappers.charset import find_charset
 from mappers.content import refuse_foreign
 from mappers.guessing.guess import Guess
 
+_FORMAT_OF_TYPE: Final = {"ftpCsv": "csv", "xml": "xml", "json": "json"}
 _FORMAT_OF_SUFFIX: Final = {"csv": "csv", "tsv": "csv", "txt": "csv", "xml": "xml", "rss": "xml", "json": "json", "jsonl": "json"}
 _PAGE: Final = re.compile(rb"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _TITLES: Final = {"csv": "delimited text", "xml": "XML", "json": "JSON"}
@@ -25,11 +26,12 @@ def guess_document(data: bytes, facts: DocumentFacts, attributes: Mapping[str, J
     `attributes` are those of the feed that are given already, `complete` says that `data` is all of it. Raises `RefuseRun`
     for content that is no feed.
     """
-    found = find_format(data, facts, complete=complete)
+    given = _FORMAT_OF_TYPE.get(str(attributes.get("resourceType")))
+    found = given or find_format(data, facts, complete=complete)
     if found == "xml":
         from mappers.guessing.markup import guess_markup
 
-        guess = guess_markup(data, facts, complete=complete)
+        guess = guess_markup(data, facts, attributes, complete=complete)
     elif found == "json":
         from mappers.guessing.trees import guess_tree
 
@@ -40,7 +42,7 @@ def guess_document(data: bytes, facts: DocumentFacts, attributes: Mapping[str, J
         guess = guess_table(data, facts, attributes, complete=complete)
     suffix = facts.name.partition("?")[0].rpartition(".")[2].lower()
     named = _FORMAT_OF_SUFFIX.get(suffix, found)
-    if named == found:
+    if named == found or given is not None:
         return guess
     return replace(guess, notes=(f"the name ends in .{suffix}, but the content is {_TITLES[found]}", *guess.notes))
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.batch import JsonValue, clip
 from engine.mapping.currency import meanings
 from mappers.guessing.columns import Choices, Column, FieldGuess, Found, choose, look_at
 from mappers.guessing.names import tokens_of
+from mappers.guessing.shown import show_columns
 from mappers.guessing.values import Profile, find_currencies, find_notation, profile
+
+if TYPE_CHECKING:
+    from mappers.guessing.shown import RecordPlace, ShownColumn
 
 _NUMBERS: Final = frozenset({"inventoryQuantity", "retailPrice", "costPrice", "compareAtPrice", "weight", "grams"})
 _PRICES: Final = frozenset({"retailPrice", "costPrice", "compareAtPrice"})
@@ -30,13 +34,18 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a document probably is: `what` in a few words, attributes and mapping rows of the feed, and notes for people."""
+    """What a document probably is: `what` in a few words, attributes and mapping rows of the feed, and notes for people.
+
+    `columns` are all there are, also those that no row is for; `places` where else the records may stand, the chosen one among them.
+    """
 
     what: str
     records: int
     settings: tuple[Setting, ...]
     fields: tuple[FieldGuess, ...]
     notes: tuple[str, ...] = ()
+    columns: tuple[ShownColumn, ...] = ()
+    places: tuple[RecordPlace, ...] = ()
 
 
 def conclude(what: str, settings: Sequence[Setting], columns: Sequence[Column], *, notes: Sequence[str] = ()) -> Guess:
@@ -47,7 +56,7 @@ def conclude(what: str, settings: Sequence[Setting], columns: Sequence[Column], 
     said = [*_notation(choices, profiles), *_currency(choices, columns, profiles)]
     if choices.weight_unit is not None:
         said.append(Setting("weightUnit", choices.weight_unit, "the name of the column says so"))
-    return Guess(what, records, (*settings, *said), tuple(choices.fields), (*notes, *choices.notes))
+    return Guess(what, records, (*settings, *said), tuple(choices.fields), (*notes, *choices.notes), show_columns(columns))
 
 
 def _of(choices: Choices, profiles: Mapping[str, Profile], purposes: frozenset[str]) -> list[Profile]:
@@ -63,7 +72,7 @@ def _notation(choices: Choices, profiles: Mapping[str, Profile]) -> list[Setting
         if example is not None:
             return [Setting("decimalNotation", notation, f"{example!r} can only be read so")]
     if seen.open is not None:
-        return [Setting("decimalNotation", "comma", f"{seen.open!r} may be a thousand times more: uncomment if it is", sure=False)]
+        return [Setting("decimalNotation", "comma", f"{seen.open!r} may be a thousand times more: choose comma if it is", sure=False)]
     return []
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
-from engine.batch import SEVERAL
+from engine.batch import SEVERAL, clip
 from engine.errors import RefuseRun
 from mappers.guessing.columns import Column, look_at
 from mappers.guessing.guess import Guess, Setting, conclude
 from mappers.guessing.names import is_warehouse
+from mappers.guessing.shown import PLACES, RecordPlace, show_columns
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
+    from engine.batch import JsonValue
     from engine.contracts import DocumentFacts
 
 RECORDS: Final = 20_000
@@ -42,27 +44,30 @@ class _Place:
     elements: list[Element] = field(default_factory=list)
 
 
-def guess_markup(data: bytes, facts: DocumentFacts, *, complete: bool) -> Guess:
-    """Guess an XML document. No entity is resolved, no DTD loaded and nothing fetched.
+def guess_markup(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonValue], *, complete: bool) -> Guess:
+    """Guess an XML document. No entity is resolved, no DTD loaded and nothing fetched. A path that is given is where the records are.
 
     Raises `RefuseRun` for XML that is not well-formed, with its place, and for a document without records.
     """
     root, places = _read(data, facts.name, complete=complete)
     settings = [Setting("resourceType", "xml", "the content is XML")]
-    record = _find_record(places)
-    preset = _preset(root, record)
+    structured = [place for place in places.values() if len(place.path) > 1 and _has_fields(place)]
+    chosen = attributes.get("xmlPath")
+    record = _find_record(structured) if chosen is None else _find_chosen(places, str(chosen))
+    preset = _preset(root, record) if attributes.get("xmlMapping") != "custom" and chosen is None else None
     if record is None or not record.elements:
-        empty = f", though it looks like {preset[0]}" if preset is not None else ""
+        empty = f", though it looks like {preset[0]}" if preset is not None else "" if chosen is None else f" at {clip(str(chosen), 80)!r}"
         raise RefuseRun(f"{facts.name} has no element that could be a record{empty}: there is nothing to guess by; nothing was applied")
     columns = _columns(record)
     path = f"/{'/'.join(record.path)}"
+    shown = _show_places(structured)
     if preset is not None:
-        return _as_preset(preset, settings, columns, path, len(record.elements))
+        return replace(_as_preset(preset, settings, columns, path, len(record.elements)), places=shown)
     settings += [
         Setting("xmlMapping", "custom", "no known format: the mapping rows below are the whole mapping"),
         Setting("xmlPath", path, f"{len(record.elements)} of these in the sample, each with fields of its own"),
     ]
-    return conclude(f"XML of {len(columns)} fields", settings, columns)
+    return replace(conclude(f"XML of {len(columns)} fields", settings, columns), places=shown)
 
 
 def _as_preset(preset: tuple[str, str], settings: list[Setting], columns: list[Column], path: str, records: int) -> Guess:
@@ -75,7 +80,21 @@ def _as_preset(preset: tuple[str, str], settings: list[Setting], columns: list[C
         notes = [f"stock stands in {stock.row['name']}: {stock.reason}"]
     currency = [setting for setting in judged.settings if setting.attribute == "currency"]
     settings = [*settings, Setting("xmlMapping", name, f"{why}; the preset maps what the format has"), *currency]
-    return Guess(f"XML of {len(columns)} fields, {records} records at {path}", records, tuple(settings), (), tuple(notes))
+    what = f"XML of {len(columns)} fields, {records} records at {path}"
+    return Guess(what, records, tuple(settings), (), tuple(notes), show_columns(columns))
+
+
+def _find_chosen(places: Mapping[tuple[str, ...], _Place], chosen: str) -> _Place | None:
+    """Return the elements at a path of names, from the root on, or from anywhere where it begins with `//`."""
+    names = tuple(name for name in chosen.split("/") if name)
+    anywhere = chosen.startswith("//") or not chosen.startswith("/")
+    fits = (place for path, place in places.items() if path == names or (anywhere and names and path[-len(names) :] == names))
+    return next(fits, None)
+
+
+def _show_places(structured: Sequence[_Place]) -> tuple[RecordPlace, ...]:
+    ranked = sorted(structured, key=lambda place: (not _repeats(place), -len(place.elements), len(place.path)))
+    return tuple(RecordPlace(f"/{'/'.join(place.path)}", len(place.elements)) for place in ranked[:PLACES])
 
 
 def _read(data: bytes, name: str, *, complete: bool) -> tuple[Element, dict[tuple[str, ...], _Place]]:
@@ -126,9 +145,8 @@ def _text(element: Element) -> str:
     return (element.text or "").strip().replace(SEVERAL, "")
 
 
-def _find_record(places: dict[tuple[str, ...], _Place]) -> _Place | None:
+def _find_record(structured: Sequence[_Place]) -> _Place | None:
     """Return the element that is an item: one that looks like it, repeats, and is not a part of another that does."""
-    structured = [place for place in places.values() if len(place.path) > 1 and _has_fields(place)]
     scores = {place.path: _item_score(place) for place in structured}
     # One that stands alone may be the only item of a short document, but never wins over one that repeats and says as much.
     ranked = sorted(structured, key=lambda place: (-min(scores[place.path], 5), not _repeats(place), len(place.path), -len(place.elements)))

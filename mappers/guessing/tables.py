@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from engine.batch import Batch, JsonValue
@@ -12,6 +13,7 @@ from engine.errors import RefuseRun
 from mappers.csv import make_csv_mapper
 from mappers.guessing.columns import Column
 from mappers.guessing.guess import Guess, Setting, conclude
+from mappers.guessing.shown import show_columns
 from mappers.options import normal
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 20_000
 _SHOPIFY: Final = frozenset({"handle", "variant price", "variant inventory qty", "option1 name"})
-_DETECTED: Final = ("delimiter", "quote", "encoding", "headerRow")
+_DETECTED: Final = ("delimiter", "quote", "encoding", "headerRow", "columnWidths")
 
 
 def guess_table(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonValue], *, complete: bool) -> Guess:
@@ -29,11 +31,11 @@ def guess_table(data: bytes, facts: DocumentFacts, attributes: Mapping[str, Json
     if not rows:
         raise RefuseRun(f"{facts.name} holds no record in its first {len(data):,} bytes")
     settings, notes = _describe(mapper.dialect, attributes)
-    if {normal(column) for column in mapper.columns} >= _SHOPIFY:
-        return _guess_shopify(mapper.columns, rows, settings, notes)
     cells = list(zip(*rows, strict=True))
     names = _names(mapper.columns)
     columns = [Column(name, column, values) for name, column, values in zip(names, mapper.columns, cells, strict=True)]
+    if {normal(column) for column in mapper.columns} >= _SHOPIFY and attributes.get("mapping") != "custom":
+        return replace(_guess_shopify(mapper.columns, rows, settings, notes), columns=show_columns(columns))
     settings.append(Setting("mapping", "custom", "the mapping rows below are the whole mapping"))
     return conclude(f"CSV of {len(columns)} columns", settings, columns, notes=notes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from engine.batch import SEVERAL, JsonValue, clip
@@ -13,6 +14,7 @@ from engine.errors import RefuseRun
 from mappers.charset import find_charset
 from mappers.guessing.columns import Column
 from mappers.guessing.guess import Guess, Setting, conclude
+from mappers.guessing.shown import PLACES, RecordPlace
 from mappers.structured.answer import find_complaint, find_message
 from mappers.structured.fields.presets import INHERITED
 
@@ -40,7 +42,8 @@ def guess_tree(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonV
     text = data[charset.bom :].decode(charset.encoding, "replace")
     sample = _Sample(text, facts.name, complete=complete)
     lines = sample.lines()
-    root, records = ("", lines) if lines is not None else sample.longest_list()
+    chosen = attributes.get("jsonRoot")
+    root, records = ("", lines) if lines is not None else sample.longest_list(None if chosen is None else str(chosen))
     if not records:
         complaint = sample.complaint()
         what = f"is a JSON object that says {complaint!r}" if complaint else "has no list with objects in it"
@@ -57,7 +60,7 @@ def guess_tree(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonV
     rows = list(_variants(objects) if variants else map(_flatten, objects))
     columns = _columns(rows)
     notes = [] if variants else _other_lists(objects)
-    return conclude(f"JSON of {len(columns)} keys", settings, columns, notes=notes)
+    return replace(conclude(f"JSON of {len(columns)} keys", settings, columns, notes=notes), places=sample.places())
 
 
 class _Sample:
@@ -83,8 +86,8 @@ class _Sample:
                     return None
         return found
 
-    def longest_list(self) -> tuple[str, list[Json]]:
-        """Return the names on the way to the longest list of objects, and its elements; nothing when there is none."""
+    def longest_list(self, chosen: str | None) -> tuple[str, list[Json]]:
+        """Return the names on the way to the longest list of objects, or the chosen one, and its elements; nothing when there is none."""
         try:
             self._walk(0, ())
         except _CutShort:
@@ -94,10 +97,17 @@ class _Sample:
                 f"{self._name}, line {error.lineno}, column {error.colno} is no JSON: {error.msg}, near "
                 f"{clip(self._text[error.pos : error.pos + 40], 60)!r}; have the supplier write valid JSON; nothing was applied"
             ) from None
+        if chosen is not None:
+            return chosen, self._lists.get(tuple(chosen.split(".")) if chosen else (), [])
         if not self._lists:
             return "", []
         way = max(self._lists, key=lambda each: (len(self._lists[each]), -len(each)))
         return ".".join(way), self._lists[way]
+
+    def places(self) -> tuple[RecordPlace, ...]:
+        """Return where lists of objects stand, the longest first."""
+        ranked = sorted(self._lists, key=lambda each: (-len(self._lists[each]), len(each)))
+        return tuple(RecordPlace(".".join(way), len(self._lists[way])) for way in ranked[:PLACES])
 
     def complaint(self) -> str | None:
         """Return what a whole document says in the place of a feed, None when it says nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
@@ -22,6 +22,7 @@ from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.merging import State
 from feedmill.service.definition.planning import try_feed
 from feedmill.service.definition.stored_feeds import StoredFeed, read_stored_feed
+from feedmill.service.workers.trying import Samples, guess_settings, preview_settings
 from feedmill.shapes import dump, shape_preview, shape_run
 from sinks.sqlite import decisions
 from sinks.sqlite.fence import Writer
@@ -61,6 +62,7 @@ class Workplace:
     egress: Egress
     lane: LaneName = "auto"
     tell: Callable[[Progress], None] | None = None
+    samples: Samples = field(default_factory=Samples)
 
     async def stored_feed(self, number: int) -> StoredFeed:
         """Return a feed with its secrets."""
@@ -233,6 +235,8 @@ CALLS: Final[Mapping[str, Callable[[Workplace, Arguments], Awaitable[str]]]] = {
     "run": run,
     "plan-run": plan_run,
     "preview": preview,
+    "guess-settings": guess_settings,
+    "preview-settings": preview_settings,
     "approve": approve,
     "reject": reject,
     "undo": undo_run,

@@ -41,7 +41,7 @@ _PLAN: Final[Schema] = {
     "properties": {"run": {"type": "null"}, "feed": {"type": "string"}, "status": {"type": "string"}, "read": {"type": "integer"}},
     "required": ["run", "feed", "status", "read"],
 }
-_PREVIEW: Final[Schema] = {
+PREVIEW: Final[Schema] = {
     "type": "object",
     "properties": {"dialect": _OBJECT, "records": {"type": "array", "items": _OBJECT}, "problems": {"type": "array", "items": _OBJECT}},
     "required": ["dialect", "records", "problems"],
@@ -57,10 +57,15 @@ class PreviewWish(Resource):
     @field_validator("settings")
     @classmethod
     def _check_rows(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        rows = settings.get("fields", [])
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("fields is no array of objects")
-        return settings
+        return check_rows(settings)
+
+
+def check_rows(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings that are tried. Raises `ValueError` where their mapping rows are none."""
+    rows = settings.get("fields", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("fields is no array of objects")
+    return settings
 
 
 async def fetch(call: Call) -> web.Response:
@@ -182,7 +187,7 @@ ENDPOINTS: Final = (
         scope="admin",
         body=PreviewWish,
         optional=True,
-        answer=_PREVIEW,
+        answer=PREVIEW,
         statuses=_NO_SOURCE,
         aliases=("/api/inventory-feed/{id}/preview.json",),
     ),
