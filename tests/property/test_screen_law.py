@@ -192,13 +192,14 @@ class Shop:
 def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     # How far a run had come when it was refused is a matter of which stage was quicker.
-    shown = {name: f"CASE WHEN status <> 'error' THEN {name} END" for name in ("read", "skipped") if table == "data_imports"}
+    shown = {name: f"CASE WHEN status <> 'error' THEN {name} END" for name in ("read", "skipped", "rejected") if table == "data_imports"}
     kept = [
         shown.get(name, f'"{name}"')
         for name in columns
         if name != "at" and not any(name.endswith(mark) or name.startswith(mark) for mark in TIMES)
     ]
-    return sorted(connection.execute(f"SELECT {', '.join(kept)} FROM {table}").fetchall(), key=repr) if kept else []
+    which = f"{table} WHERE run_id IN (SELECT id FROM data_imports WHERE status <> 'error')" if table == "data_import_rejects" else table
+    return sorted(connection.execute(f"SELECT {', '.join(kept)} FROM {which}").fetchall(), key=repr) if kept else []
 
 
 def edited(rows: list[Row], step: Step) -> list[Row]:
