@@ -192,7 +192,11 @@ class Shop:
 def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     # How far a run had come when it was refused is a matter of which stage was quicker.
-    shown = {name: f"CASE WHEN status <> 'error' THEN {name} END" for name in ("read", "skipped", "rejected") if table == "data_imports"}
+    shown: dict[str, str] = {}
+    if table == "data_imports":
+        shown = {name: f"CASE WHEN status <> 'error' THEN {name} END" for name in ("read", "skipped", "rejected")}
+        others = "(SELECT json_group_array(value) FROM json_each(problems) WHERE json_extract(value, '$.code') <> 'rejected')"
+        shown["problems"] = f"CASE WHEN status <> 'error' THEN problems ELSE {others} END"
     kept = [
         shown.get(name, f'"{name}"')
         for name in columns
