@@ -151,14 +151,15 @@ NO_ITEMS: Final = Known()
 class Blocks:
     """Stretches of consecutive records, each with its fingerprint of 16 bytes. They may come in any order.
 
-    `firsts` are the ordinals of their first records, `records` and `lines` how many of those they have: signed 64-bit integers in the
-    machine's order.
+    `firsts` are the ordinals of their first records, `records`, `lines` and `sizes` how many of those and how many bytes they have:
+    signed 64-bit integers in the machine's order.
     """
 
     prints: bytes = b""
     firsts: bytes = b""
     records: bytes = b""
     lines: bytes = b""
+    sizes: bytes = b""
 
     def __len__(self) -> int:
         return len(self.firsts) // 8

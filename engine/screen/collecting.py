@@ -89,22 +89,24 @@ class Collector:
         return self._arrange(ordinals, items, prints)
 
     def _arrange(self, ordinals: Integers, items: Integers, prints: NDArray[np.uint64]) -> Arrays:
-        firsts = _joined([blocks.firsts for blocks in self._blocks], np.int64)
-        sizes = _joined([blocks.records for blocks in self._blocks], np.int64)
-        lines = _joined([blocks.lines for blocks in self._blocks], np.int64)
+        firsts, records, lines, sizes = (
+            _joined([getattr(blocks, name) for blocks in self._blocks], np.int64) for name in ("firsts", "records", "lines", "sizes")
+        )
         block_prints = _pairs([blocks.prints for blocks in self._blocks])
         # A screen goes from one block to the next.
         order = np.argsort(firsts, kind="stable")
-        firsts, sizes, lines, block_prints = firsts[order], sizes[order], lines[order], block_prints[order]
+        firsts, records, lines, sizes, block_prints = firsts[order], records[order], lines[order], sizes[order], block_prints[order]
         places = np.searchsorted(ordinals, firsts)
-        whole = (np.searchsorted(ordinals, firsts + sizes) - places == sizes) & (sizes > 0) & (np.maximum(sizes, lines) < 1 << 15)
+        whole = np.searchsorted(ordinals, firsts + records) - places == records
+        whole &= (records > 0) & (np.maximum(records, lines) < 1 << 15) & (sizes < 1 << 31)
         return Arrays(
             prints=prints.tobytes(),
             items=items.tobytes(),
             block_prints=block_prints[whole].tobytes(),
-            firsts=places[whole].astype(np.int64).tobytes(),
-            records=sizes[whole].astype(np.int16).tobytes(),
+            firsts=places[whole].astype(np.int32).tobytes(),
+            records=records[whole].astype(np.int16).tobytes(),
             lines=lines[whole].astype(np.int16).tobytes(),
+            sizes=sizes[whole].astype(np.int32).tobytes(),
         )
 
 

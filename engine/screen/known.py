@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise, starmap
 from sys import byteorder
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from xxhash import xxh3_128_digest
 
 from engine.batch import KnownRecords
 from engine.screen.prints import PRINT_BYTES
@@ -21,12 +24,15 @@ if TYPE_CHECKING:
 _NEAR: Final = 4
 """How many blocks ahead of the last one that was met a block is looked for before all are searched."""
 
+_FAR: Final = 4_096
+"""Blocks that are followed at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
     """The set as it is stored: a record is 24 bytes, a block 28. `firsts` are places in the records, which lie in the source's order.
 
-    Every record of a block is in the set.
+    Every record of a block is in the set. `sizes` are the blocks' bytes.
     """
 
     prints: bytes
@@ -35,6 +41,7 @@ class Arrays:
     firsts: bytes
     records: bytes
     lines: bytes
+    sizes: bytes
 
 
 class KnownSet:
@@ -43,17 +50,22 @@ class KnownSet:
     def __init__(self, arrays: Arrays, without: Iterable[int] = ()) -> None:
         self.prints = arrays.prints
         self.items: Integers = np.frombuffer(arrays.items, np.int64)
-        self.firsts: Integers = np.frombuffer(arrays.firsts, np.int64)
+        self.firsts = np.frombuffer(arrays.firsts, np.int32)
         self.records = np.frombuffer(arrays.records, np.int16)
         self.lines = np.frombuffer(arrays.lines, np.int16)
         gone = np.isin(self.items, np.fromiter(without, np.int64))
         self._stale = gone if gone.any() else None
         self.block_prints = arrays.block_prints if self._stale is None else self._without_stale(arrays.block_prints, gone)
+        self.sizes = np.frombuffer(arrays.sizes, np.int32)
         # One by one, the items of a memory view are got at in half the time that those of an array take.
-        self._views = (memoryview(arrays.firsts).cast("q"), memoryview(arrays.records).cast("h"), memoryview(arrays.lines).cast("h"))
+        self._sizes = memoryview(arrays.sizes).cast("i")
+        self._firsts = memoryview(arrays.firsts).cast("i")
+        self._records = memoryview(arrays.records).cast("h")
+        self._lines_before = memoryview(np.concatenate(([0], np.cumsum(self.lines, dtype=np.int64))))
         # Whether a block begins with the record behind the last one of the block before it.
-        self.continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
+        self._continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
+        self._hints = b""
         self._sorted: tuple[NDArray[np.uint64], Integers] | None = None
         self._sorted_blocks: tuple[memoryview[int], Integers] | None = None
 
@@ -85,19 +97,43 @@ class KnownSet:
         self._expected = index + 1
         return index
 
-    def expect(self, block: int) -> None:
-        """Look for this block first the next time."""
-        self._expected = block
+    def begin(self, data: memoryview, start: int, end: int, seed: int) -> tuple[int, int] | None:
+        """Return the number and the end of the block at `start` if it is the one that is expected, None if it is not.
+
+        The bytes of a block that was laid are that block, wherever it would be cut: it need not be cut to be known.
+        """
+        block = self._expected
+        if block >= len(self._sizes) or (stop := start + self._sizes[block]) > end:
+            return None
+        print_ = xxh3_128_digest(data[start:stop], seed=seed)
+        return (block, stop) if self.block_prints.startswith(print_, block * PRINT_BYTES) else None
+
+    def go_on(self, data: memoryview, block: int, stop: int, end: int, seed: int) -> tuple[int, int]:
+        """Return the first block that does not follow one that ends at `stop`, now as it did before, and where the blocks before it end.
+
+        It is another one now, so that the next but one is looked for first the next time.
+        """
+        following, prints = block + 1, self.block_prints
+        limit = self._continues.find(0, following, following + _FAR)
+        sizes = self._sizes[following : limit if limit >= 0 else following + _FAR]
+        name = partial(xxh3_128_digest, seed=seed)
+        # Without a step of Python but the comparison: a file that did not change is all of this.
+        pieces = map(data.__getitem__, starmap(slice, pairwise(accumulate(sizes, initial=stop))))
+        for size, print_ in zip(sizes, map(name, pieces), strict=True):
+            if stop + size > end:
+                break
+            if not prints.startswith(print_, following * PRINT_BYTES):
+                self._expected = following + 1
+                return following, stop
+            following, stop = following + 1, stop + size
+        self._expected = following
+        return following, stop
 
     def stretch(self, block: int, blocks: int) -> KnownRecords:
         """Return what is known of blocks that follow each other in the set as they do in the source."""
-        firsts, records, lines = self._views
-        if blocks == 1:
-            return KnownRecords(firsts[block], records[block], lines[block], block)
-        last = block + blocks - 1
-        return KnownRecords(
-            firsts[block], firsts[last] + records[last] - firsts[block], int(self.lines[block : last + 1].sum()), block, blocks
-        )
+        first, last, before = self._firsts[block], block + blocks - 1, self._lines_before
+        records = self._firsts[last] + self._records[last] - first
+        return KnownRecords(first, records, before[last + 1] - before[block], block, blocks)
 
     def _near(self, wanted: bytes, at: int) -> int | None:
         found = self.block_prints.find(wanted, at, at + _NEAR * PRINT_BYTES)
@@ -107,8 +143,12 @@ class KnownSet:
         if self._sorted_blocks is None:
             sorted_marks, order = _sort(self.block_prints)
             self._sorted_blocks = memoryview(sorted_marks.tobytes()).cast("Q"), order
+            self._hints = _hint(sorted_marks)
         marks, order = self._sorted_blocks
-        at = bisect_left(marks, int.from_bytes(wanted[:8], byteorder))
+        mark = int.from_bytes(wanted[:8], byteorder)
+        if not self._hints[mark & (len(self._hints) - 1)]:
+            return None
+        at = bisect_left(marks, mark)
         if at == len(marks):
             return None
         index = int(order[at])
@@ -132,6 +172,14 @@ def _sort(prints: bytes) -> tuple[NDArray[np.uint64], Integers]:
     marks = _halves(prints)[:, 0]
     order = np.argsort(marks)
     return marks[order], order
+
+
+def _hint(marks: NDArray[np.uint64]) -> bytes:
+    """Return a table in which most of what is none of these marks finds a zero: a block that is new is not searched."""
+    size = 1 << (8 * len(marks)).bit_length()
+    found = np.zeros(size, np.uint8)
+    found[marks & np.uint64(size - 1)] = 1
+    return found.tobytes()
 
 
 def _search(ordered: tuple[NDArray[np.uint64], Integers], prints: bytes, wanted: bytes) -> Integers:

@@ -165,7 +165,7 @@ class _Laid:
     def __init__(self) -> None:
         self.stretches: list[tuple[int, int, int]] = []
         self._prints: list[bytes] = []
-        self._counts: list[tuple[int, int, int]] = []
+        self._counts: list[tuple[int, int, int, int]] = []
 
     def lay(self, records: Records, screening: Screening, ordinal: int) -> None:
         """Note the blocks of a piece: those whose both ends are ends of records."""
@@ -182,13 +182,13 @@ class _Laid:
             if ends[low] == begin and high < len(ends) and ends[high] == end:
                 lines = high - low if records.lines is None else _lines_between(records.lines, low, high, body[begin:end])
                 self._prints.append(screening.name_block(body[begin:end], reading))
-                self._counts.append((ordinal + low, high - low, lines))
+                self._counts.append((ordinal + low, high - low, lines, end - begin))
             low = high
 
     def gather(self, screening: Screening) -> Blocks:
         """Return all blocks, those that are known behind the others."""
-        counts = np.array(self._counts, np.int64).reshape(-1, 3)
-        prints, firsts, records, lines = b"".join(self._prints), counts[:, 0], counts[:, 1], counts[:, 2]
+        counts = np.array(self._counts, np.int64).reshape(-1, 4)
+        prints, firsts, records, lines, sizes = b"".join(self._prints), *counts.T
         if self.stretches:
             known, stretches = screening.known, np.array(self.stretches, np.int64)
             blocks = _ranges(stretches[:, 1], stretches[:, 2])
@@ -196,7 +196,8 @@ class _Laid:
             prints += np.frombuffer(known.block_prints, np.uint64).reshape(-1, 2)[blocks].tobytes()
             firsts = np.concatenate((firsts, known.firsts[blocks] + moved))
             records, lines = np.concatenate((records, known.records[blocks])), np.concatenate((lines, known.lines[blocks]))
-        return Blocks(prints, firsts.tobytes(), records.astype(np.int64).tobytes(), lines.astype(np.int64).tobytes())
+            sizes = np.concatenate((sizes, known.sizes[blocks]))
+        return Blocks(prints, firsts.tobytes(), records.tobytes(), lines.tobytes(), sizes.tobytes())
 
 
 def _ranges(firsts: Integers, sizes: Integers) -> Integers:

@@ -234,7 +234,7 @@ SCREENS: Final = Table(
     Column("mark", Text, nullable=False),
     Column("evidence", Text, nullable=False),
     *(Column(name, LargeBinary, nullable=False) for name in ("pattern", "prints", "items")),
-    *(Column(name, LargeBinary, nullable=False) for name in ("block_prints", "firsts", "records", "lines")),
+    *(Column(name, LargeBinary, nullable=False) for name in ("block_prints", "firsts", "records", "lines", "sizes")),
 )
 """What the last complete run has read (`engine.screen`). Triggers delete it when an item's digest becomes another one, or an item goes."""
 

@@ -54,7 +54,7 @@ def test_a_block_is_known_if_all_its_records_are() -> None:
         collector = Collector()
         collector.meet([1, 3], [10, 30], [A, C])
         collector.wait([2], [-2], [B])
-        collector.lay(Blocks(D, integers(1), integers(3), integers(3)))
+        collector.lay(Blocks(D, integers(1), integers(3), integers(3), integers(99)))
         found = KnownSet(collector.settle(applied))
         assert (found.find_block(D) is not None) is known
         assert found.look_up(A + B + C + D).tolist() == ([0, 1, 2, -1] if known else [0, -1, 1, -1])
@@ -64,7 +64,7 @@ def test_what_somebody_else_has_written_is_not_known() -> None:
     """Neither the record of such an item nor the block in which it lies."""
     collector = Collector()
     collector.meet([1, 2], [10, 20], [A, B])
-    collector.lay(Blocks(D, integers(1), integers(2), integers(2)))
+    collector.lay(Blocks(D, integers(1), integers(2), integers(2), integers(99)))
     arrays = collector.settle()
     assert KnownSet(arrays).find_block(D) is not None
     found = KnownSet(arrays, without=[20, 99])

@@ -193,6 +193,7 @@ CREATE TABLE inventory_feed_screens (
 	firsts BLOB NOT NULL, 
 	records BLOB NOT NULL, 
 	lines BLOB NOT NULL, 
+	sizes BLOB NOT NULL, 
 	PRIMARY KEY (feed_id), 
 	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
 );

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.batch import JsonValue
     from engine.screen.known import Arrays
 
-_ARRAYS: Final = ("prints", "items", "block_prints", "firsts", "records", "lines")
+_ARRAYS: Final = ("prints", "items", "block_prints", "firsts", "records", "lines", "sizes")
 _COLUMNS: Final = ", ".join(("mark", "evidence", "pattern", *_ARRAYS))
 _READ: Final = f"SELECT evidence, pattern, {', '.join(_ARRAYS)} FROM main.inventory_feed_screens WHERE feed_id = ? AND mark = ?"
 _WRITTEN_SINCE: Final = f"SELECT id FROM {VARIANTS} WHERE inventory_feed_id = ? AND content_hash IS NULL"

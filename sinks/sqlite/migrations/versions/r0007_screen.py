@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("mark", sa.Text, nullable=False),
         sa.Column("evidence", sa.Text, nullable=False),
         *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("pattern", "prints", "items")),
-        *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("block_prints", "firsts", "records", "lines")),
+        *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("block_prints", "firsts", "records", "lines", "sizes")),
     )
     op.create_index(
         "ix_inventory_feed_variants_unhashed",
