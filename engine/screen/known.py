@@ -35,13 +35,13 @@ class Arrays:
     Every record of a block is in the set. `sizes` are the blocks' bytes.
     """
 
-    prints: bytes
-    items: bytes
-    block_prints: bytes
-    firsts: bytes
-    records: bytes
-    lines: bytes
-    sizes: bytes
+    prints: bytes | bytearray = b""
+    items: bytes | bytearray = b""
+    block_prints: bytes = b""
+    firsts: bytes = b""
+    records: bytes = b""
+    lines: bytes = b""
+    sizes: bytes = b""
 
 
 class KnownSet:
@@ -164,11 +164,17 @@ class KnownSet:
         return found
 
 
-def _halves(prints: bytes) -> NDArray[np.uint64]:
+def ranges(firsts: Integers, sizes: Integers) -> Integers:
+    """Return the numbers of several ranges, one behind the other."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
+
+
+def _halves(prints: bytes | bytearray) -> NDArray[np.uint64]:
     return np.frombuffer(prints, np.uint64).reshape(-1, 2)
 
 
-def _sort(prints: bytes) -> tuple[NDArray[np.uint64], Integers]:
+def _sort(prints: bytes | bytearray) -> tuple[NDArray[np.uint64], Integers]:
     marks = _halves(prints)[:, 0]
     order = np.argsort(marks)
     return marks[order], order
@@ -182,7 +188,7 @@ def _hint(marks: NDArray[np.uint64]) -> bytes:
     return found.tobytes()
 
 
-def _search(ordered: tuple[NDArray[np.uint64], Integers], prints: bytes, wanted: bytes) -> Integers:
+def _search(ordered: tuple[NDArray[np.uint64], Integers], prints: bytes | bytearray, wanted: bytes) -> Integers:
     """Return the places of fingerprints: found by their first half, confirmed by the second."""
     marks, order = ordered
     asked = _halves(wanted)

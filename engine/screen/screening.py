@@ -61,7 +61,7 @@ class Screening:
             from engine.screen.known import Arrays, KnownSet
 
             remembered = self.remembered
-            arrays = remembered.arrays if remembered is not None else Arrays(b"", b"", b"", b"", b"", b"", b"")
+            arrays = remembered.arrays if remembered is not None else Arrays()
             self._known = KnownSet(arrays, remembered.without if remembered is not None else ())
         return self._known
 

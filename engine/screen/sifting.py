@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, Known
+from engine.screen.known import ranges
 from engine.screen.prints import each_print, nth_print
 
 if TYPE_CHECKING:
@@ -150,13 +151,12 @@ class Sifter:
     def _gather(self, known: KnownSet) -> Known:
         stretches, met = np.array(self._stretches, np.int64).reshape(-1, 3), self._met
         self._stretches, self._met = [], []
-        ordinals = np.concatenate((_ranges(stretches[:, 0], stretches[:, 2]), *(each for each, _ in met)))
-        places = np.concatenate((_ranges(stretches[:, 1], stretches[:, 2]), *(each for _, each in met)))
+        ordinals = np.concatenate((ranges(stretches[:, 0], stretches[:, 2]), *(each for each, _ in met)))
+        places = np.concatenate((ranges(stretches[:, 1], stretches[:, 2]), *(each for _, each in met)))
         if met:
             order = np.argsort(ordinals, kind="stable")
             ordinals, places = ordinals[order], places[order]
-        prints = np.frombuffer(known.prints, np.uint64).reshape(-1, 2)
-        return Known(known.items[places].tobytes(), ordinals.tobytes(), prints[places].tobytes())
+        return Known(known.items[places].tobytes(), ordinals.tobytes(), places.tobytes())
 
 
 class _Laid:
@@ -191,19 +191,13 @@ class _Laid:
         prints, firsts, records, lines, sizes = b"".join(self._prints), *counts.T
         if self.stretches:
             known, stretches = screening.known, np.array(self.stretches, np.int64)
-            blocks = _ranges(stretches[:, 1], stretches[:, 2])
+            blocks = ranges(stretches[:, 1], stretches[:, 2])
             moved = np.repeat(stretches[:, 0] - known.firsts[stretches[:, 1]], stretches[:, 2])
             prints += np.frombuffer(known.block_prints, np.uint64).reshape(-1, 2)[blocks].tobytes()
             firsts = np.concatenate((firsts, known.firsts[blocks] + moved))
             records, lines = np.concatenate((records, known.records[blocks])), np.concatenate((lines, known.lines[blocks]))
             sizes = np.concatenate((sizes, known.sizes[blocks]))
         return Blocks(prints, firsts.tobytes(), records.tobytes(), lines.tobytes(), sizes.tobytes())
-
-
-def _ranges(firsts: Integers, sizes: Integers) -> Integers:
-    """Return the numbers of several ranges, one behind the other."""
-    before = np.cumsum(sizes) - sizes
-    return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
 
 
 def _lines_between(lines: Sequence[int], low: int, high: int, body: bytes) -> int:

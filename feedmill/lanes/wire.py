@@ -145,7 +145,7 @@ def _tell_batch(batch: MappedBatch) -> Told:
         tuple(items.clears),
         dict(items.spoiled),
         items.prints,
-        (known.items, known.records, known.prints) if known else None,
+        (known.items, known.records, known.places) if known else None,
         (blocks.prints, blocks.firsts, blocks.records, blocks.lines, blocks.sizes) if blocks else None,
         [_tell_reject(reject) for reject in batch.rejects],
         (batch.read, batch.weight, batch.keyless),

@@ -8,7 +8,7 @@ import pytest
 from engine.batch import Blocks, Known
 from engine.screen.blocks import LONGEST, SHORTEST, cut_block, learn_pattern
 from engine.screen.collecting import Collector
-from engine.screen.known import KnownSet
+from engine.screen.known import Arrays, KnownSet
 from engine.screen.prints import Printer
 
 A, B, C, D = (letter * 16 for letter in (b"a", b"b", b"c", b"d"))
@@ -22,7 +22,7 @@ def integers(*numbers: int) -> bytes:
 def items_of(collector: Collector, *applied: tuple[int, int, int]) -> dict[bytes, int]:
     """Settle, and return the item that each fingerprint stands for."""
     found = KnownSet(collector.settle(applied))
-    return {found.prints[16 * at : 16 * at + 16]: int(found.items[at]) for at in range(len(found))}
+    return {bytes(found.prints[16 * at : 16 * at + 16]): int(found.items[at]) for at in range(len(found))}
 
 
 def test_a_record_that_was_applied_lends_its_item_to_no_other() -> None:
@@ -41,9 +41,9 @@ def test_a_record_that_was_overtaken_in_part_is_not_known() -> None:
 
 def test_an_item_that_was_met_twice_is_known_by_none_of_its_records() -> None:
     """Neither by the earlier one nor by the later one: the unchanged one of the two would be skipped, and the changed one win."""
-    collector = Collector()
+    collector = Collector(Arrays(C + D, integers(10, 30)))
     collector.meet([1, 2], [10, 20], [A, B])
-    collector.know(Known(integers(10, 30), integers(3, 4), C + D))
+    collector.know(Known(integers(10, 30), integers(3, 4), integers(0, 1)))
     collector.drop([10])
     assert items_of(collector) == {B: 20, D: 30}
 

@@ -50,7 +50,7 @@ class Gathering:
         if self._collector is None:
             from engine.screen.collecting import Collector
 
-            self._collector = Collector()
+            self._collector = Collector(self._remembered.arrays if self._remembered is not None else None)
         return self._collector
 
     def take(
