@@ -97,6 +97,10 @@ class Screening:
             following, stop = known.go_on(view, block, stop, end, seed)
         return known.stretch(block, following - block), stop
 
+    def let_go(self) -> None:
+        """Let go of the set, when all was read: it is big, and whoever else holds on to the screen need not hold on to that."""
+        self.remembered = self._known = None
+
     def name_block(self, block: bytes, reading: bytes) -> bytes:
         """Return the fingerprint of a block."""
         return self._printer.block(block, reading)

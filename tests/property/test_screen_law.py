@@ -53,7 +53,7 @@ FIELDS: Final = (
 )
 SETTINGS: Final = {"mapping": "custom", "syncPricing": True, "syncName": True, "guard": {"enabled": False, "maxRejectRatio": 1.0}}
 TIMES: Final = ("_at", "call", "seconds", "stages", "screened", "plan", "checkpoint", "dialect", "raw")
-LEFT: Final = ("inventory_feed_screens", "sqlite_stat1", "alembic_version")
+LEFT: Final = ("inventory_feed_screens", "inventory_feed_screen_parts", "sqlite_stat1", "alembic_version")
 
 PLAIN: Final = ["", "bolt", "nut", "washer"]
 NAMES: Final = st.sampled_from([*PLAIN * 4, 'five" pipe', "a, b", "two\nlines", "ä", "x" * 40, "<b>", "]]>", '{"a": 1}'])

@@ -182,18 +182,19 @@ CREATE TABLE inventory_feed_rows (
 	CONSTRAINT uq_inventory_feed_rows_position UNIQUE (feed_id, kind, position), 
 	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
 );
+CREATE TABLE inventory_feed_screen_parts (
+	feed_id INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	data BLOB NOT NULL, 
+	PRIMARY KEY (feed_id, name, part), 
+	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
+);
 CREATE TABLE inventory_feed_screens (
 	feed_id INTEGER NOT NULL, 
 	mark TEXT NOT NULL, 
 	evidence TEXT NOT NULL, 
 	pattern BLOB NOT NULL, 
-	prints BLOB NOT NULL, 
-	items BLOB NOT NULL, 
-	block_prints BLOB NOT NULL, 
-	firsts BLOB NOT NULL, 
-	records BLOB NOT NULL, 
-	lines BLOB NOT NULL, 
-	sizes BLOB NOT NULL, 
 	PRIMARY KEY (feed_id), 
 	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
 );

@@ -114,6 +114,8 @@ class Gathering:
             return None
         before = self._remembered
         same = before is not None and before.arrays == arrays and before.pattern == pattern and before.evidence == evidence
+        # The old set goes before the new one is written.
+        self._collector = self._remembered = None
         return StoredScreen(mark, evidence, pattern, arrays, same)
 
 

@@ -19,8 +19,14 @@ def upgrade() -> None:
         sa.Column("feed_id", sa.Integer, sa.ForeignKey("inventory_feeds.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("mark", sa.Text, nullable=False),
         sa.Column("evidence", sa.Text, nullable=False),
-        *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("pattern", "prints", "items")),
-        *(sa.Column(name, sa.LargeBinary, nullable=False) for name in ("block_prints", "firsts", "records", "lines", "sizes")),
+        sa.Column("pattern", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "inventory_feed_screen_parts",
+        sa.Column("feed_id", sa.Integer, sa.ForeignKey("inventory_feeds.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("part", sa.Integer, primary_key=True),
+        sa.Column("data", sa.LargeBinary, nullable=False),
     )
     op.create_index(
         "ix_inventory_feed_variants_unhashed",
@@ -46,5 +52,6 @@ def downgrade() -> None:
     for trigger in ("void_screen_update", "void_screen_delete"):
         op.execute(f"DROP TRIGGER {trigger}")
     op.drop_index("ix_inventory_feed_variants_unhashed", "inventory_feed_variants")
+    op.drop_table("inventory_feed_screen_parts")
     op.drop_table("inventory_feed_screens")
     op.drop_column("data_imports", "screened")
