@@ -19,6 +19,7 @@ from engine.screen.prints import PRINT_BYTES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Halves = NDArray[np.uint64]
     Integers = NDArray[np.int64]
 
 _NEAR: Final = 4
@@ -26,6 +27,9 @@ _NEAR: Final = 4
 
 _FAR: Final = 4_096
 """Blocks that are followed at once."""
+
+_PLACE: Final = np.uint64(32)
+"""Bits in which the place of a record lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class KnownSet:
         self._continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
         self._hints = b""
-        self._sorted: tuple[NDArray[np.uint64], Integers] | None = None
+        self._index: _Index | None = None
         self._sorted_blocks: tuple[memoryview[int], Integers] | None = None
 
     def _without_stale(self, prints: bytes, gone: NDArray[np.bool_]) -> bytes:
@@ -154,13 +158,52 @@ class KnownSet:
         index = int(order[at])
         return index if self.block_prints.startswith(wanted, index * PRINT_BYTES) else None
 
-    def look_up(self, prints: bytes) -> Integers:
-        """Return the place of each record of these fingerprints, -1 where it is not known."""
-        if self._sorted is None:
-            self._sorted = _sort(self.prints)
-        found = _search(self._sorted, self.prints, prints)
-        if self._stale is not None and len(self):
+    def look_up(self, prints: bytes, near: Integers | None = None) -> Integers:
+        """Return the place of each record of these fingerprints, -1 where it is not known.
+
+        `near` are places at which they are looked for before all others are searched.
+        """
+        asked = _halves(prints)
+        found = np.full(len(asked), -1, np.int64)
+        if not len(self):
+            return found
+        whole = _halves(self.prints)
+        if near is not None and len(near):
+            marks = whole[near, 0]
+            order = np.argsort(marks)
+            places = near[order[np.minimum(np.searchsorted(marks, asked[:, 0], sorter=order), len(near) - 1)]]
+            found = np.where((whole[places] == asked).all(axis=1), places, -1)
+        left = np.flatnonzero(found < 0)
+        if len(left):
+            if self._index is None:
+                self._index = _Index(whole)
+            found[left] = self._index.search(asked[left])
+        if self._stale is not None:
             found[(found >= 0) & self._stale[found]] = -1
+        return found
+
+
+class _Index:
+    """Fingerprints by 32 of their bits, in 8 bytes each: that part above the place, so that they are sorted where they stand."""
+
+    def __init__(self, prints: Halves) -> None:
+        self._prints = prints
+        self._sorted = prints[:, 0] << _PLACE
+        self._sorted |= np.arange(len(prints), dtype=np.uint64)
+        self._sorted.sort()
+
+    def search(self, asked: Halves) -> Integers:
+        """Return the places of fingerprints, -1 for those that are not there: found by a part, confirmed by the whole."""
+        found, parts = np.full(len(asked), -1, np.int64), asked[:, 0] << _PLACE
+        left, at = np.arange(len(asked)), np.searchsorted(self._sorted, parts)
+        # Those whose part is the same stand behind each other.
+        while len(left):
+            entries = self._sorted[np.minimum(at, len(self._sorted) - 1)]
+            here = (at < len(self._sorted)) & (entries >> _PLACE == parts[left] >> _PLACE)
+            left, at, places = left[here], at[here], (entries[here] & np.uint64(0xFFFF_FFFF)).astype(np.int64)
+            same = (self._prints[places] == asked[left]).all(axis=1)
+            found[left[same]] = places[same]
+            left, at = left[~same], at[~same] + 1
         return found
 
 
@@ -170,30 +213,19 @@ def ranges(firsts: Integers, sizes: Integers) -> Integers:
     return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
 
 
-def _halves(prints: bytes | bytearray) -> NDArray[np.uint64]:
+def _halves(prints: bytes | bytearray) -> Halves:
     return np.frombuffer(prints, np.uint64).reshape(-1, 2)
 
 
-def _sort(prints: bytes | bytearray) -> tuple[NDArray[np.uint64], Integers]:
+def _sort(prints: bytes | bytearray) -> tuple[Halves, Integers]:
     marks = _halves(prints)[:, 0]
     order = np.argsort(marks)
     return marks[order], order
 
 
-def _hint(marks: NDArray[np.uint64]) -> bytes:
+def _hint(marks: Halves) -> bytes:
     """Return a table in which most of what is none of these marks finds a zero: a block that is new is not searched."""
     size = 1 << (8 * len(marks)).bit_length()
     found = np.zeros(size, np.uint8)
     found[marks & np.uint64(size - 1)] = 1
     return found.tobytes()
-
-
-def _search(ordered: tuple[NDArray[np.uint64], Integers], prints: bytes | bytearray, wanted: bytes) -> Integers:
-    """Return the places of fingerprints: found by their first half, confirmed by the second."""
-    marks, order = ordered
-    asked = _halves(wanted)
-    if not len(marks):
-        return np.full(len(asked), -1, np.int64)
-    places = order[np.minimum(np.searchsorted(marks, asked[:, 0]), len(marks) - 1)]
-    places[(_halves(prints)[places] != asked).any(axis=1)] = -1
-    return places

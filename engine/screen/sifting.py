@@ -33,6 +33,9 @@ _TOGETHER: Final = 4_096
 """Records that are looked up at once, where they are not as many bytes as a unit: each look-up has its price, and of a document that
 changed a little a piece has ten of them."""
 
+_AROUND: Final = 4
+"""Records more than a piece has, among which its own are looked for: some may have been taken out."""
+
 
 @dataclass(slots=True)
 class Unit:
@@ -56,6 +59,7 @@ class _Waiting:
     prints: list[bytes] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    near: list[tuple[int, int]] = field(default_factory=list)
     bytes: int = 0
 
 
@@ -69,6 +73,8 @@ class Sifter:
         self._waiting = _Waiting()
         self._laid = _Laid()
         self._bytes = 0
+        # Where the next record lay, if it is what came behind those before it.
+        self._place = 0
         # Known records: their ordinals and their places in the set, one by one and as (ordinal, first place, records).
         self._met: list[tuple[Integers, Integers]] = []
         self._stretches: list[tuple[int, int, int]] = []
@@ -88,6 +94,7 @@ class Sifter:
         """Take a stretch that is known as a whole."""
         self._laid.stretches.append((self.ordinal, known.block, known.blocks))
         self._stretches.append((self.ordinal, known.first, known.records))
+        self._place = known.first + known.records
         self.ordinal += known.records
         self._unit.records += known.records
 
@@ -99,6 +106,8 @@ class Sifter:
         waiting.parts += records.parts
         waiting.bytes += len(records.body)
         waiting.prints.append(self._screening.name_records(records.parts, records.reading))
+        waiting.near.append((self._place, count + _AROUND))
+        self._place += count
         waiting.ordinals += range(first, first + count)
         waiting.lines += range(line, line + count) if records.lines is None else [line + before for before in records.lines]
         self.ordinal += count
@@ -130,7 +139,7 @@ class Sifter:
             return
         self._waiting = _Waiting()
         prints = b"".join(waiting.prints)
-        places = self._screening.known.look_up(prints) if self._screening.knows else None
+        places = self._look_near(waiting.near, prints) if self._screening.knows else None
         if places is None or (places < 0).all():
             unit.parts += waiting.parts
             unit.prints += each_print(prints)
@@ -147,6 +156,12 @@ class Sifter:
         unit.ordinals += [waiting.ordinals[index] for index in unknown]
         unit.lines += [waiting.lines[index] for index in unknown]
         self._bytes += sum(map(len, chosen))
+
+    def _look_near(self, near: list[tuple[int, int]], prints: bytes) -> Integers:
+        known = self._screening.known
+        stretches = np.array(near, np.int64)
+        places = ranges(stretches[:, 0], stretches[:, 1])
+        return known.look_up(prints, places[places < len(known)])
 
     def _gather(self, known: KnownSet) -> Known:
         stretches, met = np.array(self._stretches, np.int64).reshape(-1, 3), self._met

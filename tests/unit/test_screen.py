@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.batch import Blocks, Known
 from engine.screen.blocks import LONGEST, SHORTEST, cut_block, learn_pattern
@@ -70,6 +72,18 @@ def test_what_somebody_else_has_written_is_not_known() -> None:
     found = KnownSet(arrays, without=[20, 99])
     assert found.find_block(D) is None
     assert found.look_up(A + B).tolist() == [0, -1]
+
+
+ALIKE = [a + b + c for a in (b"a" * 4, b"b" * 4) for b in (b"x" * 4, b"y" * 4) for c in (b"m" * 8, b"n" * 8)]
+
+
+@given(st.lists(st.sampled_from(ALIKE), unique=True), st.lists(st.sampled_from(ALIKE)), st.data())
+def test_records_are_found_wherever_they_lie(stored: list[bytes], asked: list[bytes], data: st.DataObject) -> None:
+    """In any order, near the place that is expected or far from it, and though half of a fingerprint is another one's too."""
+    found = KnownSet(Arrays(b"".join(stored), integers(*range(len(stored)))))
+    near = data.draw(st.lists(st.integers(0, len(stored) - 1))) if stored else []
+    places = [stored.index(each) if each in stored else -1 for each in asked]
+    assert found.look_up(b"".join(asked), np.array(near, np.int64)).tolist() == places
 
 
 def test_fingerprints_are_of_a_mark_and_a_reading() -> None:
