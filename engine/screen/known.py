@@ -65,7 +65,7 @@ class KnownSet:
         self._sizes = memoryview(arrays.sizes).cast("i")
         self._firsts = memoryview(arrays.firsts).cast("i")
         self._records = memoryview(arrays.records).cast("h")
-        self._lines_before = memoryview(np.concatenate(([0], np.cumsum(self.lines, dtype=np.int64))))
+        self._lines_before = memoryview(np.concatenate(([0], np.cumsum(self.lines, dtype=np.int64))).tobytes()).cast("q")
         # Whether a block begins with the record behind the last one of the block before it.
         self._continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
