@@ -37,6 +37,7 @@ from sinks.sqlite.landing import applying
 from sinks.sqlite.landing.applying import Application
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.migrate import migrate
+from sinks.sqlite.screen import stored
 from sinks.sqlite.single.calls import open_calls
 from sinks.sqlite.single.plan import set_limit
 from sinks.sqlite.sink import open_sqlite
@@ -234,6 +235,7 @@ def small() -> Iterator[None]:
         patch.setattr(blocks, "LONGEST", 160)
         patch.setattr(sifting, "UNIT_BYTES", 256)
         patch.setattr(applying, "CHUNK_ROWS", 3)
+        patch.setattr(stored, "_PIECE", 100)
         yield
 
 
