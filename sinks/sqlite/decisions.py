@@ -35,11 +35,6 @@ _ADD_EFFECT = (
 )
 
 
-_LONG_LOG = "PRAGMA wal_autocheckpoint = 16000"
-"""Chunks change rows far from each other, and the same pages of indices and of the change log each time. Copied into the file after
-three chunks, not after each, these are copied once: applying takes two thirds of the time, and the log 64 MB at most."""
-
-
 async def carry_out(writer: Writer, fence: Fence, plan: Plan, *, notes: bool = False) -> Counts:
     """Apply what is left of a run's stage and return what became of all its records.
 
@@ -52,7 +47,6 @@ async def carry_out(writer: Writer, fence: Fence, plan: Plan, *, notes: bool = F
     stage = StageTable("main", fence.feed, fence.run, plan.definition.creates_above)
     if notes:
         await create_applied(writer)
-    await writer.execute(_LONG_LOG)
     application = Application(writer, stage, plan, notes=notes)
     while True:
         async with writer.changing(Origin(plan.at, run=fence.run)):
