@@ -165,13 +165,13 @@ class Batch:
 class Known:
     """Items whose records a screen knew, so that nobody has parsed them: they stand in the source as they are stored.
 
-    `items` are the ids under which the sink knows them and `records` the ordinals of their records, both signed 64-bit integers in
-    the machine's order, `prints` the records' fingerprints of 16 bytes. All three in the order of the source.
+    `items` are the ids under which the sink knows them, `records` the ordinals of their records, and `places` where these lie in the
+    set that the sink remembered. All three are signed 64-bit integers in the machine's order, and in the order of the source.
     """
 
     items: bytes = b""
     records: bytes = b""
-    prints: bytes = b""
+    places: bytes = b""
 
     def __len__(self) -> int:
         return len(self.items) // 8
@@ -184,14 +184,15 @@ NO_ITEMS: Final = Known()
 class Blocks:
     """Stretches of consecutive records, each with its fingerprint of 16 bytes. They may come in any order.
 
-    `firsts` are the ordinals of their first records, `records` and `lines` how many of those they have: signed 64-bit integers in the
-    machine's order.
+    `firsts` are the ordinals of their first records, `records`, `lines` and `sizes` how many of those and how many bytes they have:
+    signed 64-bit integers in the machine's order.
     """
 
     prints: bytes = b""
     firsts: bytes = b""
     records: bytes = b""
     lines: bytes = b""
+    sizes: bytes = b""
 
     def __len__(self) -> int:
         return len(self.firsts) // 8

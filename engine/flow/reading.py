@@ -127,6 +127,8 @@ class Reading:
             "absent": [problem.column for problem in problems if problem.column is not None],
         }
         doubt = met and contradiction is None and (refusal is not None or self._numbers.doubts(told.get("numbers")))
+        if screening is not None:
+            screening.let_go()
         return Verdict(problems, contradiction, refusal, doubt, screening.pattern if screening is not None else b"", evidence)
 
 

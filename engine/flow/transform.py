@@ -164,7 +164,7 @@ class Transform:
         unit = sifter.take()
         if not unit.parts:
             self._records += unit.records
-            yield MappedBatch(replace(_NOTHING, known=unit.known, blocks=unit.blocks), (), unit.records, len(unit.known.prints) * 2)
+            yield MappedBatch(replace(_NOTHING, known=unit.known, blocks=unit.blocks), (), unit.records, len(unit.known.places) * 4)
             return
         self._units += 1
         yield self._map_unit(mapper, mapper.join(unit.parts, unit.reading, -self._units), unit)
@@ -185,7 +185,7 @@ class Transform:
         made = self._make(raw, batch, mapped, ordinals, lines, prints)
         self._records += unit.records
         items = replace(made.items, known=unit.known, blocks=unit.blocks)
-        return replace(made, items=items, read=unit.records, weight=made.weight + 2 * len(unit.known.prints))
+        return replace(made, items=items, read=unit.records, weight=made.weight + 4 * len(unit.known.places))
 
     def _place(self, mapper: ScreenedMapper, error: RefuseRun, unit: Unit) -> RefuseRun:
         """Say where in the document the record stands for which a unit is refused: the first that is refused alone."""

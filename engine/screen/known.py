@@ -5,10 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate, pairwise, starmap
 from sys import byteorder
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from xxhash import xxh3_128_digest
 
 from engine.batch import KnownRecords
 from engine.screen.prints import PRINT_BYTES
@@ -16,25 +19,33 @@ from engine.screen.prints import PRINT_BYTES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Halves = NDArray[np.uint64]
     Integers = NDArray[np.int64]
 
 _NEAR: Final = 4
 """How many blocks ahead of the last one that was met a block is looked for before all are searched."""
+
+_FAR: Final = 4_096
+"""Blocks that are followed at once."""
+
+_PLACE: Final = np.uint64(32)
+"""Bits in which the place of a record lies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
     """The set as it is stored: a record is 24 bytes, a block 28. `firsts` are places in the records, which lie in the source's order.
 
-    Every record of a block is in the set.
+    Every record of a block is in the set. `sizes` are the blocks' bytes.
     """
 
-    prints: bytes
-    items: bytes
-    block_prints: bytes
-    firsts: bytes
-    records: bytes
-    lines: bytes
+    prints: bytes | bytearray = b""
+    items: bytes | bytearray = b""
+    block_prints: bytes = b""
+    firsts: bytes = b""
+    records: bytes = b""
+    lines: bytes = b""
+    sizes: bytes = b""
 
 
 class KnownSet:
@@ -43,18 +54,23 @@ class KnownSet:
     def __init__(self, arrays: Arrays, without: Iterable[int] = ()) -> None:
         self.prints = arrays.prints
         self.items: Integers = np.frombuffer(arrays.items, np.int64)
-        self.firsts: Integers = np.frombuffer(arrays.firsts, np.int64)
+        self.firsts = np.frombuffer(arrays.firsts, np.int32)
         self.records = np.frombuffer(arrays.records, np.int16)
         self.lines = np.frombuffer(arrays.lines, np.int16)
         gone = np.isin(self.items, np.fromiter(without, np.int64))
         self._stale = gone if gone.any() else None
         self.block_prints = arrays.block_prints if self._stale is None else self._without_stale(arrays.block_prints, gone)
+        self.sizes = np.frombuffer(arrays.sizes, np.int32)
         # One by one, the items of a memory view are got at in half the time that those of an array take.
-        self._views = (memoryview(arrays.firsts).cast("q"), memoryview(arrays.records).cast("h"), memoryview(arrays.lines).cast("h"))
+        self._sizes = memoryview(arrays.sizes).cast("i")
+        self._firsts = memoryview(arrays.firsts).cast("i")
+        self._records = memoryview(arrays.records).cast("h")
+        self._lines_before = memoryview(np.concatenate(([0], np.cumsum(self.lines, dtype=np.int64))).tobytes()).cast("q")
         # Whether a block begins with the record behind the last one of the block before it.
-        self.continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
+        self._continues = b"\0" + (self.firsts[1:] == self.firsts[:-1] + self.records[:-1]).tobytes()
         self._expected = 0
-        self._sorted: tuple[NDArray[np.uint64], Integers] | None = None
+        self._hints = b""
+        self._index: _Index | None = None
         self._sorted_blocks: tuple[memoryview[int], Integers] | None = None
 
     def _without_stale(self, prints: bytes, gone: NDArray[np.bool_]) -> bytes:
@@ -85,19 +101,43 @@ class KnownSet:
         self._expected = index + 1
         return index
 
-    def expect(self, block: int) -> None:
-        """Look for this block first the next time."""
-        self._expected = block
+    def begin(self, data: memoryview, start: int, end: int, seed: int) -> tuple[int, int] | None:
+        """Return the number and the end of the block at `start` if it is the one that is expected, None if it is not.
+
+        The bytes of a block that was laid are that block, wherever it would be cut: it need not be cut to be known.
+        """
+        block = self._expected
+        if block >= len(self._sizes) or (stop := start + self._sizes[block]) > end:
+            return None
+        print_ = xxh3_128_digest(data[start:stop], seed=seed)
+        return (block, stop) if self.block_prints.startswith(print_, block * PRINT_BYTES) else None
+
+    def go_on(self, data: memoryview, block: int, stop: int, end: int, seed: int) -> tuple[int, int]:
+        """Return the first block that does not follow one that ends at `stop`, now as it did before, and where the blocks before it end.
+
+        It is another one now, so that the next but one is looked for first the next time.
+        """
+        following, prints = block + 1, self.block_prints
+        limit = self._continues.find(0, following, following + _FAR)
+        sizes = self._sizes[following : limit if limit >= 0 else following + _FAR]
+        name = partial(xxh3_128_digest, seed=seed)
+        # Without a step of Python but the comparison: a file that did not change is all of this.
+        pieces = map(data.__getitem__, starmap(slice, pairwise(accumulate(sizes, initial=stop))))
+        for size, print_ in zip(sizes, map(name, pieces), strict=True):
+            if stop + size > end:
+                break
+            if not prints.startswith(print_, following * PRINT_BYTES):
+                self._expected = following + 1
+                return following, stop
+            following, stop = following + 1, stop + size
+        self._expected = following
+        return following, stop
 
     def stretch(self, block: int, blocks: int) -> KnownRecords:
         """Return what is known of blocks that follow each other in the set as they do in the source."""
-        firsts, records, lines = self._views
-        if blocks == 1:
-            return KnownRecords(firsts[block], records[block], lines[block], block)
-        last = block + blocks - 1
-        return KnownRecords(
-            firsts[block], firsts[last] + records[last] - firsts[block], int(self.lines[block : last + 1].sum()), block, blocks
-        )
+        first, last, before = self._firsts[block], block + blocks - 1, self._lines_before
+        records = self._firsts[last] + self._records[last] - first
+        return KnownRecords(first, records, before[last + 1] - before[block], block, blocks)
 
     def _near(self, wanted: bytes, at: int) -> int | None:
         found = self.block_prints.find(wanted, at, at + _NEAR * PRINT_BYTES)
@@ -107,39 +147,85 @@ class KnownSet:
         if self._sorted_blocks is None:
             sorted_marks, order = _sort(self.block_prints)
             self._sorted_blocks = memoryview(sorted_marks.tobytes()).cast("Q"), order
+            self._hints = _hint(sorted_marks)
         marks, order = self._sorted_blocks
-        at = bisect_left(marks, int.from_bytes(wanted[:8], byteorder))
+        mark = int.from_bytes(wanted[:8], byteorder)
+        if not self._hints[mark & (len(self._hints) - 1)]:
+            return None
+        at = bisect_left(marks, mark)
         if at == len(marks):
             return None
         index = int(order[at])
         return index if self.block_prints.startswith(wanted, index * PRINT_BYTES) else None
 
-    def look_up(self, prints: bytes) -> Integers:
-        """Return the place of each record of these fingerprints, -1 where it is not known."""
-        if self._sorted is None:
-            self._sorted = _sort(self.prints)
-        found = _search(self._sorted, self.prints, prints)
-        if self._stale is not None and len(self):
+    def look_up(self, prints: bytes, near: Integers | None = None) -> Integers:
+        """Return the place of each record of these fingerprints, -1 where it is not known.
+
+        `near` are places at which they are looked for before all others are searched.
+        """
+        asked = _halves(prints)
+        found = np.full(len(asked), -1, np.int64)
+        if not len(self):
+            return found
+        whole = _halves(self.prints)
+        if near is not None and len(near):
+            marks = whole[near, 0]
+            order = np.argsort(marks)
+            places = near[order[np.minimum(np.searchsorted(marks, asked[:, 0], sorter=order), len(near) - 1)]]
+            found = np.where((whole[places] == asked).all(axis=1), places, -1)
+        left = np.flatnonzero(found < 0)
+        if len(left):
+            if self._index is None:
+                self._index = _Index(whole)
+            found[left] = self._index.search(asked[left])
+        if self._stale is not None:
             found[(found >= 0) & self._stale[found]] = -1
         return found
 
 
-def _halves(prints: bytes) -> NDArray[np.uint64]:
+class _Index:
+    """Fingerprints by 32 of their bits, in 8 bytes each: that part above the place, so that they are sorted where they stand."""
+
+    def __init__(self, prints: Halves) -> None:
+        self._prints = prints
+        self._sorted = prints[:, 0] << _PLACE
+        self._sorted |= np.arange(len(prints), dtype=np.uint64)
+        self._sorted.sort()
+
+    def search(self, asked: Halves) -> Integers:
+        """Return the places of fingerprints, -1 for those that are not there: found by a part, confirmed by the whole."""
+        found, parts = np.full(len(asked), -1, np.int64), asked[:, 0] << _PLACE
+        left, at = np.arange(len(asked)), np.searchsorted(self._sorted, parts)
+        # Those whose part is the same stand behind each other.
+        while len(left):
+            entries = self._sorted[np.minimum(at, len(self._sorted) - 1)]
+            here = (at < len(self._sorted)) & (entries >> _PLACE == parts[left] >> _PLACE)
+            left, at, places = left[here], at[here], (entries[here] & np.uint64(0xFFFF_FFFF)).astype(np.int64)
+            same = (self._prints[places] == asked[left]).all(axis=1)
+            found[left[same]] = places[same]
+            left, at = left[~same], at[~same] + 1
+        return found
+
+
+def ranges(firsts: Integers, sizes: Integers) -> Integers:
+    """Return the numbers of several ranges, one behind the other."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
+
+
+def _halves(prints: bytes | bytearray) -> Halves:
     return np.frombuffer(prints, np.uint64).reshape(-1, 2)
 
 
-def _sort(prints: bytes) -> tuple[NDArray[np.uint64], Integers]:
+def _sort(prints: bytes | bytearray) -> tuple[Halves, Integers]:
     marks = _halves(prints)[:, 0]
     order = np.argsort(marks)
     return marks[order], order
 
 
-def _search(ordered: tuple[NDArray[np.uint64], Integers], prints: bytes, wanted: bytes) -> Integers:
-    """Return the places of fingerprints: found by their first half, confirmed by the second."""
-    marks, order = ordered
-    asked = _halves(wanted)
-    if not len(marks):
-        return np.full(len(asked), -1, np.int64)
-    places = order[np.minimum(np.searchsorted(marks, asked[:, 0]), len(marks) - 1)]
-    places[(_halves(prints)[places] != asked).any(axis=1)] = -1
-    return places
+def _hint(marks: Halves) -> bytes:
+    """Return a table in which most of what is none of these marks finds a zero: a block that is new is not searched."""
+    size = 1 << (8 * len(marks)).bit_length()
+    found = np.zeros(size, np.uint8)
+    found[marks & np.uint64(size - 1)] = 1
+    return found.tobytes()

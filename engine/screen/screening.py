@@ -10,7 +10,7 @@ from xxhash import xxh3_128_digest
 
 from engine.batch import JsonValue, KnownRecords
 from engine.screen.blocks import SAMPLE_BYTES, cut_block, learn_pattern
-from engine.screen.prints import PRINT_BYTES, Printer
+from engine.screen.prints import Printer
 
 if TYPE_CHECKING:
     from engine.screen.known import Arrays, KnownSet
@@ -61,7 +61,7 @@ class Screening:
             from engine.screen.known import Arrays, KnownSet
 
             remembered = self.remembered
-            arrays = remembered.arrays if remembered is not None else Arrays(b"", b"", b"", b"", b"", b"")
+            arrays = remembered.arrays if remembered is not None else Arrays()
             self._known = KnownSet(arrays, remembered.without if remembered is not None else ())
         return self._known
 
@@ -81,22 +81,25 @@ class Screening:
 
         Where the first of them is not known that is None, and its end; -1 where the bytes up to `end` do not tell.
         """
-        known, pattern, seed = self.known, self._pattern, self._printer.block_seed(reading)
-        stop = self.cut(data, start, end, ending)
-        if stop < 0:
-            return None, -1
+        known, seed = self.known, self._printer.block_seed(reading)
         with memoryview(data) as view:
-            block = known.find_block(xxh3_128_digest(view[start:stop], seed=seed))
-            if block is None:
-                return None, stop
-            following, prints, continues = block + 1, known.block_prints, known.continues
-            while following < len(continues) and continues[following] and (further := cut_block(data, stop, end, pattern, ending)) >= 0:
-                print_ = xxh3_128_digest(view[stop:further], seed=seed)
-                if not prints.startswith(print_, following * PRINT_BYTES):
-                    break
-                following, stop = following + 1, further
-        known.expect(following)
+            expected = known.begin(view, start, end, seed)
+            if expected is not None:
+                block, stop = expected
+            else:
+                stop = self.cut(data, start, end, ending)
+                if stop < 0:
+                    return None, -1
+                found = known.find_block(xxh3_128_digest(view[start:stop], seed=seed))
+                if found is None:
+                    return None, stop
+                block = found
+            following, stop = known.go_on(view, block, stop, end, seed)
         return known.stretch(block, following - block), stop
+
+    def let_go(self) -> None:
+        """Let go of the set, when all was read: it is big, and whoever else holds on to the screen need not hold on to that."""
+        self.remembered = self._known = None
 
     def name_block(self, block: bytes, reading: bytes) -> bytes:
         """Return the fingerprint of a block."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, Known
+from engine.screen.known import ranges
 from engine.screen.prints import each_print, nth_print
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ UNIT_RECORDS: Final = 1 << 17
 _TOGETHER: Final = 4_096
 """Records that are looked up at once, where they are not as many bytes as a unit: each look-up has its price, and of a document that
 changed a little a piece has ten of them."""
+
+_AROUND: Final = 4
+"""Records more than a piece has, among which its own are looked for: some may have been taken out."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,7 @@ class _Waiting:
     prints: list[bytes] = field(default_factory=list)
     ordinals: list[int] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    near: list[tuple[int, int]] = field(default_factory=list)
     bytes: int = 0
 
 
@@ -68,6 +73,8 @@ class Sifter:
         self._waiting = _Waiting()
         self._laid = _Laid()
         self._bytes = 0
+        # Where the next record lay, if it is what came behind those before it.
+        self._place = 0
         # Known records: their ordinals and their places in the set, one by one and as (ordinal, first place, records).
         self._met: list[tuple[Integers, Integers]] = []
         self._stretches: list[tuple[int, int, int]] = []
@@ -87,6 +94,7 @@ class Sifter:
         """Take a stretch that is known as a whole."""
         self._laid.stretches.append((self.ordinal, known.block, known.blocks))
         self._stretches.append((self.ordinal, known.first, known.records))
+        self._place = known.first + known.records
         self.ordinal += known.records
         self._unit.records += known.records
 
@@ -98,6 +106,8 @@ class Sifter:
         waiting.parts += records.parts
         waiting.bytes += len(records.body)
         waiting.prints.append(self._screening.name_records(records.parts, records.reading))
+        waiting.near.append((self._place, count + _AROUND))
+        self._place += count
         waiting.ordinals += range(first, first + count)
         waiting.lines += range(line, line + count) if records.lines is None else [line + before for before in records.lines]
         self.ordinal += count
@@ -129,7 +139,7 @@ class Sifter:
             return
         self._waiting = _Waiting()
         prints = b"".join(waiting.prints)
-        places = self._screening.known.look_up(prints) if self._screening.knows else None
+        places = self._look_near(waiting.near, prints) if self._screening.knows else None
         if places is None or (places < 0).all():
             unit.parts += waiting.parts
             unit.prints += each_print(prints)
@@ -147,16 +157,21 @@ class Sifter:
         unit.lines += [waiting.lines[index] for index in unknown]
         self._bytes += sum(map(len, chosen))
 
+    def _look_near(self, near: list[tuple[int, int]], prints: bytes) -> Integers:
+        known = self._screening.known
+        stretches = np.array(near, np.int64)
+        places = ranges(stretches[:, 0], stretches[:, 1])
+        return known.look_up(prints, places[places < len(known)])
+
     def _gather(self, known: KnownSet) -> Known:
         stretches, met = np.array(self._stretches, np.int64).reshape(-1, 3), self._met
         self._stretches, self._met = [], []
-        ordinals = np.concatenate((_ranges(stretches[:, 0], stretches[:, 2]), *(each for each, _ in met)))
-        places = np.concatenate((_ranges(stretches[:, 1], stretches[:, 2]), *(each for _, each in met)))
+        ordinals = np.concatenate((ranges(stretches[:, 0], stretches[:, 2]), *(each for each, _ in met)))
+        places = np.concatenate((ranges(stretches[:, 1], stretches[:, 2]), *(each for _, each in met)))
         if met:
             order = np.argsort(ordinals, kind="stable")
             ordinals, places = ordinals[order], places[order]
-        prints = np.frombuffer(known.prints, np.uint64).reshape(-1, 2)
-        return Known(known.items[places].tobytes(), ordinals.tobytes(), prints[places].tobytes())
+        return Known(known.items[places].tobytes(), ordinals.tobytes(), places.tobytes())
 
 
 class _Laid:
@@ -165,7 +180,7 @@ class _Laid:
     def __init__(self) -> None:
         self.stretches: list[tuple[int, int, int]] = []
         self._prints: list[bytes] = []
-        self._counts: list[tuple[int, int, int]] = []
+        self._counts: list[tuple[int, int, int, int]] = []
 
     def lay(self, records: Records, screening: Screening, ordinal: int) -> None:
         """Note the blocks of a piece: those whose both ends are ends of records."""
@@ -182,27 +197,22 @@ class _Laid:
             if ends[low] == begin and high < len(ends) and ends[high] == end:
                 lines = high - low if records.lines is None else _lines_between(records.lines, low, high, body[begin:end])
                 self._prints.append(screening.name_block(body[begin:end], reading))
-                self._counts.append((ordinal + low, high - low, lines))
+                self._counts.append((ordinal + low, high - low, lines, end - begin))
             low = high
 
     def gather(self, screening: Screening) -> Blocks:
         """Return all blocks, those that are known behind the others."""
-        counts = np.array(self._counts, np.int64).reshape(-1, 3)
-        prints, firsts, records, lines = b"".join(self._prints), counts[:, 0], counts[:, 1], counts[:, 2]
+        counts = np.array(self._counts, np.int64).reshape(-1, 4)
+        prints, firsts, records, lines, sizes = b"".join(self._prints), *counts.T
         if self.stretches:
             known, stretches = screening.known, np.array(self.stretches, np.int64)
-            blocks = _ranges(stretches[:, 1], stretches[:, 2])
+            blocks = ranges(stretches[:, 1], stretches[:, 2])
             moved = np.repeat(stretches[:, 0] - known.firsts[stretches[:, 1]], stretches[:, 2])
             prints += np.frombuffer(known.block_prints, np.uint64).reshape(-1, 2)[blocks].tobytes()
             firsts = np.concatenate((firsts, known.firsts[blocks] + moved))
             records, lines = np.concatenate((records, known.records[blocks])), np.concatenate((lines, known.lines[blocks]))
-        return Blocks(prints, firsts.tobytes(), records.astype(np.int64).tobytes(), lines.astype(np.int64).tobytes())
-
-
-def _ranges(firsts: Integers, sizes: Integers) -> Integers:
-    """Return the numbers of several ranges, one behind the other."""
-    before = np.cumsum(sizes) - sizes
-    return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
+            sizes = np.concatenate((sizes, known.sizes[blocks]))
+        return Blocks(prints, firsts.tobytes(), records.tobytes(), lines.tobytes(), sizes.tobytes())
 
 
 def _lines_between(lines: Sequence[int], low: int, high: int, body: bytes) -> int:

@@ -60,7 +60,7 @@ def _tell_screening(screening: Screening) -> tuple[object, ...]:
     if remembered is None:
         return (screening.mark, None)
     arrays = remembered.arrays
-    told = (arrays.prints, arrays.items, arrays.block_prints, arrays.firsts, arrays.records, arrays.lines)
+    told = (arrays.prints, arrays.items, arrays.block_prints, arrays.firsts, arrays.records, arrays.lines, arrays.sizes)
     return (screening.mark, (remembered.pattern, told, dict(remembered.evidence), list(remembered.without)))
 
 

@@ -146,8 +146,8 @@ def _tell_batch(batch: MappedBatch) -> Told:
         tuple(items.clears),
         dict(items.spoiled),
         items.prints,
-        (known.items, known.records, known.prints) if known else None,
-        (blocks.prints, blocks.firsts, blocks.records, blocks.lines) if blocks else None,
+        (known.items, known.records, known.places) if known else None,
+        (blocks.prints, blocks.firsts, blocks.records, blocks.lines, blocks.sizes) if blocks else None,
         [_tell_reject(reject) for reject in batch.rejects],
         (batch.read, batch.weight, batch.keyless),
     )
@@ -175,7 +175,7 @@ def _make_batch(
     spoiled: dict[str, int],
     prints: bytes,
     known: tuple[bytes, bytes, bytes] | None,
-    blocks: tuple[bytes, bytes, bytes, bytes] | None,
+    blocks: tuple[bytes, bytes, bytes, bytes, bytes] | None,
     rejects: list[Told],
     figures: tuple[int, int, int],
 ) -> MappedBatch:

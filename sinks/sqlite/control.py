@@ -25,7 +25,7 @@ from sinks.sqlite.definitions import find_or_create, read_definition, write_defi
 from sinks.sqlite.failures import explained
 from sinks.sqlite.fence import Fence, Writer, superseded
 from sinks.sqlite.landing.applying import Plan
-from sinks.sqlite.screen.stored import FORGET, IS_STORED, STORE, StoredScreen
+from sinks.sqlite.screen.stored import StoredScreen, store_screen
 
 Stored: TypeAlias = str | int | float | None
 """What a column of these tables takes."""
@@ -222,7 +222,7 @@ class Control:
             if not await writer.query(_KEEPS_DEFINITION, fence.run):
                 await write_definition(writer, feed, now=clock.now())
             if not keeps_screen:
-                await _store_screen(writer, fence.feed, screen)
+                await store_screen(writer, fence.feed, screen)
 
     @staticmethod
     async def complete_undo(writer: Writer, fence: Fence, record: RunRecord, *, restored: bool) -> None:
@@ -247,13 +247,6 @@ class Control:
         with explained(self._database.name):
             async with self._database.connect() as connection:
                 yield Writer(connection, None, self._database.name, locking=True)
-
-
-async def _store_screen(writer: Writer, feed: int, screen: StoredScreen | None) -> None:
-    if screen is None:
-        await writer.execute(FORGET, feed)
-    elif not screen.same or not await writer.query(IS_STORED, feed):
-        await writer.connection.execute(STORE, screen.parameters(feed))
 
 
 def _setting(values: Mapping[str, Stored]) -> str:

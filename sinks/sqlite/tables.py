@@ -233,10 +233,19 @@ SCREENS: Final = Table(
     Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), primary_key=True),
     Column("mark", Text, nullable=False),
     Column("evidence", Text, nullable=False),
-    *(Column(name, LargeBinary, nullable=False) for name in ("pattern", "prints", "items")),
-    *(Column(name, LargeBinary, nullable=False) for name in ("block_prints", "firsts", "records", "lines")),
+    Column("pattern", LargeBinary, nullable=False),
 )
 """What the last complete run has read (`engine.screen`). Triggers delete it when an item's digest becomes another one, or an item goes."""
+
+SCREEN_PARTS: Final = Table(
+    "inventory_feed_screen_parts",
+    METADATA,
+    Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+"""The arrays of a screen in pieces. They mean nothing without its row: to void it that alone is deleted, whatever their size."""
 
 ORIGIN: Final = Table("write_origin", METADATA, Column("run_id", Integer), Column("call", Text), Column("at", Integer, nullable=False))
 """Who writes items in the transaction under way, empty between transactions; the triggers of the change log read it."""

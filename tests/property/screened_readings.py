@@ -86,7 +86,7 @@ class Store:
         return read
 
     def _take(self, batches: list[MappedBatch], read: Read, screening: Screening) -> None:
-        collector = Collector()
+        collector = Collector(self.remembered.arrays if self.remembered is not None else None)
         stored = dict(self._items)
         for items in (batch.items for batch in batches):
             known = np.frombuffer(items.known.items, np.int64).tolist(), np.frombuffer(items.known.records, np.int64).tolist()

@@ -19,7 +19,7 @@ from engine.schema import ATTRIBUTES
 from sinks.figures import measure
 from sinks.sqlite.database import Database, locate
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.landing.figures import measure_stage
+from sinks.sqlite.landing.figures import Standing, measure_stage
 from sinks.sqlite.landing.statements import DELETED, GONE, GRACE, Layout, StageTable, create_temporary_stage
 from sinks.sqlite.migrate import migrate
 
@@ -196,7 +196,8 @@ async def by_sql(scene: Scene, database: Database) -> Figures:
         standing = [key for key, item in scene.items.items() if item["status"] != "removed"]
         seen = sum(scene.fates[key][0] != "absent" for key in standing)
         stage = StageTable(scene.schema, FEED, RUN, scene.feed.creates_above)
-        return await measure_stage(writer, stage, scene.layouts, scene.feed, known=len(standing), seen=seen)
+        sums = Standing(writer, stage, scene.feed)
+        return await measure_stage(writer, stage, scene.layouts, scene.feed, sums, known=len(standing), seen=seen)
 
 
 @pytest.fixture(scope="module")

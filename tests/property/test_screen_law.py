@@ -37,6 +37,7 @@ from sinks.sqlite.landing import applying
 from sinks.sqlite.landing.applying import Application
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.migrate import migrate
+from sinks.sqlite.screen import stored
 from sinks.sqlite.single.calls import open_calls
 from sinks.sqlite.single.plan import set_limit
 from sinks.sqlite.sink import open_sqlite
@@ -53,7 +54,7 @@ FIELDS: Final = (
 )
 SETTINGS: Final = {"mapping": "custom", "syncPricing": True, "syncName": True, "guard": {"enabled": False, "maxRejectRatio": 1.0}}
 TIMES: Final = ("_at", "call", "seconds", "stages", "screened", "plan", "checkpoint", "dialect", "raw")
-LEFT: Final = ("inventory_feed_screens", "sqlite_stat1", "alembic_version")
+LEFT: Final = ("inventory_feed_screens", "inventory_feed_screen_parts", "sqlite_stat1", "alembic_version")
 
 PLAIN: Final = ["", "bolt", "nut", "washer"]
 NAMES: Final = st.sampled_from([*PLAIN * 4, 'five" pipe', "a, b", "two\nlines", "ä", "x" * 40, "<b>", "]]>", '{"a": 1}'])
@@ -192,13 +193,18 @@ class Shop:
 def _rows(connection: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
     # How far a run had come when it was refused is a matter of which stage was quicker.
-    shown = {name: f"CASE WHEN status <> 'error' THEN {name} END" for name in ("read", "skipped") if table == "data_imports"}
+    shown: dict[str, str] = {}
+    if table == "data_imports":
+        shown = {name: f"CASE WHEN status <> 'error' THEN {name} END" for name in ("read", "skipped", "rejected")}
+        others = "(SELECT json_group_array(value) FROM json_each(problems) WHERE json_extract(value, '$.code') <> 'rejected')"
+        shown["problems"] = f"CASE WHEN status <> 'error' THEN problems ELSE {others} END"
     kept = [
         shown.get(name, f'"{name}"')
         for name in columns
         if name != "at" and not any(name.endswith(mark) or name.startswith(mark) for mark in TIMES)
     ]
-    return sorted(connection.execute(f"SELECT {', '.join(kept)} FROM {table}").fetchall(), key=repr) if kept else []
+    which = f"{table} WHERE run_id IN (SELECT id FROM data_imports WHERE status <> 'error')" if table == "data_import_rejects" else table
+    return sorted(connection.execute(f"SELECT {', '.join(kept)} FROM {which}").fetchall(), key=repr) if kept else []
 
 
 def edited(rows: list[Row], step: Step) -> list[Row]:
@@ -229,6 +235,7 @@ def small() -> Iterator[None]:
         patch.setattr(blocks, "LONGEST", 160)
         patch.setattr(sifting, "UNIT_BYTES", 256)
         patch.setattr(applying, "CHUNK_ROWS", 3)
+        patch.setattr(stored, "_PIECE", 100)
         yield
 
 

@@ -77,7 +77,7 @@ ROWS: list[Sequence[tuple[Value, ...]]] = [[(Colour.RED, Size.BIG)], ValuesByCol
 def test_batches_arrive_as_they_were(rows: Sequence[tuple[Value, ...]]) -> None:
     """With rejects, known records, blocks, and texts that are of no encoding; values of a class of their own become plain ones."""
     items = ItemBatch(("a", "b"), ["k\ud800"], rows, [-(2**63)], [7], [9], frozenset({"a"}), {"s": 4}, b"p" * 16)
-    items = replace(items, known=Known(b"i" * 8, b"r" * 8, b"q" * 16), blocks=Blocks(b"b" * 16, b"f" * 8, b"n" * 8, b"l" * 8))
+    items = replace(items, known=Known(b"i" * 8, b"r" * 8, b"q" * 16), blocks=Blocks(b"b" * 16, b"f" * 8, b"n" * 8, b"l" * 8, b"s" * 8))
     reject = Reject(1, 2, None, "v", "reason", "raw\ud800", "doc", "skipped")
     problem = Problem("code", "message", record=1, retry_after=2.5)
     advance = Advance([MappedBatch(items, (reject,), 3, 100, 1)], {"format": "csv"}, (problem,), "no")
@@ -126,7 +126,7 @@ def test_a_process_makes_the_recipe_anew_and_learns_no_secret() -> None:
 
 def test_what_a_run_remembers_goes_along() -> None:
     """The screen's mark, sets and evidence."""
-    remembered = Remembered(b"pat", Arrays(b"", b"", b"", b"", b"", b""), {"absent": ["x"]}, iter([4, 5]))
+    remembered = Remembered(b"pat", Arrays(b"", b"", b"", b"", b"", b"", b""), {"absent": ["x"]}, iter([4, 5]))
     reading = make_reading(dump_order(order(1, Screening("mark", remembered))), load_registry())
     screening = reading._screening
     assert screening is not None
@@ -149,7 +149,7 @@ def test_a_process_is_for_what_is_big_and_new() -> None:
     """Not for a document of unknown size, nor where most of it is known from the last run."""
 
     def known(records: int) -> Screening:
-        return Screening("m", Remembered(b"", Arrays(b"", bytes(8 * records), b"", b"", b"", b"")))
+        return Screening("m", Remembered(b"", Arrays(b"", bytes(8 * records), b"", b"", b"", b"", b"")))
 
     assert is_worth_a_process(order(BIG_BYTES))
     assert is_worth_a_process(order(BIG_BYTES, Screening("m")))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.batch import Blocks, Known
 from engine.screen.blocks import LONGEST, SHORTEST, cut_block, learn_pattern
 from engine.screen.collecting import Collector
-from engine.screen.known import KnownSet
+from engine.screen.known import Arrays, KnownSet
 from engine.screen.prints import Printer
 
 A, B, C, D = (letter * 16 for letter in (b"a", b"b", b"c", b"d"))
@@ -22,7 +24,7 @@ def integers(*numbers: int) -> bytes:
 def items_of(collector: Collector, *applied: tuple[int, int, int]) -> dict[bytes, int]:
     """Settle, and return the item that each fingerprint stands for."""
     found = KnownSet(collector.settle(applied))
-    return {found.prints[16 * at : 16 * at + 16]: int(found.items[at]) for at in range(len(found))}
+    return {bytes(found.prints[16 * at : 16 * at + 16]): int(found.items[at]) for at in range(len(found))}
 
 
 def test_a_record_that_was_applied_lends_its_item_to_no_other() -> None:
@@ -41,9 +43,9 @@ def test_a_record_that_was_overtaken_in_part_is_not_known() -> None:
 
 def test_an_item_that_was_met_twice_is_known_by_none_of_its_records() -> None:
     """Neither by the earlier one nor by the later one: the unchanged one of the two would be skipped, and the changed one win."""
-    collector = Collector()
+    collector = Collector(Arrays(C + D, integers(10, 30)))
     collector.meet([1, 2], [10, 20], [A, B])
-    collector.know(Known(integers(10, 30), integers(3, 4), C + D))
+    collector.know(Known(integers(10, 30), integers(3, 4), integers(0, 1)))
     collector.drop([10])
     assert items_of(collector) == {B: 20, D: 30}
 
@@ -54,7 +56,7 @@ def test_a_block_is_known_if_all_its_records_are() -> None:
         collector = Collector()
         collector.meet([1, 3], [10, 30], [A, C])
         collector.wait([2], [-2], [B])
-        collector.lay(Blocks(D, integers(1), integers(3), integers(3)))
+        collector.lay(Blocks(D, integers(1), integers(3), integers(3), integers(99)))
         found = KnownSet(collector.settle(applied))
         assert (found.find_block(D) is not None) is known
         assert found.look_up(A + B + C + D).tolist() == ([0, 1, 2, -1] if known else [0, -1, 1, -1])
@@ -64,12 +66,24 @@ def test_what_somebody_else_has_written_is_not_known() -> None:
     """Neither the record of such an item nor the block in which it lies."""
     collector = Collector()
     collector.meet([1, 2], [10, 20], [A, B])
-    collector.lay(Blocks(D, integers(1), integers(2), integers(2)))
+    collector.lay(Blocks(D, integers(1), integers(2), integers(2), integers(99)))
     arrays = collector.settle()
     assert KnownSet(arrays).find_block(D) is not None
     found = KnownSet(arrays, without=[20, 99])
     assert found.find_block(D) is None
     assert found.look_up(A + B).tolist() == [0, -1]
+
+
+ALIKE = [a + b + c for a in (b"a" * 4, b"b" * 4) for b in (b"x" * 4, b"y" * 4) for c in (b"m" * 8, b"n" * 8)]
+
+
+@given(st.lists(st.sampled_from(ALIKE), unique=True), st.lists(st.sampled_from(ALIKE)), st.data())
+def test_records_are_found_wherever_they_lie(stored: list[bytes], asked: list[bytes], data: st.DataObject) -> None:
+    """In any order, near the place that is expected or far from it, and though half of a fingerprint is another one's too."""
+    found = KnownSet(Arrays(b"".join(stored), integers(*range(len(stored)))))
+    near = data.draw(st.lists(st.integers(0, len(stored) - 1))) if stored else []
+    places = [stored.index(each) if each in stored else -1 for each in asked]
+    assert found.look_up(b"".join(asked), np.array(near, np.int64)).tolist() == places
 
 
 def test_fingerprints_are_of_a_mark_and_a_reading() -> None:

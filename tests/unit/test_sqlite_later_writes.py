@@ -122,6 +122,24 @@ async def test_a_later_write_stays(
     assert await read(path) == {key: item for key, item in {**APPLIED, **differs}.items() if item is not None}
 
 
+@pytest.mark.parametrize(
+    ("write", "known", "stock"),
+    [(STOCK, 3, 16), (NAME, 3, 6), (REMOVE, 2, 5), (DELETE, 1, 2), (CREATE, 3, 6)],
+    ids=["stock", "name", "removed", "deleted", "created"],
+)
+async def test_a_run_is_judged_on_the_items_as_they_are_at_its_end(tmp_path: Path, write: Write, known: int, stock: int) -> None:
+    """What somebody writes while the source is read moves the figures, though they were summed up when the reading began."""
+    path = tmp_path / "shop.db"
+    async with open_sqlite(f"sqlite:///{path}") as sink:
+        await import_items(sink, FIRST)
+        async with sink.session(FEED) as session:
+            await session.stage(LATER)
+            await between(path, write)
+            summary = await session.summary()
+            await session.discard()
+    assert (summary.known, summary.figures.known, summary.figures.stock_before) == (known, known, stock)
+
+
 async def test_a_later_write_of_what_is_given_up_stays(tmp_path: Path) -> None:
     """A tombstone does not take out what was written since either; in the next run it does."""
     url, path = f"sqlite:///{tmp_path}/shop.db", tmp_path / "shop.db"

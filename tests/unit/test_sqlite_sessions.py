@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
 from anyio import to_thread
 from hypothesis import given
@@ -321,6 +322,18 @@ def test_neighbours_are_added_all_or_none(rows: list[tuple[int, int]]) -> None:
         numbers |= added if numbers.isdisjoint(added) else set()
         assert bitmap.size == len(numbers)
     assert all((number in bitmap) is (number in numbers) for number in range(65_390, 65_910))
+
+
+@given(st.lists(st.lists(st.integers(65_530, 65_545) | st.sampled_from([1, 2**40]))))
+def test_many_numbers_are_added_at_once(lots: list[list[int]]) -> None:
+    """In any order and from any page, and each that was in, or stands among them twice, is told once."""
+    bitmap, numbers = Bitmap(), set[int]()
+    for lot in lots:
+        again = {number for number in lot if number in numbers or lot.count(number) > 1}
+        assert sorted(bitmap.add_all(np.array(lot, np.int64))) == sorted(again)
+        numbers |= set(lot)
+        assert bitmap.size == len(numbers)
+    assert all((number in bitmap) is (number in numbers) for number in (1, 2**40, *range(65_530, 65_546)))
 
 
 async def test_items_are_known_again_by_any_key(url: str) -> None:

@@ -52,16 +52,19 @@ class Bitmap:
 
         again: list[int] = []
         pages = numbers >> _PAGE_BITS
-        for number in np.unique(pages).tolist():
+        # Of neighbours hardly any begins another page: these few are sorted, not all.
+        begins = np.flatnonzero(pages[1:] != pages[:-1]) + 1
+        for number in np.unique(pages[np.concatenate(([0], begins))]).tolist() if len(pages) else ():
             page = np.frombuffer(self._page(number), np.uint8)
             places = numbers[pages == number] & _IN_PAGE
-            new = np.unique(places[page[places] == 0])
-            page[new] = 1
-            self.size += len(new)
-            if len(new) != len(places):
+            old = places[page[places] != 0]
+            before = np.count_nonzero(page)
+            page[places] = 1
+            new = int(np.count_nonzero(page) - before)
+            self.size += new
+            if new != len(places):
                 met, counts = np.unique(places, return_counts=True)
-                old = ~np.isin(met, new)
-                again += ((met[old | (counts > 1)]) + (number << _PAGE_BITS)).tolist()
+                again += (met[(counts > 1) | np.isin(met, old)] + (number << _PAGE_BITS)).tolist()
         return again
 
     def remove(self, number: int) -> None:

@@ -12,7 +12,7 @@ from engine.contracts import FeedDefinition, StageSummary
 from engine.run import Counts
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.bitmap import Bitmap
-from sinks.sqlite.landing.figures import measure_stage
+from sinks.sqlite.landing.figures import Standing, measure_stage
 from sinks.sqlite.landing.housekeeping import clear_stage
 from sinks.sqlite.landing.missing import stage_missing, stage_returned
 from sinks.sqlite.landing.rows import KeyedRows, counting, insert_rows, json_text, keyed_text, stored_digests
@@ -48,6 +48,7 @@ class StagedRun:
         self._left = Bitmap()
         self._fallen = 0
         self._rows = 0
+        self._standing = Standing(writer, stage, feed)
         self._summary: StageSummary | None = None
 
     async def stage(self, batch: ItemBatch) -> None:
@@ -136,6 +137,7 @@ class StagedRun:
         if not changed and not restored:
             return
         number = self._layouts.setdefault(layout, len(self._layouts))
+        await self._standing.take()
         async with self._writer.transaction() as writer:
             if restored:
                 await writer.execute(self._stage.unstage(), json_text(restored))
@@ -154,6 +156,8 @@ class StagedRun:
 
     async def _count_standing(self) -> int:
         """Count the items that stand. Where all were met it is known which do not; else those are counted."""
+        if self._standing.taken:
+            return int((await self._standing.sums())["known"])
         items = await self._writer.number(f"SELECT count(*) {self._stage.items()}")
         if items == self._seen.size:
             return items - self._fallen
@@ -168,7 +172,7 @@ class StagedRun:
         missing = await self._writer.number(self._stage.count_staged(GONE, DELETED))
         skipped = await self._writer.number(self._stage.count_new()) - created
         counts = self._counts(created, updated, skipped)
-        figures = await measure_stage(self._writer, self._stage, self.layouts, self._feed, known=known, seen=seen)
+        figures = await measure_stage(self._writer, self._stage, self.layouts, self._feed, self._standing, known=known, seen=seen)
         return StageSummary(
             known=known,
             seen=seen,

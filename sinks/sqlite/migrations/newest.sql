@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0008');
+INSERT INTO "alembic_version" VALUES('0009');
 CREATE TABLE alerts (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	"key" TEXT NOT NULL, 
@@ -182,17 +182,19 @@ CREATE TABLE inventory_feed_rows (
 	CONSTRAINT uq_inventory_feed_rows_position UNIQUE (feed_id, kind, position), 
 	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
 );
+CREATE TABLE inventory_feed_screen_parts (
+	feed_id INTEGER NOT NULL, 
+	name TEXT NOT NULL, 
+	part INTEGER NOT NULL, 
+	data BLOB NOT NULL, 
+	PRIMARY KEY (feed_id, name, part), 
+	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
+);
 CREATE TABLE inventory_feed_screens (
 	feed_id INTEGER NOT NULL, 
 	mark TEXT NOT NULL, 
 	evidence TEXT NOT NULL, 
 	pattern BLOB NOT NULL, 
-	prints BLOB NOT NULL, 
-	items BLOB NOT NULL, 
-	block_prints BLOB NOT NULL, 
-	firsts BLOB NOT NULL, 
-	records BLOB NOT NULL, 
-	lines BLOB NOT NULL, 
 	PRIMARY KEY (feed_id), 
 	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
 );

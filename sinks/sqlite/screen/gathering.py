@@ -50,7 +50,7 @@ class Gathering:
         if self._collector is None:
             from engine.screen.collecting import Collector
 
-            self._collector = Collector()
+            self._collector = Collector(self._remembered.arrays if self._remembered is not None else None)
         return self._collector
 
     def take(
@@ -114,6 +114,8 @@ class Gathering:
             return None
         before = self._remembered
         same = before is not None and before.arrays == arrays and before.pattern == pattern and before.evidence == evidence
+        # The old set goes before the new one is written.
+        self._collector = self._remembered = None
         return StoredScreen(mark, evidence, pattern, arrays, same)
 
 
