@@ -40,9 +40,7 @@ class Desk:
     async def press(self, path: str, who: str, **values: str) -> tuple[int, str]:
         """Send a form of a page and return the status and the address that it leads to."""
         sent = {"form_token": form_token(who), **values}
-        async with self.api.client.post(
-            f"{self.api.url}{path}", data=sent, cookies={COOKIE: who}, allow_redirects=False
-        ) as response:
+        async with self.api.client.post(f"{self.api.url}{path}", data=sent, cookies={COOKIE: who}, allow_redirects=False) as response:
             return response.status, response.headers.get("Location", "")
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:

@@ -137,7 +137,7 @@ async def test_several_documents_are_one_run() -> None:
     assert record.dialect == {"format": "lines", "document": "memory:1"}
     # Told as soon as a document is open, and of each chunk: of a slow source no batch is full for long.
     assert (progress[0].bytes, progress[0].total_bytes, progress[0].records) == (0, 20, 0)
-    assert any(one.bytes and not one.records for one in progress)
+    assert any(one.bytes and not one.records for one in progress if one.total_bytes == 20)
     assert progress[-1].total_bytes == 40
     assert progress[-1].records == 4
 

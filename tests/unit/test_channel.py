@@ -202,6 +202,8 @@ def test_the_three_clocks_add_up_to_the_time_a_stage_ran(monkeypatch: pytest.Mon
         with clock.waiting("blocked"):
             tick(8)
         tick(16)
+        # What it does now counts too, though it has not ended.
+        assert clock.times.busy == 21.0
     tick(50)
     times = clock.times
     assert (times.busy, times.starved, times.blocked) == (21.0, 2.0, 8.0)

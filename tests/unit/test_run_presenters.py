@@ -7,13 +7,12 @@ import pytest
 from feedmill.dashboard.presenters.changes import LONGEST, show_value
 from feedmill.dashboard.presenters.run_problems import find_cause, show_notes
 from feedmill.dashboard.presenters.stages import STAGES, find_bottleneck, show_stages
+from feedmill.dashboard.rendering import NOTHING
 
 
 def test_bars_are_as_long_as_their_stage_took() -> None:
     """The stage that took longest fills the width, another one its share of it; states follow each other without a gap."""
-    stages = show_stages(
-        {"fetch": {"busy": 2.0, "starved": 0.0, "blocked": 2.0}, "map": {"busy": 1.0, "starved": 1.0, "blocked": 0.0}}
-    )
+    stages = show_stages({"fetch": {"busy": 2.0, "starved": 0.0, "blocked": 2.0}, "map": {"busy": 1.0, "starved": 1.0, "blocked": 0.0}})
     assert [stage.name for stage in stages] == list(STAGES)
     fetch, decode, map_, *_ = stages
     assert [(bar.state, bar.start, bar.width) for bar in fetch.bars] == [("busy", 0, 50), ("starved", 50, 0), ("blocked", 50, 50)]
@@ -65,5 +64,5 @@ def test_samples_and_what_is_said_on_top_are_no_notes() -> None:
 
 def test_values_are_short_texts() -> None:
     """Nothing is a dash, a list is JSON, a number has thousands, and a long text is cut."""
-    assert [show_value(value) for value in (None, "", [], 12_345, True, ["a"])] == ["–", "–", "–", "12\u202f345", "true", '["a"]']
+    assert [show_value(value) for value in (None, "", [], 12_345, True, ["a"])] == [NOTHING] * 3 + ["12\u202f345", "true", '["a"]']
     assert len(show_value("x" * 1_000)) == LONGEST

@@ -79,8 +79,13 @@ async def begin(running: Running, supplier: Dripping) -> int:
     feed = await make(
         "inventory-feeds",
         200,
-        **{"name": "Acme lamps", "resourceType": "ftpCsv", "mapping": "custom", "fields": FIELDS, "fetchFrequency": "never"},
-        **{"resourceLocation": supplier.url, "dropshipProviderId": provider["id"]},
+        name="Acme lamps",
+        resourceType="ftpCsv",
+        mapping="custom",
+        fields=FIELDS,
+        fetchFrequency="never",
+        resourceLocation=supplier.url,
+        dropshipProviderId=provider["id"],
     )
     return int((await make(f"inventory-feeds/{feed['id']}/fetch", 202))["id"])
 

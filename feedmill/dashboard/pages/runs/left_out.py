@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from feedmill.dashboard.page import Page, shows
 from feedmill.dashboard.pages.runs.run import read_run
@@ -22,10 +22,10 @@ _FILTERS: Final = {"fate": "where[fate]", "column": "where[column]", "like": "wh
 async def _show(view: View) -> web.Response:
     run = await read_run(view)
     part = "part" in view.query
-    query: list[tuple[str, Any]] = [(asked, view.query[name]) for name, asked in _FILTERS.items() if name in view.query]
+    query = [(asked, view.query[name]) for name, asked in _FILTERS.items() if name in view.query]
     after = view.query.get("after", "0")
     query += [("after", after if after.isascii() and after.isdecimal() and len(after) < 10 else "0")]
-    records = await view.list(f"/api/data-imports/{run['id']}/rejects.json", [*query, ("limit", _PART_ROWS if part else _PAGE_ROWS)])
+    records = await view.list(f"/api/data-imports/{run['id']}/rejects.json", [*query, ("limit", str(_PART_ROWS if part else _PAGE_ROWS))])
     reason = view.query.get("reason", "")
     return view.render("runs/left_out.html", run=run, records=records, first=after == "0", reason=reason, is_part=part)
 

@@ -25,7 +25,7 @@ async def _show(view: View) -> web.Response:
     names = {each["id"]: each["name"] for each in feeds.rows}
     progress = {run["id"]: view.service.live.progress[run["id"]] for run in runs.rows if run["id"] in view.service.live.progress}
     topics = " ".join(("runs", "feeds", *(f"run-{run['id']}" for run in runs.rows if run["status"] in UNDER_WAY)))
-    shown = {"wanted": status, "feed": feed, "page": page, "page_rows": _PAGE_ROWS, "statuses": STATUSES, "topics": topics}
+    shown: dict[str, Any] = {"wanted": status, "feed": feed, "page": page, "page_rows": _PAGE_ROWS, "statuses": STATUSES, "topics": topics}
     return view.render("runs/runs.html", runs=runs, names=names, progress=progress, **shown)
 
 

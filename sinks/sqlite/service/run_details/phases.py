@@ -15,9 +15,10 @@ Phase: TypeAlias = Literal["waiting", "reading", "applying", "held", "ended"]
 Cause: TypeAlias = Literal["turn", "worker", "batches", "retry"]
 """What a run waits for: its turn, a worker that begins it just now, batches that came before it, or another try after a failed one."""
 
+# An undo has no plan: there is as much to do as the other run did. The rows of a first load are in place before it is decided.
 _DONE: Final = "r.created + r.updated + r.removed"
 _RUN: Final = (
-    "SELECT r.status, r.decided_at IS NOT NULL, r.kind,"
+    "SELECT r.status, r.decided_at IS NOT NULL,"
     f" iif(r.kind = 'undo', {_DONE} + r.unchanged + r.skipped, {_DONE}),"
     " iif(r.kind = 'undo', (SELECT u.created + u.updated + u.removed FROM main.data_imports AS u WHERE u.id = r.undoes),"
     " iif(json_extract(r.plan, '$.loaded'), NULL, json_extract(r.plan, '$.planned.created')"
@@ -25,9 +26,7 @@ _RUN: Final = (
     " FROM main.data_imports AS r WHERE r.id = ?"
 )
 _JOB: Final = "SELECT id, available_at, owner IS NOT NULL FROM main.jobs WHERE dedupe_key = 'run:' || ?"
-_AHEAD: Final = (
-    "SELECT count(*) FROM main.jobs WHERE owner IS NULL AND kind = ? AND available_at <= ? AND (available_at, id) < (?, ?)"
-)
+_AHEAD: Final = "SELECT count(*) FROM main.jobs WHERE owner IS NULL AND kind = ? AND available_at <= ? AND (available_at, id) < (?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,10 @@ async def read_stand(reader: Writer, run: int, *, now: int) -> Stand:
     rows = await reader.query(_RUN, run)
     if not rows:
         raise NotFound(f"there is no run {run}")
-    status, decided, _, done, planned = rows[0]
+    status, decided, done, planned = rows[0]
     if status == "pending":
         return Stand("pending", "waiting", await _read_wait(reader, run, now=now))
     if status == "started" and decided:
-        # What said before it was taken over what it would do is of no use to an undo, which counts from zero.
         return Stand("started", "applying", done=int(str(done)), planned=None if planned is None else int(str(planned)))
     phase: Phase = "reading" if status == "started" else "held" if status == "held" else "ended"
     return Stand(str(status), phase)
