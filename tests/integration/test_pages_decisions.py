@@ -160,8 +160,27 @@ async def test_an_undo_says_what_it_leaves_alone(shop: Shop) -> None:
     assert "historyDays" in part
 
 
+async def test_what_takes_longer_is_shown_as_under_way(shop: Shop) -> None:
+    """A run that is being applied, and an undo that is not through, are told as such, with how far they are and without buttons."""
+    shop.offer(10)
+    held = await shop.fetched("held")
+    async with shop.api.service.store.writing() as writer:
+        await writer.execute("UPDATE main.data_imports SET status = 'started', updated = 7, created = 0, removed = 5 WHERE id = ?", held)
+    _, page = await shop.look(f"/runs/{held}/held")
+    assert "Approved, and being applied" in page
+    assert '<span class="number">12</span> items' in page
+    assert 'name="verb"' not in page
+    async with shop.api.service.store.writing() as writer:
+        await writer.execute("UPDATE main.data_imports SET kind = 'undo', undoes = 1 WHERE id = ?", held)
+    _, page = await shop.look("/runs/1/undo")
+    assert "The undo is under way" in page
+    assert f"/runs/{held}" in page
+    assert "data-live" in page
+
+
 async def test_the_api_tells_figures_beside_their_limits(shop: Shop) -> None:
     """What held a run is told as numbers, beside those of the runs before it; a change of the limits is not taken for the verdict's."""
+    await shop.api.call("PUT", "/api/inventory-feeds/1.json", {"guard": {"maxMissingRatio": 0.3}})
     shop.offer(29)
     await shop.fetched("complete")
     shop.offer(10)
@@ -170,7 +189,7 @@ async def test_the_api_tells_figures_beside_their_limits(shop: Shop) -> None:
     _, told = await shop.api.call("GET", f"/api/data-imports/{run}/guard.json")
     measures: dict[str, Any] = {each["name"]: each for each in told["measures"]}
     missing = measures["maxMissingRatio"]
-    assert (missing["part"], missing["whole"], missing["limit"], missing["exceeded"]) == (19, 29, 0.25, True)
+    assert (missing["part"], missing["whole"], missing["limit"], missing["exceeded"]) == (19, 29, 0.3, True)
     assert missing["usual"] == round(1 / 30, 6)
     assert measures["maxPriceMoveRatio"]["judged"] is False
     fall = measures["maxStockDropRatio"]
