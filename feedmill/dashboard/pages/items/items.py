@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from yarl import URL
 
 from engine.errors import FeedmillError
 from engine.schema import CHOICES
 from feedmill.dashboard.items.showing import as_problem
 from feedmill.dashboard.page import Page, shows
+from feedmill.dashboard.rendering import merge_query
 from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
@@ -52,13 +56,18 @@ async def _show(view: View) -> web.StreamResponse:
         names={feed["id"]: feed["name"] for feed in feeds.rows},
         statuses=CHOICES["status"],
         sorts=_sorts(view),
+        here=partial(_here, view),
     )
     if view.request.headers.get("HX-Trigger") == "items-search":
         # Somebody types: the address is that of what is shown, and the way back leads past every letter.
-        response.headers["HX-Replace-Url"] = view.here(
-            part=None, **{name: value or None for name, value in {**asked, "sort": sort}.items()}
-        )
+        response.headers["HX-Replace-Url"] = _here(view)
     return response
+
+
+def _here(view: View, **changes: str | int | None) -> str:
+    """Return the address of what is shown, with some of it changed, and without what nobody has chosen."""
+    pairs = [(name, value) for name, value in view.query.items() if name not in ("part", "sorted") and value.strip()]
+    return str(URL(view.request.path).with_query(merge_query(pairs, **changes)))
 
 
 def _sorts(view: View) -> list[tuple[str, str]]:
