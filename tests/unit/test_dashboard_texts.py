@@ -50,7 +50,7 @@ def test_texts_are_found_and_their_places_filled() -> None:
     assert "Sign in" in found
     assert "Name or password is wrong." in found
     assert len(found) > 100
-    assert not [text for text in found if re.search(r"%(?!\(\w+\)[sd]|%)", text)]
+    assert not [text for text in found if re.search(r"%(?!\(\w+\)[sd])", text.replace("%%", ""))]
 
 
 def test_a_translation_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

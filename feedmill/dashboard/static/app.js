@@ -89,6 +89,8 @@
   });
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
+  // Of a swap the target may be what was there before: what came is told by htmx:load, what was morphed by the other two.
+  document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
   document.addEventListener("htmx:afterSwap", (event) => prepare(event.detail.target));
   document.addEventListener("htmx:oobAfterSwap", (event) => prepare(event.detail.target));
   document.addEventListener("DOMContentLoaded", () => {
