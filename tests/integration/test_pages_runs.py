@@ -116,6 +116,18 @@ async def test_a_complete_run_shows_its_records_and_reasons(desk: Desk) -> None:
     assert f"/runs/{run}/undo" not in undone
 
 
+async def test_many_changes_are_looked_at_when_somebody_asks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a run that changed more than are read unasked there is a button; a run of few begins to read them at once."""
+    desk.supplier.offer(a=1, b=2)
+    run = await desk.run(await desk.feed("few"), "complete")
+    assert "Reading what changed" in await desk.page(f"/runs/{run}")
+    monkeypatch.setattr("feedmill.dashboard.pages.runs.run.SHOWN_AT_ONCE", 1)
+    assert "Show samples" in await desk.page(f"/runs/{run}")
+    assert "Show samples" in await desk.page(f"/runs/{run}?part=changes")
+    assert "Reading what changed" in await desk.page(f"/runs/{run}?all=1")
+    assert "inventoryQuantity" in await desk.page(f"/runs/{run}?all=1&part=changes")
+
+
 async def test_what_failed_says_what_to_do(desk: Desk) -> None:
     """An address that answers with a page, one that does not answer, too many rejects: each with its own cure."""
     desk.supplier.body = "<!doctype html><html><body>Please log in</body></html>"

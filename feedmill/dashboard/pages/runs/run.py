@@ -20,8 +20,8 @@ from feedmill.dashboard.view import HEADERS
 if TYPE_CHECKING:
     from feedmill.dashboard.view import View
 
-SHOWN_AT_ONCE: Final = 50_000
-"""Changed items up to which a run's changes are looked at unasked: all of them are read, which takes seconds for so many."""
+SHOWN_AT_ONCE: Final = 20_000
+"""Changed items up to which a run's changes are looked at unasked: all of them are read, which takes a second or two for so many."""
 
 _TEMPLATE: Final = "runs/run.html"
 _KINDS: Final = ("created", "updated", "zeroed", "removed", "restored", "deleted")
