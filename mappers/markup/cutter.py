@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import RawRecords
+from engine.batch import KnownRecords, RawRecords
 from engine.errors import RefuseRun
 from mappers.markup.ancestry import Ancestry, OpenElement, Role
 from mappers.markup.piece import pack
 from mappers.markup.prolog import position_in
+from mappers.markup.screen.passing import Place, follow_places, make_piece
+from mappers.markup.screen.stretches import Here
 from mappers.splitter import PIECE_BYTES
 
 if TYPE_CHECKING:
@@ -144,19 +146,18 @@ class Cutter:
         return piece, complete
 
     def _leave_known(self, stretches: Stretches) -> Generator[RawRecords, None, bool]:
-        """Move over known blocks; tell whether more bytes have to come before anything else is done."""
-        found, waits = stretches.find(self._buffer, self.context, self._record)
-        start, line = 0, self._line
-        for known, end in found:
-            self.known += known.records
-            yield RawRecords(b"", self._offset + start, line, known=known)
-            # Where a line ends with CR alone nothing is ever known.
-            line += self._buffer.count(b"\n", start, end)
-            start = end
-        if found:
-            self._line, self._column = position_in(bytes(self._buffer[:start]), self._line, self._column)
-            self._drop(start)
+        """Move over blocks that need no scan; tell whether more bytes have to come before anything else is done."""
+        here = Here(self.context, self._closing(), self._record)
+        found, waits = stretches.find(self._buffer, here)
         self._goal = stretches.unknown
+        if found:
+            ends = [end for _, end in found]
+            places = [*follow_places(self._buffer, ends, Place(self._offset, self._line, self._column))]
+            self._line, self._column = places[-1].line, places[-1].column
+            self._drop(ends[-1])
+            for (stretch, _), place in zip(found, places, strict=False):
+                self.known += stretch.records if isinstance(stretch, KnownRecords) else 0
+                yield make_piece(stretch, here, place)
         return waits
 
     def _go_on(self) -> bool:
@@ -420,7 +421,7 @@ class Cutter:
 
     def _cut(self, end: int, *, final: bool = False, close: bool = True) -> RawRecords:
         body = bytes(self._buffer[:end])
-        closing = b"".join(b"</%b>" % element.name for element in reversed(self._stack)) if close else b""
+        closing = self._closing() if close else b""
         piece = RawRecords(
             b"" if final and close and not body else pack(self.context, body, closing, self._column), self._offset, self._line, final
         )
@@ -431,6 +432,9 @@ class Cutter:
         if len(self.context) > CONTEXT_BYTES:
             raise self._refusal("start tags that are too long to be opened again for each piece", 0)
         return piece
+
+    def _closing(self) -> bytes:
+        return b"".join(b"</%b>" % element.name for element in reversed(self._stack))
 
     def _drop(self, end: int) -> None:
         """Let go of bytes that are settled."""
