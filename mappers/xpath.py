@@ -19,11 +19,11 @@ from mappers.markup.plan import Pairs
 from mappers.markup.presets import PRESETS
 from mappers.markup.prolog import position_in, read_prolog
 from mappers.markup.reader import Reader
-from mappers.markup.screen.passing import Apart
+from mappers.markup.screen.passing import Passing
 from mappers.markup.screen.readings import Readings
-from mappers.markup.screen.stretches import Stretches
 from mappers.markup.settings import XmlOptions, read_options
 from mappers.markup.streaming import RecordPath, record_path
+from mappers.passing.stretches import Apart, Stretches
 
 if TYPE_CHECKING:
     from engine.contracts import Screen
@@ -167,9 +167,9 @@ class _Body:
         # How far entities may grow is measured by the piece they stand in, so records that use them do not stand by themselves.
         self._screened = screen is not None and not prolog.doctype
         self.readings = Readings(self._said_of_records(), lambda: encoding.charset.encoding, self._holds)
-        self._stretches: Stretches | None = None
+        passing: Passing | None = None
         if screen is not None and self._screened and screen.knows:
-            self._stretches = Stretches(screen, self.readings, tail=sizes.tail, longest=sizes.piece)
+            passing = Passing(Stretches(screen, tail=sizes.tail, longest=sizes.piece), self.readings)
         self.cutter = Cutter(
             ancestry,
             prolog.doctype,
@@ -179,7 +179,7 @@ class _Body:
             column=column,
             sizes=sizes,
             screened=self._screened,
-            stretches=self._stretches,
+            passing=passing,
         )
         self.reader = Reader(
             options.fields,

@@ -18,12 +18,11 @@ from engine.errors import RefuseRun
 from mappers.markup.ancestry import Ancestry, OpenElement, Role
 from mappers.markup.piece import pack
 from mappers.markup.prolog import position_in
-from mappers.markup.screen.passing import Place, follow_places, make_piece
-from mappers.markup.screen.stretches import Here
+from mappers.markup.screen.passing import Here, Place, follow_places, make_piece
 from mappers.splitter import PIECE_BYTES
 
 if TYPE_CHECKING:
-    from mappers.markup.screen.stretches import Stretches
+    from mappers.markup.screen.passing import Passing
 
 UNIT_BYTES: Final = 16 * 1024 * 1024
 TAG_BYTES: Final = 64 * 1024
@@ -78,7 +77,7 @@ class Cutter:
     """Cut the bytes of a document, from its root's start tag on, into pieces that end where a record ends.
 
     Where the cuts fall depends on the bytes alone. Raises `RefuseRun` for what outgrows a bound and for tags that do not match.
-    At most a unit, a piece and a chunk are held. With `stretches` what they know is left out, and where the cuts fall depends on that
+    At most a unit, a piece and a chunk are held. With `passing` what it finds is left out, and where the cuts fall depends on that
     too. `context` is what is opened again before what comes next, `known` counts the records that were left out.
     """
 
@@ -93,7 +92,7 @@ class Cutter:
         column: int,
         sizes: CutterSizes | None = None,
         screened: bool = False,
-        stretches: Stretches | None = None,
+        passing: Passing | None = None,
     ) -> None:
         self._ancestry = ancestry
         self._doctype = doctype
@@ -112,7 +111,7 @@ class Cutter:
         self._ended = False
         self._goal = self._sizes.piece
         self._screened = screened
-        self._stretches = stretches
+        self._passing = passing
         self._entered = -self._sizes.spacing
         self._record = b""
         self.context = doctype
@@ -127,8 +126,8 @@ class Cutter:
         """Take the next bytes and yield the pieces they complete."""
         self._buffer += data
         while True:
-            if self._stretches is not None and not self._at and self._record and self._stack and self._unit is None:
-                waits = yield from self._leave_known(self._stretches)
+            if self._passing is not None and not self._at and self._record and self._stack and self._unit is None:
+                waits = yield from self._leave_known(self._passing)
                 if waits:
                     # Going on now would lose the place at which a block begins.
                     return
@@ -139,17 +138,17 @@ class Cutter:
 
     def finish(self) -> tuple[RawRecords, bool]:
         """Return the last piece, and whether the document is complete. What is incomplete is not closed in the piece."""
-        while self._stretches is not None and self._go_on():
+        while self._passing is not None and self._go_on():
             pass
         complete = self._ended and self._unit is None
         piece = self._cut(len(self._buffer), final=True, close=complete)
         return piece, complete
 
-    def _leave_known(self, stretches: Stretches) -> Generator[RawRecords, None, bool]:
+    def _leave_known(self, passing: Passing) -> Generator[RawRecords, None, bool]:
         """Move over blocks that need no scan; tell whether more bytes have to come before anything else is done."""
         here = Here(self.context, self._closing(), self._record)
-        found, waits = stretches.find(self._buffer, here)
-        self._goal = stretches.unknown
+        found, waits = passing.find(self._buffer, here)
+        self._goal = passing.unknown
         if found:
             ends = [end for _, end in found]
             places = [*follow_places(self._buffer, ends, Place(self._offset, self._line, self._column))]

@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from engine.batch import RawRecords, Records
-from mappers.markup.piece import pack
+from mappers.markup.piece import Piece, pack
 from mappers.markup.prolog import count_characters
+from mappers.passing.stretches import Apart
 
 if TYPE_CHECKING:
     from engine.batch import KnownRecords
-    from mappers.markup.screen.stretches import Here
+    from mappers.markup.screen.readings import Readings
+    from mappers.passing.stretches import Stretches
 
 _LINE_END: Final = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Apart(RawRecords):
-    """A piece whose records were told apart before it was cut."""
+class Here:
+    """Where a cutter stands: what is opened again before what comes next, what is closed behind it, and the name of the last record."""
 
-    records: Records | None = None
+    context: bytes
+    closing: bytes
+    name: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,34 @@ class Place:
     offset: int
     line: int
     column: int
+
+
+class Passing:
+    """Find stretches at the beginning of a buffer, where a record has just ended: whole elements, whatever is in them.
+
+    Behind the same start tags they leave the same elements open. Of those that are told apart but not known a parser takes the records
+    that are not known.
+    """
+
+    def __init__(self, stretches: Stretches, readings: Readings) -> None:
+        self._stretches = stretches
+        self._readings = readings
+
+    @property
+    def unknown(self) -> int:
+        """Return how far to go before asking again."""
+        return self._stretches.unknown
+
+    def find(self, buffer: bytearray, here: Here) -> tuple[list[tuple[KnownRecords | Records, int]], bool]:
+        """Return what is found, stretch by stretch with the end of each, and whether to wait for more bytes."""
+        ending = b"</%b>" % here.name
+
+        def take_apart(block: bytes) -> Records | None:
+            records = self._readings.split(Piece(here.context, block, here.closing, 1), block=True)
+            # Records of another name have another reading, under which nobody has cut.
+            return records if records is not None and records.ending == ending else None
+
+        return self._stretches.find(buffer, 0, ending, self._readings.of(here.context, here.name), take_apart)
 
 
 def make_piece(stretch: KnownRecords | Records, here: Here, place: Place) -> RawRecords:
