@@ -13,8 +13,8 @@ from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor, Place, refuse_broken
 from mappers.structured.cutter import ListCutter, Piece
 from mappers.structured.outline import Outline
-from mappers.structured.reading import Reading, is_exact, read_quickly, uncollected
-from mappers.structured.records import Found, find_records, spread
+from mappers.structured.reading import Reading, read_values, uncollected
+from mappers.structured.records import Found, find_records
 from mappers.structured.screen.layout import Layout, learn_layout
 from mappers.structured.screen.listed import ListedElements
 from mappers.structured.settings import DEFAULT_ROOT, JsonOptions
@@ -267,10 +267,7 @@ class DocumentBody(Body):
         return elements
 
     def _from_values(self, data: bytes, values: Sequence[Json], line: int) -> Reading | None:
-        if not is_exact(data, values):
-            return None
-        records = spread(values, self._options.nesting)
-        return read_quickly(records, [line], numbered=True) if records is not None else None
+        return read_values(data, values, [line], self._options.nesting, numbered=True)
 
     def _read_quickly(self, raw: RawRecords) -> Reading | None:
         values = self._quick.elements(self._stream.as_utf8(raw.data))
