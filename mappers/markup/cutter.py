@@ -326,8 +326,8 @@ class Cutter:
     def _skip_alike(self, name: bytes) -> bool:
         """Move over records that stand behind one another with the same blanks in between, by counting.
 
-        If nothing is hidden, as many begin as end, and each begins right behind the end of another, then no other element lies
-        between them, none is in another of its name, and the parent is still the same.
+        If nothing is hidden, and each that begins does so right behind the end of another, then no other element lies between them,
+        none is in another of its name, and the parent is still the same. An end tag too many is for the parser to find.
         """
         buffer, at, limit = self._buffer, self._at, self._goal
         ending, opening = b"</" + name + b">", b"<" + name
@@ -338,12 +338,10 @@ class Cutter:
         if match is None or end < 0:
             return False
         end += len(ending)
-        records = buffer.count(ending, at, end)
         gap = bytes(buffer[at : match.start(1) - len(opening)])
         if (
             end - at > self._sizes.unit
-            or buffer.count(opening, at, end) != records
-            or buffer.count(ending + gap + opening, at - len(ending), end) != records
+            or buffer.count(opening, at, end) != buffer.count(ending + gap + opening, at - len(ending), end)
             or not self._is_clear(at, end)
         ):
             return False

@@ -51,7 +51,7 @@ class DocumentBody(Body):
         self._kept: tuple[int, Reading] | None = None
         self._screen: Screen | None = None
         self._layout: Layout | None = None
-        self._apart: tuple[int, Sequence[bytes]] | None = None
+        self._apart: Apart | None = None
 
     def feed(self, data: bytes) -> Iterator[RawRecords]:
         self._take(self._stream.hold(data))
@@ -79,11 +79,18 @@ class DocumentBody(Body):
         return raw.records if isinstance(raw, Apart) else None
 
     def join(self, parts: Sequence[bytes], offset: int) -> RawRecords:
-        raw = RawRecords(self._layout.join(parts) if self._layout is not None else b"", offset, 1)
-        if self._apart is not None and self._kept is not None and self._apart[0] == self._kept[0] and self._apart[1] == parts:
+        apart, kept = self._apart, self._kept
+        if (
+            apart is not None
+            and apart.records is not None
+            and kept is not None
+            and kept[0] == apart.offset
+            and apart.records.parts == parts
+        ):
             # All of the last piece, as where nothing is known yet: what was read of it need not be read again.
-            self._kept = (offset, replace(self._kept[1], lines=range(1, len(parts) + 1)))
-        return raw
+            self._kept = (offset, replace(kept[1], lines=range(1, len(parts) + 1)))
+            return RawRecords(apart.data, offset, 1)
+        return RawRecords(self._layout.join(parts) if self._layout is not None else b"", offset, 1)
 
     def _begin_screening(self, screen: Screen, cutter: ListCutter, elements: bytes) -> None:
         """Ask a screen, as soon as what an element means depends on no other one."""
@@ -102,8 +109,8 @@ class DocumentBody(Body):
         records = piece.records
         if records is None or reading.sources is not None or reading.nested or reading.count != len(records.parts):
             return RawRecords(piece.data, piece.offset, self._line)
-        self._apart = (piece.offset, records.parts)
-        return Apart(piece.data, piece.offset, self._line, records=records)
+        self._apart = Apart(piece.data, piece.offset, self._line, records=records)
+        return self._apart
 
     def parse(self, raw: RawRecords) -> Batch:
         if not raw.data:

@@ -154,9 +154,9 @@ class Reading:
     nested: bool = False
     flaws: list[Flaw] = field(default_factory=list)
     sources: list[tuple[Found, int]] | None = None
-    table: Table = NO_TABLE
     broken: str | None = None
     """The encoding, when some text cannot be right: bytes of it did not decode, or stand for half a character."""
+    table: Table = NO_TABLE
 
     @property
     def count(self) -> int:
@@ -222,7 +222,8 @@ class BatchMaker:
         names = self._columns.names
         if reading.broken is None:
             try:
-                return Batch(names, self._columns.rows(reading.own, reading.products, reading.table.columns), reading.lines, tuple(reading.flaws))
+                cells = self._columns.rows(reading.own, reading.products, reading.table.columns)
+                return Batch(names, cells, reading.lines, tuple(reading.flaws))
             except UnreadableCell:
                 if reading.sources is None:
                     return None

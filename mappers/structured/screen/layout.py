@@ -54,7 +54,7 @@ class Layout:
         # Every byte of ASCII is that character, so the text has its ends where the bytes have them.
         texts = insides if text is inside else text.split(ending)[:-1]
         head = self.head
-        values = quick.lines([b"%b%b}" % (head, each) for each in texts])
+        values = quick.lines([head + each + b"}" for each in texts])
         if values is None or len(values) != len(insides):
             return None
         return Told([each + ending for each in insides], values)
