@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from engine.batch import Batch, RawRecords, Records
 from engine.errors import RefuseRun
@@ -80,15 +80,10 @@ class DocumentBody(Body):
 
     def join(self, parts: Sequence[bytes], offset: int) -> RawRecords:
         apart, kept = self._apart, self._kept
-        if (
-            apart is not None
-            and apart.records is not None
-            and kept is not None
-            and kept[0] == apart.offset
-            and apart.records.parts == parts
-        ):
+        read = kept[1] if apart is not None and kept is not None and kept[0] == apart.offset else None
+        if read is not None and apart is not None and apart.records is not None and apart.records.parts == parts:
             # All of the last piece, as where nothing is known yet: what was read of it need not be read again.
-            self._kept = (offset, replace(kept[1], lines=range(1, len(parts) + 1)))
+            self._kept = (offset, replace(read, lines=range(1, len(parts) + 1)))
             return RawRecords(apart.data, offset, 1)
         return RawRecords(self._layout.join(parts) if self._layout is not None else b"", offset, 1)
 
@@ -104,6 +99,20 @@ class DocumentBody(Body):
 
     def _describe_reading(self) -> bytes:
         return repr((self._layout, self._stream.charset.encoding, self.columns.reading)).encode("utf-8", "backslashreplace")
+
+    def _block(self, piece: Piece) -> RawRecords | None:
+        """Return a lone block whose elements are one record each; None where they may be more, or where it is none.
+
+        Most of its records are known, so no more is read of them than what may refuse the document.
+        """
+        records, values, ways = piece.records, piece.values, self._options.nesting.ways
+        if records is None or values is None or not records.block or set(map(type, values)) != {dict}:
+            return None
+        objects = cast("Sequence[dict[str, Json]]", values)
+        if ways and any(ways[0][0] in each for each in objects):
+            return None
+        self.columns.learn(objects, (), nested=False)
+        return Apart(piece.data, piece.offset, self._line, records=records)
 
     def _raw(self, piece: Piece, reading: Reading) -> RawRecords:
         records = piece.records
@@ -150,6 +159,10 @@ class DocumentBody(Body):
             if piece.known is not None:
                 yield RawRecords(b"", piece.offset, self._line, known=piece.known)
                 self._line += piece.known.records
+                continue
+            if (block := self._block(piece)) is not None:
+                yield block
+                self._line += len(piece.values or ())
                 continue
             with uncollected():
                 reading = self._read(piece)

@@ -163,7 +163,7 @@ class Columns:
 
         `table` has the values of the records by key, with their kinds, where all of them have the same keys.
         """
-        if not self._columns:
+        if not self._columns or not own:
             return [()] * len(own)
         if self._keys and table.keys() >= set(self._keys):
             return RowsByColumn([self._texts(*table[key], index) for index, key in enumerate(self._keys)])

@@ -45,6 +45,7 @@ class ListedElements:
         self._stream = stream
         self._reading = reading
         self._failed = 0
+        self._told = b""
 
     def cut(self, buffer: bytearray, limit: int, *, final: bool) -> tuple[list[Cut], bool]:
         """Return what was cut from the beginning of a buffer, at most `limit` bytes of it unknown, and whether to wait for more bytes."""
@@ -53,6 +54,8 @@ class ListedElements:
             return [], False
         start = len(head)
         cuts: list[Cut] = []
+        # What is cut here is read under what was learned before it: elements of the same keys teach nothing more.
+        self._told = self._reading()
         if self._stretches is not None and not final:
             cuts, waits = self._find(self._stretches, buffer)
             if waits:
@@ -72,7 +75,7 @@ class ListedElements:
                 values.append(found[1])
             return found[0] if found is not None else None
 
-        found, waits = stretches.find(buffer, len(self._layout.head), self._layout.ending, self._reading(), take_apart)
+        found, waits = stretches.find(buffer, len(self._layout.head), self._layout.ending, self._told, take_apart)
         read = iter(values)
         return [
             self._at(end, records=stretch, values=next(read)) if isinstance(stretch, Records) else self._at(end, known=stretch)
@@ -91,7 +94,7 @@ class ListedElements:
             self._failed += 1
             return None
         self._failed = 0
-        return Records(inside, told.parts, None, self._reading(), self._layout.ending, block), told.values
+        return Records(inside, told.parts, None, self._told, self._layout.ending, block), told.values
 
     def _at(self, end: int, *, known: KnownRecords | None = None, records: Records | None = None, values: Sequence[Json] = ()) -> Cut:
         following = end - len(self._layout.head)
