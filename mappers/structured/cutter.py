@@ -197,8 +197,10 @@ class ListCutter:
         torn = fault.position >= len(text) - _TORN or str(fault) == ENDLESS
         if whole or not torn:
             raise refuse_broken(fault, text, self._place, self._name) from None
+        # Blanks before it were left to it or not, as the cut was made.
+        begin = self._place.behind(text[: len(text) - len(text.lstrip(" \t\r\n"))])
         raise RefuseRun(
-            f"{self._name}, line {self._place.line + 1}, column {self._place.column + 1}: the element that begins here does not end within "
+            f"{self._name}, line {begin.line + 1}, column {begin.column + 1}: the element that begins here does not end within "
             f"{self._element_bytes:,} bytes; check that jsonRoot leads to the list of items; nothing was applied"
         ) from None
 

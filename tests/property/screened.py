@@ -63,9 +63,10 @@ def _make_xml(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
 
 
 def _json(rows: Sequence[Row], other: bool) -> bytes:
-    items = [dict(zip(COLUMNS, (row.sku, row.qty, row.price, row.name), strict=True)) for row in rows]
-    if other:
-        items = [{**item, "at": {"sku": item["sku"]}} for item in items]
+    items: list[dict[str, object]] = [
+        {**dict(zip(COLUMNS, (row.sku, row.qty, row.price, row.name), strict=True)), **({"at": {"sku": row.sku}} if other else {})}
+        for row in rows
+    ]
     return json.dumps({"items": items, "of": len(items)}, ensure_ascii=other, separators=(",", ":")).encode()
 
 

@@ -178,6 +178,8 @@ def test_elements_are_told_apart_only_where_each_is_a_whole_value() -> None:
     for inside in (
         *(b':"},{"a"', b':[{"a":1},{"a":2}]},{"a"', b':1} ,{"a":2},{"a"', b':1},{"b":2},{"a"', b':1},{"a"', b':"x\\"},{"a":2},{"a"'),
         *(b':1}},{"a":{"b":2},{"a"', b':1},7,{"a":2},{"a"', b':1,},{"a"', b':1},,{"a":1},{"a"'),
+        # As many parts as values, but not the same: one element is cut in two, and two are not cut apart.
+        b':[{"a":1},{"a":2}]},{"b":0},{"a"',
     ):
         told = _telling(inside)
         assert told is None or (inside == b':1},{"a"' and len(told) == 1)
