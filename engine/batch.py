@@ -59,7 +59,8 @@ class Records:
     """The records of a piece one by one: `parts` tile `body`, each is one record with what ends it, whatever is in it.
 
     `lines[i]` is how many lines lie before part i in the body, None where each part is one line. `reading` says all that has a part in
-    what the parts mean, beside their bytes. A stretch of records ends behind `ending`.
+    what the parts mean, beside their bytes. A stretch of records ends behind `ending`. Where the screen itself has cut the body it is one
+    `block`.
     """
 
     body: bytes
@@ -67,6 +68,7 @@ class Records:
     lines: Sequence[int] | None
     reading: bytes
     ending: bytes
+    block: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,9 @@ class JsonMapper:
             self._head += chunk
             if len(self._head) < self._sizes.sample:
                 return []
-            self._stream = JsonStream(bytes(self._head[: self._sizes.sample]), self._options.encoding, self._facts, complete=False)
+            self._stream = JsonStream(
+                bytes(self._head[: self._sizes.sample]), self._options.encoding, self._facts, complete=False, window=self._sizes.sample
+            )
             chunk, self._head = bytes(self._head), bytearray()
         return self._take(self._stream, self._stream.decode(chunk))
 
@@ -68,7 +70,7 @@ class JsonMapper:
         return self._begun.split(raw)
 
     def join(self, parts: Sequence[bytes], reading: bytes, offset: int) -> RawRecords:
-        return RawRecords(b"".join(parts), offset, 1)
+        return self._begun.join(parts, offset)
 
     def locate(self, name: str) -> int | None:
         return self._begun.columns.locate(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import RefuseRun
@@ -15,10 +16,14 @@ if TYPE_CHECKING:
 
 SAMPLE_BYTES: Final = 256 * 1024
 _SHOWN: Final = 40
+_BEYOND_ASCII: Final = re.compile(rb"[\x80-\xff]")
+_HIGH: Final = bytes(range(0x80, 0x100))
 
 
 class Stream:
     """The encoding of a document, chosen from its first bytes, and the decoding that has to come before any cut.
+
+    `window` is by how many bytes the encoding is chosen when the first ones of the document were nothing but ASCII.
 
     Raises `RefuseRun` for content that is plainly not of the `form`, or begins with none of the characters that one begins with.
     """
@@ -26,8 +31,10 @@ class Stream:
     form: str
     begins: tuple[bytes, ...]
 
-    def __init__(self, head: bytes, option: str | None, facts: DocumentFacts, *, complete: bool) -> None:
+    def __init__(self, head: bytes, option: str | None, facts: DocumentFacts, *, complete: bool, window: int = SAMPLE_BYTES) -> None:
         self._facts = facts
+        self._window = window
+        self._held = bytearray()
         self.charset = self._choose(find_charset(head, complete=complete, option=option, declared=facts.charset))
         self._decoder: codecs.IncrementalDecoder | None = self.charset.transcoder() if self.charset.transcoded else None
         self._head = self.charset.bom
@@ -47,6 +54,33 @@ class Stream:
             return self._decoder.decode(data, final).encode("utf-8", "surrogatepass")
         except UnicodeDecodeError as fault:
             raise undecodable(fault, self.charset, self._facts.name) from None
+
+    def hold(self, data: bytes, *, final: bool = False) -> bytes:
+        """Return the decoded bytes whose encoding is chosen: from the first one beyond ASCII on, none until a window of them is there.
+
+        So it is chosen by the document's bytes alone. How they come, how they are cut and what of them a screen knows has no part in it:
+        the same records must not be read otherwise because others have changed.
+        """
+        if not self.charset.assumed:
+            return data
+        clear = b""
+        if not self._held:
+            found = _BEYOND_ASCII.search(data)
+            if found is None:
+                return data
+            clear, data = data[: found.start()], data[found.start() :]
+        self._held += data
+        if len(self._held) < self._window and not final:
+            return clear
+        held, self._held = bytes(self._held), bytearray()
+        # A character that the window cuts in two is none of an encoding.
+        self.settle(held if len(held) <= self._window else held[: self._window].rstrip(_HIGH) or held)
+        return clear + held
+
+    @property
+    def held_bytes(self) -> int:
+        """Return how many bytes are held until the encoding is chosen."""
+        return len(self._held)
 
     def settle(self, piece: bytes) -> None:
         """Choose again when the first bytes beyond ASCII come; `piece` ends where a character does."""

@@ -19,10 +19,11 @@ from mappers.markup.plan import Pairs
 from mappers.markup.presets import PRESETS
 from mappers.markup.prolog import position_in, read_prolog
 from mappers.markup.reader import Reader
+from mappers.markup.screen.passing import Passing
 from mappers.markup.screen.readings import Readings
-from mappers.markup.screen.stretches import Stretches
 from mappers.markup.settings import XmlOptions, read_options
 from mappers.markup.streaming import RecordPath, record_path
+from mappers.passing.stretches import Apart, Stretches
 
 if TYPE_CHECKING:
     from engine.contracts import Screen
@@ -54,7 +55,7 @@ class XmlMapper:
     ) -> None:
         self._options = read_options(settings)
         self._facts = facts
-        self._sample_bytes = sample_bytes
+        self._sample_bytes = self._window = sample_bytes
         self._sizes = sizes or CutterSizes()
         self._way = way
         self._head = bytearray()
@@ -121,7 +122,7 @@ class XmlMapper:
     @property
     def buffered_bytes(self) -> int:
         """Return how many bytes are held until more of the document arrives."""
-        return len(self._head) + (self._body.cutter.buffered_bytes if self._body is not None else 0)
+        return len(self._head) + (self._body.buffered_bytes if self._body is not None else 0)
 
     @property
     def _begun(self) -> _Body:
@@ -131,7 +132,7 @@ class XmlMapper:
 
     def _begin(self, *, complete: bool) -> bool:
         head = bytes(self._head)
-        encoding = Encoding(head, self._options.encoding, self._facts, complete=complete)
+        encoding = Encoding(head, self._options.encoding, self._facts, complete=complete, window=self._window)
         prolog = read_prolog(encoding.sample, complete=complete, name=self._facts.name)
         if prolog is not None:
             self._body = _Body(self._options, self._facts, encoding, prolog, self._sizes, self._way, self._screen)
@@ -166,9 +167,9 @@ class _Body:
         # How far entities may grow is measured by the piece they stand in, so records that use them do not stand by themselves.
         self._screened = screen is not None and not prolog.doctype
         self.readings = Readings(self._said_of_records(), lambda: encoding.charset.encoding, self._holds)
-        self._stretches: Stretches | None = None
+        passing: Passing | None = None
         if screen is not None and self._screened and screen.knows:
-            self._stretches = Stretches(screen, self.readings, lambda: not encoding.charset.assumed, tail=sizes.tail, longest=sizes.piece)
+            passing = Passing(Stretches(screen, tail=sizes.tail, longest=sizes.piece), self.readings)
         self.cutter = Cutter(
             ancestry,
             prolog.doctype,
@@ -178,7 +179,7 @@ class _Body:
             column=column,
             sizes=sizes,
             screened=self._screened,
-            stretches=self._stretches,
+            passing=passing,
         )
         self.reader = Reader(
             options.fields,
@@ -202,12 +203,11 @@ class _Body:
         return record_path(found)
 
     def feed(self, chunk: bytes) -> Iterator[RawRecords]:
-        return self._split(self._encoding.decode(chunk))
+        return self._split(self._encoding.hold(self._encoding.decode(chunk)))
 
     def finish(self) -> Iterator[RawRecords]:
-        yield from self._split(self._encoding.decode(b"", final=True))
+        yield from self._split(self._encoding.hold(self._encoding.decode(b"", final=True), final=True))
         piece, complete = self.cutter.finish()
-        self._encoding.settle(piece.data)
         if not complete:
             self.reader.check(piece)
             raise RefuseRun(f"{self._name} ends before its root element does: it is cut short; fetch it again; nothing was applied")
@@ -217,12 +217,15 @@ class _Body:
     def _split(self, data: bytes) -> Iterator[RawRecords]:
         if self._skip:
             data, self._skip = data[self._skip :], max(0, self._skip - len(data))
-        for piece in self.cutter.feed(data):
-            # Here and not in `parse`, which need not see every piece.
-            self._encoding.settle(piece.data)
-            yield piece
+        return self.cutter.feed(data)
+
+    @property
+    def buffered_bytes(self) -> int:
+        return self._encoding.held_bytes + self.cutter.buffered_bytes
 
     def split(self, raw: RawRecords) -> Records | None:
+        if isinstance(raw, Apart):
+            return raw.records
         return self.readings.split(unpack(raw.data)) if self._screened and raw.data and not raw.final else None
 
     def _said_of_records(self) -> str:

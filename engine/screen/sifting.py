@@ -185,6 +185,11 @@ class _Laid:
     def lay(self, records: Records, screening: Screening, ordinal: int) -> None:
         """Note the blocks of a piece: those whose both ends are ends of records."""
         body, ending, reading, cut = records.body, records.ending, records.reading, screening.cut
+        if records.block:
+            count = len(records.parts)
+            self._prints.append(screening.name_block(body, reading))
+            self._counts.append((ordinal, count, count if records.lines is None else body.count(b"\n")))
+            return
         cuts, start = [0], 0
         while (start := cut(body, start, len(body), ending)) >= 0:
             cuts.append(start)

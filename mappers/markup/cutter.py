@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import RawRecords
+from engine.batch import KnownRecords, RawRecords
 from engine.errors import RefuseRun
 from mappers.markup.ancestry import Ancestry, OpenElement, Role
 from mappers.markup.piece import pack
 from mappers.markup.prolog import position_in
+from mappers.markup.screen.passing import Here, Place, follow_places, make_piece
 from mappers.splitter import PIECE_BYTES
 
 if TYPE_CHECKING:
-    from mappers.markup.screen.stretches import Stretches
+    from mappers.markup.screen.passing import Passing
 
 UNIT_BYTES: Final = 16 * 1024 * 1024
 TAG_BYTES: Final = 64 * 1024
@@ -76,7 +77,7 @@ class Cutter:
     """Cut the bytes of a document, from its root's start tag on, into pieces that end where a record ends.
 
     Where the cuts fall depends on the bytes alone. Raises `RefuseRun` for what outgrows a bound and for tags that do not match.
-    At most a unit, a piece and a chunk are held. With `stretches` what they know is left out, and where the cuts fall depends on that
+    At most a unit, a piece and a chunk are held. With `passing` what it finds is left out, and where the cuts fall depends on that
     too. `context` is what is opened again before what comes next, `known` counts the records that were left out.
     """
 
@@ -91,7 +92,7 @@ class Cutter:
         column: int,
         sizes: CutterSizes | None = None,
         screened: bool = False,
-        stretches: Stretches | None = None,
+        passing: Passing | None = None,
     ) -> None:
         self._ancestry = ancestry
         self._doctype = doctype
@@ -110,7 +111,7 @@ class Cutter:
         self._ended = False
         self._goal = self._sizes.piece
         self._screened = screened
-        self._stretches = stretches
+        self._passing = passing
         self._entered = -self._sizes.spacing
         self._record = b""
         self.context = doctype
@@ -125,8 +126,8 @@ class Cutter:
         """Take the next bytes and yield the pieces they complete."""
         self._buffer += data
         while True:
-            if self._stretches is not None and not self._at and self._record and self._stack and self._unit is None:
-                waits = yield from self._leave_known(self._stretches)
+            if self._passing is not None and not self._at and self._record and self._stack and self._unit is None:
+                waits = yield from self._leave_known(self._passing)
                 if waits:
                     # Going on now would lose the place at which a block begins.
                     return
@@ -137,26 +138,25 @@ class Cutter:
 
     def finish(self) -> tuple[RawRecords, bool]:
         """Return the last piece, and whether the document is complete. What is incomplete is not closed in the piece."""
-        while self._stretches is not None and self._go_on():
+        while self._passing is not None and self._go_on():
             pass
         complete = self._ended and self._unit is None
         piece = self._cut(len(self._buffer), final=True, close=complete)
         return piece, complete
 
-    def _leave_known(self, stretches: Stretches) -> Generator[RawRecords, None, bool]:
-        """Move over known blocks; tell whether more bytes have to come before anything else is done."""
-        found, waits = stretches.find(self._buffer, self.context, self._record)
-        start, line = 0, self._line
-        for known, end in found:
-            self.known += known.records
-            yield RawRecords(b"", self._offset + start, line, known=known)
-            # Where a line ends with CR alone nothing is ever known.
-            line += self._buffer.count(b"\n", start, end)
-            start = end
+    def _leave_known(self, passing: Passing) -> Generator[RawRecords, None, bool]:
+        """Move over blocks that need no scan; tell whether more bytes have to come before anything else is done."""
+        here = Here(self.context, self._closing(), self._record)
+        found, waits = passing.find(self._buffer, here)
+        self._goal = passing.unknown
         if found:
-            self._line, self._column = position_in(bytes(self._buffer[:start]), self._line, self._column)
-            self._drop(start)
-        self._goal = stretches.unknown
+            ends = [end for _, end in found]
+            places = [*follow_places(self._buffer, ends, Place(self._offset, self._line, self._column))]
+            self._line, self._column = places[-1].line, places[-1].column
+            self._drop(ends[-1])
+            for (stretch, _), place in zip(found, places, strict=False):
+                self.known += stretch.records if isinstance(stretch, KnownRecords) else 0
+                yield make_piece(stretch, here, place)
         return waits
 
     def _go_on(self) -> bool:
@@ -326,8 +326,8 @@ class Cutter:
     def _skip_alike(self, name: bytes) -> bool:
         """Move over records that stand behind one another with the same blanks in between, by counting.
 
-        If nothing is hidden, as many begin as end, and each begins right behind the end of another, then no other element lies
-        between them, none is in another of its name, and the parent is still the same.
+        If nothing is hidden, and each that begins does so right behind the end of another, then no other element lies between them,
+        none is in another of its name, and the parent is still the same. An end tag too many is for the parser to find.
         """
         buffer, at, limit = self._buffer, self._at, self._goal
         ending, opening = b"</" + name + b">", b"<" + name
@@ -338,12 +338,10 @@ class Cutter:
         if match is None or end < 0:
             return False
         end += len(ending)
-        records = buffer.count(ending, at, end)
         gap = bytes(buffer[at : match.start(1) - len(opening)])
         if (
             end - at > self._sizes.unit
-            or buffer.count(opening, at, end) != records
-            or buffer.count(ending + gap + opening, at - len(ending), end) != records
+            or buffer.count(opening, at, end) != buffer.count(ending + gap + opening, at - len(ending), end)
             or not self._is_clear(at, end)
         ):
             return False
@@ -420,7 +418,7 @@ class Cutter:
 
     def _cut(self, end: int, *, final: bool = False, close: bool = True) -> RawRecords:
         body = bytes(self._buffer[:end])
-        closing = b"".join(b"</%b>" % element.name for element in reversed(self._stack)) if close else b""
+        closing = self._closing() if close else b""
         piece = RawRecords(
             b"" if final and close and not body else pack(self.context, body, closing, self._column), self._offset, self._line, final
         )
@@ -431,6 +429,9 @@ class Cutter:
         if len(self.context) > CONTEXT_BYTES:
             raise self._refusal("start tags that are too long to be opened again for each piece", 0)
         return piece
+
+    def _closing(self) -> bytes:
+        return b"".join(b"</%b>" % element.name for element in reversed(self._stack))
 
     def _drop(self, end: int) -> None:
         """Let go of bytes that are settled."""

@@ -175,9 +175,12 @@ def count_lines(data: bytes) -> int:
 def position_in(before: bytes, line: int = 1, column: int = 1) -> tuple[int, int]:
     """Return line and column behind some bytes that began at `line` and `column`; characters of UTF-8 count as one."""
     start = max(before.rfind(b"\n"), before.rfind(b"\r")) + 1
-    tail = before[start:]
-    characters = len(tail) - len(tail.translate(None, _NO_CONTINUATION))
-    return line + count_lines(before), (1 if start else column) + characters
+    return line + count_lines(before), (1 if start else column) + count_characters(before[start:])
+
+
+def count_characters(data: bytes) -> int:
+    """Count characters of UTF-8; a byte of another encoding counts as one unless it could be the rest of one."""
+    return len(data) if data.isascii() else len(data) - len(data.translate(None, _NO_CONTINUATION))
 
 
 _NO_CONTINUATION: Final = bytes(byte for byte in range(256) if not 0x80 <= byte < 0xC0)

@@ -271,7 +271,7 @@ class Reader:
         if len(lines) != len(rows):
             return None
         self.seen |= regular.present
-        self.seen.update(column for column in range(len(self.columns)) if column not in self.seen and any(row[column] for row in rows))
+        self.seen.update(column for column in range(len(self.columns)) if column not in self.seen and any(rows.columns[column]))
         return Batch(self.columns, rows, lines)
 
     def _noted(self, parsed: _Parsed) -> Cells:

@@ -103,6 +103,10 @@ class Body(ABC):
         del raw
         return None
 
+    def join(self, parts: Sequence[bytes], offset: int) -> RawRecords:
+        """Make a piece of single records that were split."""
+        return RawRecords(b"".join(parts), offset, 1)
+
     def excerpt(self, raw: RawRecords, line: int) -> str:
         """Return the text of a record. Keeps the piece, for rejects mostly come several out of one."""
         if self._recent[0] != raw.offset:

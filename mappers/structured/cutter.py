@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine.errors import RefuseRun
@@ -16,6 +16,8 @@ from mappers.structured.cursor import ENDLESS, BrokenJson, Cursor, Place, refuse
 from mappers.structured.reading import QuickReader, uncollected
 
 if TYPE_CHECKING:
+    from engine.batch import KnownRecords, Records
+    from mappers.structured.screen.listed import Cut, ListedElements
     from mappers.structured.stream import JsonStream
     from mappers.structured.values import Json
 
@@ -36,12 +38,17 @@ class Element(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Whole elements with commas between them, and what was read of them while they were cut: quickly, or walked."""
+    """Whole elements with commas between them, and what was read of them while they were cut: quickly, or walked.
+
+    Where a screen is asked they may be `known`, without data, or told apart into `records`.
+    """
 
     data: bytes
     offset: int
-    values: list[Json] | None
-    walked: list[Element] | None
+    values: Sequence[Json] | None = None
+    walked: list[Element] | None = None
+    known: KnownRecords | None = None
+    records: Records | None = None
 
 
 class ListCutter:
@@ -74,7 +81,12 @@ class ListCutter:
         self._piece_bytes = self._window = piece_bytes
         self._buffer = bytearray()
         self._behind_comma = False
+        self._listed: ListedElements | None = None
         self.ended = False
+
+    def screen(self, listed: ListedElements) -> None:
+        """Ask this one from now on, before a cut is guessed."""
+        self._listed = listed
 
     @property
     def place(self) -> Place:
@@ -100,6 +112,13 @@ class ListCutter:
         """Yield the pieces that are complete; `final` says that the document ends with the bytes held."""
         while not self.ended and (final or len(self._buffer) >= self._window):
             whole = final and len(self._buffer) <= self._window
+            if self._listed is not None and self._behind_comma and not whole:
+                cuts, waits = self._listed.cut(self._buffer, self._piece_bytes, final=final)
+                yield from self._pass(cuts)
+                if waits:
+                    return
+                if cuts:
+                    continue
             window = bytes(self._buffer[: self._window])
             with uncollected():
                 piece = self._guess(window, whole=whole) or self._walk(window, whole=whole)
@@ -110,12 +129,25 @@ class ListCutter:
             if piece.data:
                 yield piece
 
+    def _pass(self, cuts: Sequence[Cut]) -> Iterator[Piece]:
+        """Move over what was cut."""
+        start = 0
+        for cut in cuts:
+            data = b"" if cut.known is not None else bytes(self._buffer[: cut.end - start])
+            yield self._leave(cut.following - start, Piece(data, self.offset, cut.values, None, cut.known, cut.records))
+            start = cut.following
+
+    def _leave(self, following: int, piece: Piece) -> Piece:
+        self._place.move(self._stream.charset.decode(bytes(self._buffer[:following]))[0])
+        del self._buffer[:following]
+        self.offset += following
+        return piece
+
     def _guess(self, window: bytes, *, whole: bool) -> Piece | None:
         """Cut where it is likely, if that is proven right."""
         start = len(window) - len(window.lstrip(_BLANKS))
         for end, following in [_likely_end(window)] if whole else _likely_cuts(window):
             data = window[start : max(start, end)]
-            self._stream.settle(data)
             if values := self._quick.elements(self._stream.as_utf8(data)):
                 return self._take(window, start, end, following, values=values, ended=whole)
         return None
@@ -125,7 +157,6 @@ class ListCutter:
         if not whole:
             # A character that the window cuts in two is none of an encoding.
             window = window.rstrip(_HIGH)
-        self._stream.settle(window)
         text, _ = self._stream.charset.decode(window)
         cursor = Cursor(text, self._decoder)
         elements: list[Element] = []
@@ -156,12 +187,8 @@ class ListCutter:
         walked: list[Element] | None = None,
         ended: bool,
     ) -> Piece:
-        piece = Piece(window[start:end], self.offset + start, values, walked)
-        self._place.move(self._stream.charset.decode(window[:following])[0])
-        del self._buffer[:following]
-        self.offset += following
         self._behind_comma, self.ended = True, ended
-        return piece
+        return self._leave(following, Piece(window[start:end], self.offset + start, values, walked))
 
     def _refuse(self, fault: BrokenJson, text: str, *, whole: bool) -> None:
         """Refuse the element at the window's begin, unless more of it may come."""
@@ -170,8 +197,10 @@ class ListCutter:
         torn = fault.position >= len(text) - _TORN or str(fault) == ENDLESS
         if whole or not torn:
             raise refuse_broken(fault, text, self._place, self._name) from None
+        # Blanks before it were left to it or not, as the cut was made.
+        begin = self._place.behind(text[: len(text) - len(text.lstrip(" \t\r\n"))])
         raise RefuseRun(
-            f"{self._name}, line {self._place.line + 1}, column {self._place.column + 1}: the element that begins here does not end within "
+            f"{self._name}, line {begin.line + 1}, column {begin.column + 1}: the element that begins here does not end within "
             f"{self._element_bytes:,} bytes; check that jsonRoot leads to the list of items; nothing was applied"
         ) from None
 

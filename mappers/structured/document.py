@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
 
-from engine.batch import Batch, RawRecords
+from engine.batch import Batch, RawRecords, Records
 from engine.errors import RefuseRun
+from mappers.passing.stretches import Apart, Stretches
 from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor, Place, refuse_broken
 from mappers.structured.cutter import ListCutter, Piece
 from mappers.structured.outline import Outline
-from mappers.structured.reading import Reading, is_exact, read_quickly, uncollected
-from mappers.structured.records import Found, find_records, spread
+from mappers.structured.reading import Reading, read_values, uncollected
+from mappers.structured.records import Found, find_records
+from mappers.structured.screen.layout import Layout, learn_layout
+from mappers.structured.screen.listed import ListedElements
 from mappers.structured.settings import DEFAULT_ROOT, JsonOptions
 from mappers.structured.stream import JsonStream
 from mappers.structured.values import Json
+
+if TYPE_CHECKING:
+    from engine.contracts import Screen
 
 _KEYS_SHOWN: Final = 20
 _HIGH: Final = bytes(range(0x80, 0x100))
@@ -42,17 +49,20 @@ class DocumentBody(Body):
         self._outline: Outline | None = None
         self._next_page: str | None = None
         self._kept: tuple[int, Reading] | None = None
+        self._screen: Screen | None = None
+        self._layout: Layout | None = None
+        self._apart: Apart | None = None
 
     def feed(self, data: bytes) -> Iterator[RawRecords]:
-        self._take(data)
+        self._take(self._stream.hold(data))
         return self._pieces(final=False)
 
     def finish(self) -> Iterator[RawRecords]:
+        self._take(self._stream.hold(b"", final=True))
         yield from self._pieces(final=True)
         offset = self._stream.offset
         if self._cutter is None:
             data, self._buffer = bytes(self._buffer), bytearray()
-            self._stream.settle(data)
             text, _ = self._stream.charset.decode(data)
             yield from self._single(text)
             offset += len(data)
@@ -60,6 +70,56 @@ class DocumentBody(Body):
             self._judge(self._cutter)
             offset = self._cutter.offset
         yield RawRecords(b"", offset, self._line, final=True)
+
+    def screen(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def split(self, raw: RawRecords) -> Records | None:
+        """Return the elements of a piece that were told apart when it was cut, each of which is one record."""
+        return raw.records if isinstance(raw, Apart) else None
+
+    def join(self, parts: Sequence[bytes], offset: int) -> RawRecords:
+        apart, kept = self._apart, self._kept
+        read = kept[1] if apart is not None and kept is not None and kept[0] == apart.offset else None
+        if read is not None and apart is not None and apart.records is not None and apart.records.parts == parts:
+            # All of the last piece, as where nothing is known yet: what was read of it need not be read again.
+            self._kept = (offset, replace(read, lines=range(1, len(parts) + 1)))
+            return RawRecords(apart.data, offset, 1)
+        return RawRecords(self._layout.join(parts) if self._layout is not None else b"", offset, 1)
+
+    def _begin_screening(self, screen: Screen, cutter: ListCutter, elements: bytes) -> None:
+        """Ask a screen, as soon as what an element means depends on no other one."""
+        if not self.columns.settled:
+            return
+        self._layout = layout = learn_layout(elements, self._quick, self._stream)
+        if layout is not None:
+            # The numbers of a file with a screen that knows something are worth the looks.
+            stretches = Stretches(screen, tail=self._sizes.held_back, longest=self._sizes.piece) if screen.knows else None
+            cutter.screen(ListedElements(layout, stretches, self._quick, self._stream, self._describe_reading))
+
+    def _describe_reading(self) -> bytes:
+        return repr((self._layout, self._stream.charset.encoding, self.columns.reading)).encode("utf-8", "backslashreplace")
+
+    def _block(self, piece: Piece) -> RawRecords | None:
+        """Return a lone block whose elements are one record each; None where they may be more, or where it is none.
+
+        Most of its records are known, so no more is read of them than what may refuse the document.
+        """
+        records, values, ways = piece.records, piece.values, self._options.nesting.ways
+        if records is None or values is None or not records.block or set(map(type, values)) != {dict}:
+            return None
+        objects = cast("Sequence[dict[str, Json]]", values)
+        if ways and any(ways[0][0] in each for each in objects):
+            return None
+        self.columns.learn(objects, (), nested=False)
+        return Apart(piece.data, piece.offset, self._line, records=records)
+
+    def _raw(self, piece: Piece, reading: Reading) -> RawRecords:
+        records = piece.records
+        if records is None or reading.sources is not None or reading.nested or reading.count != len(records.parts):
+            return RawRecords(piece.data, piece.offset, self._line)
+        self._apart = Apart(piece.data, piece.offset, self._line, records=records)
+        return self._apart
 
     def parse(self, raw: RawRecords) -> Batch:
         if not raw.data:
@@ -79,7 +139,7 @@ class DocumentBody(Body):
     @property
     def buffered_bytes(self) -> int:
         held = self._cutter.buffered_bytes if self._cutter is not None else 0
-        return len(self._buffer) + held + len(self._head) + len(self._tail)
+        return self._stream.held_bytes + len(self._buffer) + held + len(self._head) + len(self._tail)
 
     def _take(self, data: bytes) -> None:
         if self._cutter is None:
@@ -96,13 +156,23 @@ class DocumentBody(Body):
         if cutter is None:
             return
         for piece in cutter.pieces(final=final):
+            if piece.known is not None:
+                yield RawRecords(b"", piece.offset, self._line, known=piece.known)
+                self._line += piece.known.records
+                continue
+            if (block := self._block(piece)) is not None:
+                yield block
+                self._line += len(piece.values or ())
+                continue
             with uncollected():
                 reading = self._read(piece)
                 self._learn(reading)
-            raw = RawRecords(piece.data, piece.offset, self._line)
+            raw = self._raw(piece, reading)
             self._kept = (piece.offset, reading)
             self._line += reading.count
             yield raw
+            if self._screen is not None and self._layout is None:
+                self._begin_screening(self._screen, cutter, piece.data)
         if cutter.ended:
             self._add_tail(cutter.rest())
 
@@ -129,7 +199,6 @@ class DocumentBody(Body):
             return False
         self._head = text[:at]
         head = self._stream.encode(self._head)
-        self._stream.settle(head)
         self._cutter = ListCutter(
             self._stream,
             self._quick,
@@ -166,7 +235,6 @@ class DocumentBody(Body):
     def _judge(self, cutter: ListCutter) -> None:
         """Walk over the document as if its list were empty."""
         tail = bytes(self._tail)
-        self._stream.settle(tail)
         text, _ = self._stream.charset.decode(tail)
         head = f"{self._head}]"
         outline = Outline(head + text, self._decoder, self._options, self._name)
@@ -218,11 +286,8 @@ class DocumentBody(Body):
             line += len(elements[-1].records)
         return elements
 
-    def _from_values(self, data: bytes, values: list[Json], line: int) -> Reading | None:
-        if not is_exact(data, values):
-            return None
-        records = spread(values, self._options.nesting)
-        return read_quickly(records, [line], numbered=True) if records is not None else None
+    def _from_values(self, data: bytes, values: Sequence[Json], line: int) -> Reading | None:
+        return read_values(data, values, [line], self._options.nesting, numbered=True)
 
     def _read_quickly(self, raw: RawRecords) -> Reading | None:
         values = self._quick.elements(self._stream.as_utf8(raw.data))

@@ -12,8 +12,8 @@ from engine.errors import RefuseRun
 from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor
 from mappers.structured.line_splitter import LineSplitter
-from mappers.structured.reading import Reading, is_exact, read_quickly
-from mappers.structured.records import Found, Misfit, Nesting, find_records, spread
+from mappers.structured.reading import Reading, read_values
+from mappers.structured.records import Found, Misfit, Nesting, find_records
 from mappers.structured.settings import JsonOptions
 from mappers.structured.stream import JsonStream
 from mappers.structured.values import Json, make_decoder
@@ -150,10 +150,7 @@ class LinesBody(Body):
             return None
         lines, numbers = _filled_lines(data, raw.line)
         values = self._quick.lines(lines)
-        if not values or not is_exact(data, values):
-            return None
-        records = spread(values, self._options.nesting)
-        return read_quickly(records, numbers, numbered=False) if records is not None else None
+        return read_values(data, values, numbers, self._options.nesting, numbered=False) if values else None
 
     def _refuse_torn(self, piece: RawRecords) -> None:
         text, _ = self._stream.charset.decode(piece.data)

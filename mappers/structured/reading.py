@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, cast
 
 from engine.batch import SEVERAL, Batch, Flaw, clip
 from mappers.checks import BROKEN, broken_reason
-from mappers.structured.records import Entry, Found, Misfit, Nesting, Spread, excerpt_of
+from mappers.structured.records import Entry, Found, Misfit, Nesting, Spread, excerpt_of, spread
 from mappers.structured.values import DEPTH_LIMIT, Json, Number, UnreadableCell, unmistakable
 
 if TYPE_CHECKING:
@@ -71,8 +72,30 @@ class QuickReader:
             return None
 
 
-def is_exact(data: bytes, values: Sequence[Json]) -> bool:
-    """Tell whether values that were read quickly are surely all that their bytes say.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Objects that all have the same keys, by key: their values, and the kinds of these. Others have none of it."""
+
+    columns: Mapping[str, tuple[Sequence[Json], frozenset[type]]] = field(default_factory=dict)
+
+
+NO_TABLE: Final = Table()
+
+
+def tabulate(objects: Sequence[dict[str, Json]]) -> Table:
+    """Return objects by key, an empty table where their keys differ."""
+    keys = tuple(objects[0]) if objects else ()
+    if len(keys) < 2 or set(map(len, objects)) != {len(keys)}:
+        return NO_TABLE
+    try:
+        columns = list(zip(*map(itemgetter(*keys), objects), strict=True))
+    except KeyError:
+        return NO_TABLE
+    return Table({key: (column, frozenset(map(type, column))) for key, column in zip(keys, columns, strict=True)})
+
+
+def is_exact(data: bytes, values: Sequence[Json], table: Table = NO_TABLE) -> bool:
+    """Tell whether values that were read quickly are surely all that their bytes say. `table` is theirs, if they have one.
 
     No key stands twice when no more keys are written than were read. At most as many are written as there are colons, but those
     of addresses, behind which no value can stand; or as there are quotes with a colon behind them.
@@ -81,7 +104,12 @@ def is_exact(data: bytes, values: Sequence[Json]) -> bool:
         return False
     if b"\\" in data and b"\\u0000" in data:
         return False
-    keys = _count_keys(values)
+    if table.columns:
+        inner = [value for column, kinds in table.columns.values() if kinds & _CONTAINERS for value in column if type(value) in _CONTAINERS]
+        keys = _count_keys(inner, DEPTH_LIMIT - 1)
+        keys = keys if keys is None else keys + len(values) * len(table.columns)
+    else:
+        keys = _count_keys(values)
     if keys is None:
         return False
     colons = data.count(b":")
@@ -94,11 +122,13 @@ def _count_written(data: bytes) -> int:
     return data.translate(None, _BLANKS).count(b'":')
 
 
-def _count_keys(values: Sequence[Json]) -> int | None:
+def _count_keys(values: Sequence[Json], levels: int = DEPTH_LIMIT) -> int | None:
     """Return how many keys the values have at any depth, None when they are nested too deep to be taken."""
     keys = 0
     level = list(values)
-    for _ in range(DEPTH_LIMIT):
+    if not level:
+        return 0
+    for _ in range(levels):
         # By type, not by isinstance, for every value of a piece comes by here.
         objects = [value for value in level if type(value) is dict]
         keys += sum(map(len, objects))
@@ -126,6 +156,7 @@ class Reading:
     sources: list[tuple[Found, int]] | None = None
     broken: str | None = None
     """The encoding, when some text cannot be right: bytes of it did not decode, or stand for half a character."""
+    table: Table = NO_TABLE
 
     @property
     def count(self) -> int:
@@ -133,12 +164,28 @@ class Reading:
         return len(self.own) + len(self.flaws)
 
 
-def read_quickly(spread: Spread, lines: Sequence[int], *, numbered: bool) -> Reading:
-    """Return a reading of elements in which nothing is amiss. `lines` are the elements', or when `numbered` the first record's on."""
+def read_quickly(spread: Spread, lines: Sequence[int], table: Table = NO_TABLE, *, numbered: bool) -> Reading:
+    """Return a reading of elements in which nothing is amiss.
+
+    `lines` are the elements', or when `numbered` the first record's on. `table` is the elements'.
+    """
     own, products, owners = spread
     if numbered:
-        return Reading(own, products, range(lines[0], lines[0] + len(own)), owners is not None)
-    return Reading(own, products, lines if owners is None else [lines[owner] for owner in owners], owners is not None)
+        lines = range(lines[0], lines[0] + len(own))
+    elif owners is not None:
+        lines = [lines[owner] for owner in owners]
+    return Reading(own, products, lines, owners is not None, table=table if owners is None else NO_TABLE)
+
+
+def read_values(data: bytes, values: Sequence[Json], lines: Sequence[int], nesting: Nesting, *, numbered: bool) -> Reading | None:
+    """Return a reading of values that were read quickly out of some bytes; None where these have to be read exactly."""
+    if set(map(type, values)) != {dict}:
+        return None
+    table = tabulate(cast("Sequence[dict[str, Json]]", values))
+    if not is_exact(data, values, table):
+        return None
+    records = spread(values, nesting)
+    return read_quickly(records, lines, table, numbered=numbered) if records is not None else None
 
 
 def read_exactly(elements: Sequence[Found], nesting: Nesting, *, numbered: bool, text: str, encoding: str, valid: bool) -> Reading:
@@ -175,7 +222,8 @@ class BatchMaker:
         names = self._columns.names
         if reading.broken is None:
             try:
-                return Batch(names, self._columns.rows(reading.own, reading.products), reading.lines, tuple(reading.flaws))
+                cells = self._columns.rows(reading.own, reading.products, reading.table.columns)
+                return Batch(names, cells, reading.lines, tuple(reading.flaws))
             except UnreadableCell:
                 if reading.sources is None:
                     return None

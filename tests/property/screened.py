@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,9 @@ from xml.sax.saxutils import escape
 
 from engine.contracts import DocumentFacts, Mapper, MapperSettings
 from mappers.csv import CsvMapper
+from mappers.json import JsonMapper
 from mappers.markup.cutter import CutterSizes
+from mappers.structured.bodies import Sizes
 from mappers.xpath import XmlMapper
 
 if TYPE_CHECKING:
@@ -59,7 +62,20 @@ def _make_xml(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
     return XmlMapper(settings, facts, sample_bytes=200, sizes=CutterSizes(piece=300, tail=120))
 
 
+def _json(rows: Sequence[Row], other: bool) -> bytes:
+    items: list[dict[str, object]] = [
+        {**dict(zip(COLUMNS, (row.sku, row.qty, row.price, row.name), strict=True)), **({"at": {"sku": row.sku}} if other else {})}
+        for row in rows
+    ]
+    return json.dumps({"items": items, "of": len(items)}, ensure_ascii=other, separators=(",", ":")).encode()
+
+
+def _make_json(settings: MapperSettings, facts: DocumentFacts) -> Mapper:
+    return JsonMapper(settings, facts, sizes=Sizes(sample=120, piece=300, page=4_000, held_back=120))
+
+
 FORMATS: Final = {
     "csv": Format(_csv, _make_csv, {"delimiter": "comma"}),
+    "json": Format(_json, _make_json, {"resourceType": "json", "jsonMapping": "custom", "jsonRoot": "items"}),
     "xml": Format(_xml, _make_xml, {"resourceType": "xml", "xmlMapping": "custom", "xmlPath": "/shop/item"}),
 }

@@ -14,7 +14,7 @@ from engine.batch import Batch, JsonValue
 from engine.contracts import DocumentFacts, MapperSettings
 from engine.errors import RefuseRun
 from mappers.json import JsonMapper
-from mappers.structured import document, lines
+from mappers.structured import reading
 from mappers.structured.bodies import Sizes
 from mappers.structured.cursor import Cursor
 from mappers.structured.values import Json, make_decoder
@@ -94,12 +94,11 @@ def read(data: bytes, attributes: dict[str, JsonValue], size: int) -> Seen | str
 def exactly(data: bytes, attributes: dict[str, JsonValue]) -> Seen | str:
     """Read a document whose pieces are cut alike, each by the exact reader."""
 
-    def never(data: bytes, values: Sequence[Json]) -> bool:
+    def never(data: bytes, values: Sequence[Json], table: reading.Table) -> bool:
         return False
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(document, "is_exact", never)
-        patch.setattr(lines, "is_exact", never)
+        patch.setattr(reading, "is_exact", never)
         return read(data, attributes, len(data) or 1)
 
 

@@ -295,3 +295,23 @@ def test_what_is_declared_around_known_records_is_known_too() -> None:
     assert parsed[0] == 600
     assert parsed[1] < 100
     assert transforms[0].dialect == transforms[1].dialect
+
+
+@pytest.mark.parametrize("chunk", [60, 500, 1 << 20])
+@pytest.mark.parametrize("names", [{"k150": "Ã©", "k152": "größer"}, {"k150": "größer", "k152": "Ã©"}, {"k150": "Ã©"}])
+def test_an_encoding_is_chosen_by_the_same_bytes_whatever_is_known(chunk: int, names: dict[str, str]) -> None:
+    """A document says ISO-8859-1 and begins as ASCII. The letters that decide are within one window, in records that stand apart.
+
+    With a screen they come in pieces of their own, of which the first alone would be UTF-8: then one name would be another, or the next
+    one no text at all.
+    """
+
+    def written(**changed: str) -> bytes:
+        return b'<?xml version="1.0" encoding="iso-8859-1"?>' + catalogue(300, **changed).decode().encode("iso-8859-1")
+
+    store = Store()
+    for _ in range(2):
+        store.read(recipe(), written(), 1 << 20)
+    plain = plainly(recipe(), written(**names), chunk)
+    assert_same(store.read(recipe(), written(**names), chunk), plain)
+    assert plain.items[151][1]["name"] == {"Ã©": "é" if len(names) == 1 else "Ã©"}.get(names["k150"], "größer")

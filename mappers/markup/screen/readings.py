@@ -51,8 +51,8 @@ class Readings:
             self._last = (context, name, encoding, reading)
         return self._last[3]
 
-    def split(self, piece: Piece) -> Records | None:
-        """Return a piece's records; None where its bytes do not tell them apart, or its elements are none.
+    def split(self, piece: Piece, *, block: bool = False) -> Records | None:
+        """Return a piece's records; None where its bytes do not tell them apart, or its elements are none. `block`: it is one.
 
         A declaration of a namespace inside a record has a part in what names mean in others of its piece: no record stands by itself.
         """
@@ -69,7 +69,7 @@ class Readings:
             place = _Place(piece.context, piece.closing, self._holds(piece.context, found.name, piece.closing))
             self._places[reading] = place
         self._places.move_to_end(reading)
-        return Records(piece.body, found.parts, found.lines, reading, b"</%b>" % found.name) if place.holds else None
+        return Records(piece.body, found.parts, found.lines, reading, b"</%b>" % found.name, block) if place.holds else None
 
     def join(self, parts: Sequence[bytes], reading: bytes, offset: int) -> RawRecords:
         """Make a piece of records that were split under a reading."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
+from engine.batch import RowsByColumn
 from mappers.markup.template.pattern import Target, Template, is_plain
 from mappers.markup.template.shape import Irregular, Shape, learn
 
@@ -91,16 +92,16 @@ class Regular:
         parent = element.getparent()
         return parent is not None and dict(parent.nsmap) == self._names
 
-    def read(self, records: str, first: Sequence[str], parse: Callable[[str], tuple[str, ...] | None]) -> list[tuple[str, ...]] | None:
+    def read(self, records: str, first: Sequence[str], parse: Callable[[str], tuple[str, ...] | None]) -> RowsByColumn | None:
         """Return the rows of a stretch, None when it is better left to the parser.
 
         `first` is the first row as the parser read it; `parse` reads one record in its place, None when it is none or several.
         """
-        rows: list[tuple[str, ...]] = []
+        columns: list[Sequence[str]] = []
         at, odd = 0, 0
         while self._template is not None and at < len(records):
             found, at = self._template.read(records, at, first)
-            rows += found
+            columns = _extend(columns, found)
             if at == len(records):
                 break
             if not self._template.starts(records, at):
@@ -112,14 +113,14 @@ class Regular:
                 return None
             # Only by what the parser took: a shape does not know which names are none, and which prefixes are declared.
             odd += not self._widen(records[at:end])
-            rows.append(row)
+            columns = _extend(columns, [(cell,) for cell in row])
             at = end
-        if self._template is None or not rows or rows[0] != tuple(first):
+        if self._template is None or not columns or [column[0] for column in columns] != list(first):
             self._credit, self._template = 0, None
             return None
         self.hit = True
         self._credit = _CREDIT
-        return rows
+        return RowsByColumn(columns)
 
     @property
     def present(self) -> frozenset[int]:
@@ -143,6 +144,11 @@ class Regular:
             return False
         self._shape, self._template = shape, template
         return template.fits(record, 0)
+
+
+def _extend(columns: list[Sequence[str]], more: list[Sequence[str]]) -> list[Sequence[str]]:
+    """Return columns with more cells behind those that they have. Most stretches are read in one go, and nothing is copied."""
+    return [[*column, *cells] for column, cells in zip(columns, more, strict=True)] if columns and more else columns or more
 
 
 _TAG_NAME: Final = re.compile(r"<([^\s/>]+)")

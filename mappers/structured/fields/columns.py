@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 from typing import Final, cast
 
+from engine.batch import RowsByColumn
 from engine.errors import RefuseRun
 from mappers.options import normal
 from mappers.structured.fields.names import Names, Object, Shown
@@ -21,6 +22,9 @@ _SHOWN_DEPTH: Final = 6
 _NONE: Final = type(None)
 _PLAIN: Final = frozenset({str, int, Number})
 _NULLABLE: Final = _PLAIN | {_NONE}
+_TEXT: Final = frozenset({str})
+_NOTHING: Final = frozenset({_NONE})
+_NO_TABLE: Final[Mapping[str, tuple[Sequence[Json], frozenset[type]]]] = {}
 _BLANK: Final[tuple[Json, ...]] = (None, "", [], {})
 
 
@@ -149,14 +153,24 @@ class Columns:
                 raise UnreadableCell(fault.reason, index) from None
         return row
 
-    def rows(self, own: Sequence[Object], products: Sequence[Object | None]) -> list[tuple[str, ...]]:
-        """Return the cells of many records, column by column. Raises `UnreadableCell` when one of them makes none."""
-        if not self._columns:
+    def rows(
+        self,
+        own: Sequence[Object],
+        products: Sequence[Object | None],
+        table: Mapping[str, tuple[Sequence[Json], frozenset[type]]] = _NO_TABLE,
+    ) -> Sequence[Sequence[str]]:
+        """Return the cells of many records, column by column. Raises `UnreadableCell` when one of them makes none.
+
+        `table` has the values of the records by key, with their kinds, where all of them have the same keys.
+        """
+        if not self._columns or not own:
             return [()] * len(own)
+        if self._keys and table.keys() >= set(self._keys):
+            return RowsByColumn([self._texts(*table[key], index) for index, key in enumerate(self._keys)])
         columns: Sequence[Sequence[Json]] | None = self._plain_columns(own) if self._keys else None
         if columns is None:
             columns = [column.values(own, products) for column in self._columns]
-        return list(zip(*map(self._texts, columns, range(len(columns))), strict=True))
+        return RowsByColumn([self._texts(column, frozenset(map(type, column)), index) for index, column in enumerate(columns)])
 
     def may_hold_several(self, index: int) -> bool:
         """Tell whether the cells of a column may hold several texts."""
@@ -169,14 +183,13 @@ class Columns:
         except KeyError:
             return None
 
-    def _texts(self, values: Sequence[Json], index: int) -> Sequence[str]:
+    def _texts(self, values: Sequence[Json], kinds: frozenset[type], index: int) -> Sequence[str]:
         # By the kinds of a whole column, for a decision a cell would double the time.
-        kinds = set(map(type, values))
-        if kinds == {str}:
+        if kinds == _TEXT:
             return cast("Sequence[str]", values)
         if kinds <= _PLAIN:
             return list(map(str, values))
-        if kinds == {_NONE}:
+        if kinds == _NOTHING:
             return [""] * len(values)
         if kinds <= _NULLABLE:
             return ["" if value is None else str(value) for value in values]
