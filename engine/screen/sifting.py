@@ -188,7 +188,8 @@ class _Laid:
         if records.block:
             count = len(records.parts)
             self._prints.append(screening.name_block(body, reading))
-            self._counts.append((ordinal, count, count if records.lines is None else body.count(b"\n")))
+            lines = count if records.lines is None else body.count(b"\n")
+            self._counts.append((ordinal, count, lines, len(body)))
             return
         cuts, start = [0], 0
         while (start := cut(body, start, len(body), ending)) >= 0:

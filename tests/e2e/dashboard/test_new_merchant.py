@@ -91,7 +91,7 @@ async def test_from_the_first_login_to_an_undo(running: Running, browser: Browse
 
         await offer(ftp, table(items=ITEMS // 2))
         await fetch_again(page, "Acme stock")
-        await page.get_by_role("link", name="Judge").first.click()
+        await page.get_by_role("main").get_by_role("link", name="Judge").first.click()
         await expect(page.get_by_role("region", name="Approve", exact=True)).to_contain_text("30 items get no stock")
         await vic.open("/held")
         await vic.page.get_by_role("link", name="Look and decide").wait_for()
@@ -102,7 +102,7 @@ async def test_from_the_first_login_to_an_undo(running: Running, browser: Browse
 
         await offer(ftp, table(stock=2))
         await fetch_again(page, "Acme stock")
-        await page.get_by_role("link", name="Judge").first.click()
+        await page.get_by_role("main").get_by_role("link", name="Judge").first.click()
         await page.get_by_role("button", name="Approve this run").click()
         await page.get_by_role("heading", name="Approved and applied").wait_for()
         await page.get_by_role("link", name="Undo it").click()
