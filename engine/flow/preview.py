@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -76,7 +75,7 @@ async def preview_source(recipe: Recipe, connector: Connector, source: Source, *
     """
     reader: _Reader | None = None
     with Unpacking(recipe.decoding) as unpacking:
-        async with aclosing(unpack_source(unpacking, connector, source)) as parts:
+        async with unpack_source(unpacking, connector, source) as parts:
             async for decoded in parts:
                 if isinstance(decoded, Opened):
                     reader = _Reader(recipe, decoded.facts, limit)

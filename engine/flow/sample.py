@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +33,7 @@ async def sample_source(decoding: Decoding, connector: Connector, source: Source
     facts: DocumentFacts | None = None
     data = bytearray()
     with Unpacking(decoding) as unpacking:
-        async with aclosing(unpack_source(unpacking, connector, source)) as parts:
+        async with unpack_source(unpacking, connector, source) as parts:
             async for part in parts:
                 if isinstance(part, Opened):
                     facts = part.facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from anyio import to_thread
@@ -61,9 +61,17 @@ class Unpacking:
         return await to_thread.run_sync(next, self._parts, None)
 
 
-async def unpack_source(unpacking: Unpacking, connector: Connector, source: Source) -> AsyncGenerator[Part]:
-    """Fetch a source and yield its plain parts, one at a time: whoever has seen enough leaves off, and no more is fetched."""
-    async with connector.fetch(source) as documents, aclosing(_parts(documents)) as parts:
+@asynccontextmanager
+async def unpack_source(unpacking: Unpacking, connector: Connector, source: Source) -> AsyncIterator[AsyncIterator[Part]]:
+    """Fetch a source and give its plain parts, one at a time: whoever has seen enough leaves off, and no more is fetched."""
+    # The connector is left as a context, not by closing a generator around it: a task group that a connector may hold makes a group
+    # of whatever leaves it, also of the end of a generator.
+    async with connector.fetch(source) as documents, aclosing(_unpack(unpacking, documents)) as parts:
+        yield parts
+
+
+async def _unpack(unpacking: Unpacking, documents: AsyncIterator[Document]) -> AsyncGenerator[Part]:
+    async with aclosing(_parts(documents)) as parts:
         async for part in parts:
             unpacking.take(part)
             while (decoded := await unpacking.next_part()) is not None:

@@ -17,6 +17,7 @@ from feedmill.dashboard.sessions import COOKIE, FIELD
 from feedmill.service.security.people import form_token
 from tests.servers.browser import sign_in_as
 from tests.servers.feedmill_service import Running, run_service
+from tests.servers.ssh import File, Shelf, ssh_server
 from tests.servers.web import serving
 
 BODIES = {
@@ -25,6 +26,7 @@ BODIES = {
     "/xss.csv": ('sku;qty;<script>alert(1)</script>\nA"1;5;<img src=x onerror=alert(1)>\nA2;6;b\n', "text/csv"),
     "/bare.csv": ("".join(f"K{n};{n % 7};Bolt {n}\n" for n in range(30)), "text/csv"),
     "/twice.csv": ("sku,qty\n" + "".join(f"S{n % 5},{n}\n" for n in range(30)), "text/csv"),
+    "/fixed.txt": ("ITEM      QTY  NAME\n" + "".join(f"A{n:<8} {n:>4}  Bolt {n:<10}\n" for n in range(40)), "text/plain"),
     "/shop.xml": (
         "<shop><items>"
         + "".join(f"<item><sku>A{n}</sku><qty>{n}</qty></item>" for n in range(9))
@@ -58,6 +60,9 @@ async def _answer(request: web.Request) -> web.Response:
     if request.path == "/private.csv":
         known = request.headers.get("Authorization") == f"Basic {b64encode(b'ada:s3cret/+').decode()}"
         return web.Response(text="sku,qty\nA1,5\n") if known else web.Response(status=401)
+    if request.path == "/token.csv":
+        known = request.headers.get("X-Shop-Key") == "t0ken"
+        return web.Response(text="sku,qty\nA1,5\n") if known else web.Response(status=403)
     if request.path not in BODIES:
         return web.Response(status=404)
     body, kind = BODIES[request.path]
@@ -117,8 +122,25 @@ async def test_what_goes_wrong_is_said_in_place_and_a_password_never_comes_back(
     # A slash that was not percent-encoded: the address can be read in one way only.
     raw = await desk.look(desk.supplier.replace("://", "://ada:s3cret/+@") + "/private.csv")
     assert "1 record" in raw
-    for each in (page, again, elsewhere, stolen, raw):
+    token = await desk.look(f"{desk.supplier}/token.csv", auth="header", auth_header="X-Shop-Key", password="t0ken")
+    assert "1 record" in token
+    for each in (page, again, elsewhere, stolen, raw, token):
         assert not any(secret in unescape(each) for secret in ("s3cret", "t0ken"))
+
+
+async def test_a_server_whose_key_nobody_knows_is_asked_about(desk: Desk) -> None:
+    """The fingerprint is shown to be compared, and confirmed with one press; it is then what the server has to show."""
+    async with ssh_server(Shelf({"/stock.csv": File(b"sku,qty\nA1,5\n")})) as server:
+        form = {"location": server.url("/stock.csv")}
+        page = await desk.send("/feeds/new/look", form)
+        offered = re.search(r'name="host_key" value="(SHA256:[^"]+)"', page)
+        assert offered is not None
+        assert offered[1] == server.host_key.get_fingerprint()
+        kept = {"location": _value(page, "location"), "username": _value(page, "username"), "kept": _value(page, "kept")}
+        assert "1 record" in await desk.send("/feeds/new/look", {**kept, "host_key": offered[1]})
+        other = await desk.send("/feeds/new/look", {**kept, "host_key": f"SHA256:{'A' * 43}"})
+        assert "ask the supplier whether the key was changed" in other
+        assert 'name="host_key" value="SHA256:' not in other.replace(f"SHA256:{'A' * 43}", "")
 
 
 async def test_what_a_supplier_sent_is_shown_as_text_with_its_doubts(desk: Desk) -> None:
@@ -137,6 +159,9 @@ async def test_what_a_supplier_sent_is_shown_as_text_with_its_doubts(desk: Desk)
     assert "no row is mapped to sku" in unescape(page)
     assert (await desk.running.call("GET", "/api/inventory-feeds.json"))[1] == []
     assert (await desk.running.call("GET", "/api/dropship-providers.json"))[1] == []
+    fixed = await desk.look(f"{desk.supplier}/fixed.txt")
+    assert 'name="s.columnWidths" value="1-' in fixed
+    assert "40 records" in await desk.look(f"{desk.supplier}/fixed.txt", **{"s.columnWidths": "1-9,10-14,16-"})
     location = f"{desk.supplier}/shop.xml"
     page = await desk.look(location)
     assert "/shop/items/item (9 records)" in page

@@ -67,9 +67,9 @@ def read_reading(view: View) -> Reading:
     form = view.form
     guessed = _object(form.get("guessed", ""))
     kind = form.get("s.resourceType") or str(guessed.get("resourceType") or "")
-    chosen = {
-        name: value for name in (*_OF_TYPE.get(kind, ()), *_OF_EVERY) if (value := _chosen(name, form.get(f"s.{name}", ""))) is not None
-    }
+    # Before anything is guessed, what is set is for whatever it will be.
+    names = _OF_TYPE[kind] if kind in _OF_TYPE else tuple(name for each in _OF_TYPE.values() for name in each)
+    chosen = {name: value for name in (*names, *_OF_EVERY) if (value := _chosen(name, form.get(f"s.{name}", ""))) is not None}
     if form.get("s.resourceType") in TYPES:
         chosen["resourceType"] = form["s.resourceType"]
     return Reading(guessed, chosen, tuple(_columns(form)))

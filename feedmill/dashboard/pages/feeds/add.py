@@ -36,7 +36,11 @@ _FIELDS: Final = {
 }
 """The fields of the form that attributes of the API come from."""
 
-_FINGERPRINT: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_OFFERED: Final = {
+    "fingerprint": re.compile(r"host key (SHA256:[A-Za-z0-9+/]{43})\S* \([^)]*\), which is not known"),
+    "widths": re.compile(r"set columnWidths \(([\d,-]+) would"),
+}
+"""What a refusal holds that a person has to confirm: the key that a server showed, and where columns of fixed width seem to begin."""
 
 
 async def _show(view: View) -> web.StreamResponse:
@@ -135,7 +139,7 @@ async def _answer(view: View, source: NewSource, found: Mapping[str, object], pa
     """Answer the page, or to its script the part of it that has changed."""
     suppliers = (await view.list("/api/dropship-providers.json", {"limit": 1000, "order[attribute]": "name"})).rows
     problem = found.get("problem")
-    key = _FINGERPRINT.search(problem.detail) if isinstance(problem, Problem) else None
+    said = problem.detail if isinstance(problem, Problem) else ""
     context: dict[str, Any] = {
         "source": source,
         "form": view.form,
@@ -151,7 +155,7 @@ async def _answer(view: View, source: NewSource, found: Mapping[str, object], pa
         "sheet": None,
         "preview": None,
         "guessed_name": "",
-        "fingerprint": key[0] if key is not None else "",
+        **{name: shape[1] if (shape := pattern.search(said)) is not None else "" for name, pattern in _OFFERED.items()},
         **found,
     }
     if "HX-Request" in view.request.headers:
