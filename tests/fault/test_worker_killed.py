@@ -15,7 +15,9 @@ import anyio
 import pytest
 from anyio import open_process, to_thread
 
+from feedmill.exits import Exit
 from feedmill.service.settings import Server, Workers
+from feedmill.service.workers.messages import as_line
 from tests.servers.feedmill_service import Running, run_service
 from tests.servers.supplier import Supplier, store_feed, supplying
 
@@ -196,3 +198,24 @@ async def test_a_server_that_dies_ends_its_workers(tmp_path: Path, supplier: Sup
         assert (await ended(api, 1))["created"] == 3
         await until_no_job_is_left(api)
     assert await to_thread.run_sync(ask, tmp_path / "shop.db", EFFECTS) == [(3, 1, 0, 0, None)]
+
+
+async def test_a_worker_that_meets_a_bug_ends(tmp_path: Path) -> None:
+    """An error that is none of the engine's ends the process at once, though the server still has the pipe: it waits for nobody."""
+    async with run_service(tmp_path, loops=False) as api:
+        told = {
+            "database": api.service.url,
+            "keys": str(tmp_path / "shop.db.keys"),
+            "egress": api.service.settings.egress.model_dump(mode="json"),
+            "level": "info",
+            "lane": "auto",
+        }
+        lines = b"".join(as_line(line) for line in (told, {"id": 1, "op": "nothing that there is", "arguments": {}}))
+        async with await open_process((sys.executable, "-m", "feedmill.service.workers.process"), cwd=ROOT) as process:
+            assert process.stdin is not None
+            assert process.stderr is not None
+            await process.stdin.send(lines)
+            with anyio.fail_after(30):
+                said = b"".join([piece async for piece in process.stderr])
+            assert await process.wait() == Exit.INTERNAL
+        assert b"KeyError: 'nothing that there is'" in said

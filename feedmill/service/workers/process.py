@@ -25,6 +25,7 @@ from anyio import CancelScope, get_cancelled_exc_class, to_thread
 from engine.errors import ConfigError, FeedmillError
 from engine.source import Egress
 from feedmill.assembly import load_plugins
+from feedmill.exits import Exit
 from feedmill.logs import configure_logging
 from feedmill.process import tune_process
 from feedmill.service.keys import load_keys
@@ -160,13 +161,18 @@ def main() -> None:
     out = os.dup(1)
     os.dup2(2, 1)
     tune_process()
-    code = 0
+    code = Exit.INTERNAL
     try:
         anyio.run(_work, out)
+        code = Exit.COMPLETE
     except ConfigError as error:
         structlog.get_logger("feedmill").error("a worker cannot work", error=str(error))
-        code = 78
-    os._exit(code)
+        code = Exit.CONFIGURATION
+    finally:
+        # Whatever it is that has ended it: a process that waits for its threads would keep the server waiting for its answers.
+        if code == Exit.INTERNAL:
+            sys.excepthook(*sys.exc_info())
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ async def test_from_the_first_login_to_an_undo(running: Running, browser: Browse
         await page.get_by_role("main").get_by_role("link", name="Judge").first.click()
         await expect(page.get_by_role("region", name="Approve", exact=True)).to_contain_text("30 items get no stock")
         await vic.open("/held")
-        await vic.page.get_by_role("link", name="Look and decide").wait_for()
+        await vic.page.get_by_role("link", name="Look at it").wait_for()
         await page.get_by_label("Comment").last.fill("half a file")
         await page.get_by_role("button", name="Reject this run").click()
         await page.get_by_role("heading", name="Rejected").wait_for()
