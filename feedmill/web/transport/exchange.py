@@ -31,6 +31,9 @@ PLAIN: Final = {"X-Content-Type-Options": "nosniff"}
 """What every answer carries whatever it is about."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+_ENDLESS: Final = ("/events",)
+"""What goes on until the client has had enough: that it leaves is no failure."""
+
 _PRIVATE: Final = ("/api/", "/webhooks/")
 _PROCESS: Final = secrets.token_hex(4)
 _NUMBERS: Final = count(1)
@@ -88,7 +91,7 @@ async def add_headers(request: web.BaseRequest, response: web.StreamResponse) ->
 
 def log_exchange(request: web.BaseRequest, path: str | None, status: int, exchange: Exchange, settings: ServiceSettings) -> None:
     """Log a request: what failed always, everything with `[log] access`. The path is the endpoint's, so that no id or secret is in it."""
-    failed = status >= 400
+    failed = status >= 400 and (status != CLIENT_GONE or path not in _ENDLESS)
     if not failed and not settings.log.access:
         return
     log = structlog.get_logger("feedmill")

@@ -111,7 +111,7 @@ async def test_from_the_first_login_to_an_undo(running: Running, browser: Browse
         )
         await page.get_by_role("button", name="Undo run").click()
         await page.wait_for_url("**/runs/*")
-        await page.get_by_role("heading", name="Complete").wait_for()
+        await page.get_by_role("heading", name="Run 3 is undone").wait_for()
         _, items = await running.call("GET", "/api/inventory-feed-variants.json?limit=100")
         assert {item["inventoryQuantity"] for item in items} == {10}
         (by_hand,) = (item for item in items if item["externalId"] == "L-007")
