@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run demo test soak mutants check bench bench-smoke fuzz docs test-lowest lock clean
+.PHONY: help run demo test pictures soak mutants check bench bench-smoke fuzz docs test-lowest lock clean
 
 PYTHONS := $(or $(PYTHON),python3 python3.11 python3.12 python3.13)
 LOCK_FLAGS ?=
@@ -30,6 +30,9 @@ demo: .venv/.stamp-dev ## a supplier on loopback, synced three times into SQLite
 
 test: .venv/.stamp-dev .servers/.stamp ## the whole suite; warnings are errors, what was skipped is listed
 	.venv/bin/python -m pytest $(PARALLEL)
+
+pictures: .venv/.stamp-dev .servers/.stamp ## what the dashboard looks like, for the docs (docs/images)
+	.venv/bin/python -m pytest -n 0 tests/e2e/dashboard/play_pictures.py
 
 soak: .venv/.stamp-dev ## kill a server under push load, twenty times (a minute)
 	FEEDMILL_KILLS=20 .venv/bin/python -m pytest tests/fault/test_push_killed.py

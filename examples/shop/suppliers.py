@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import quote
 
@@ -33,14 +32,25 @@ class Supplier:
 async def open_suppliers() -> AsyncIterator[list[Supplier]]:
     """Run the three suppliers; their stock changes every `SECONDS`."""
     drop, web_shop, api = Stock("NW"), Stock("HB"), Stock("QZ")
-    with TemporaryDirectory(prefix="feedmill-example-") as folder:
+    async with anyio.TemporaryDirectory(prefix="feedmill-example-") as folder:
         price_list = Path(folder) / "stock.csv"
         await to_thread.run_sync(_write, price_list, drop)
-        with serve_folder(Path(folder)) as ftp_port:
-            async with _serve(web_shop, api) as http_port, anyio.create_task_group() as group:
-                group.start_soon(_sell, price_list, drop, (web_shop, api))
-                yield _describe(ftp_port, http_port)
-                group.cancel_scope.cancel()
+        ftp = _in_thread(serve_folder(Path(folder)))
+        async with ftp as ftp_port, _serve(web_shop, api) as http_port, anyio.create_task_group() as group:
+            group.start_soon(_sell, price_list, drop, (web_shop, api))
+            yield _describe(ftp_port, http_port)
+            group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _in_thread(block: AbstractContextManager[int]) -> AsyncIterator[int]:
+    """Enter and leave in a worker thread a block whose beginning and end take a moment."""
+    port = await to_thread.run_sync(block.__enter__)
+    try:
+        yield port
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(block.__exit__, None, None, None)
 
 
 def _describe(ftp_port: int, http_port: int) -> list[Supplier]:
