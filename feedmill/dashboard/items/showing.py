@@ -74,7 +74,7 @@ async def show_item(view: View, number: int, refused: Refused | None = None) -> 
         variant=await find_variant(view, item["variantId"]),
         steps=explain_quantity(view, item, feed),
         outcome=describe_outcome(view, item, feed, sent),
-        groups=GROUPS,
+        groups=_filled(item),
         labels=labels(view),
         origins=find_origins(view, history.rows),
         began=_began(view, history),
@@ -154,3 +154,9 @@ def labels(view: View) -> Mapping[str, str]:
         "variantId": view.say("Variant of the catalogue"),
         "messages": view.say("Messages"),
     }
+
+
+def _filled(item: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return the groups of attributes of which an item has any, each with those that it has."""
+    filled = ((group, [name for name in names if item[name] not in (None, [])]) for group, names in GROUPS)
+    return [(group, names) for group, names in filled if names]

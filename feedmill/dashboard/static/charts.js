@@ -12,6 +12,12 @@
     const told = JSON.parse(data);
     const palette = ["--accent", "--busy", "--warn", "--bad"].map(colour);
     const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+    // Runs lie side by side, however long one waited for the next: what is compared is one with the other.
+    const places = told.times.map((_, place) => place);
+    const [first, last] = [told.times[0], told.times[told.times.length - 1]];
+    const shape = last - first > 86400 ? { day: "numeric", month: "short" } : { hour: "2-digit", minute: "2-digit" };
+    const moments = new Intl.DateTimeFormat(undefined, shape);
+    const below = { ...axis, incrs: [1, 2, 5], values: (_, ticks) => ticks.map((tick) => (tick in told.times ? moments.format(told.times[tick] * 1000) : "")) };
     const unit = told.unit ? ` ${told.unit}` : "";
     const limits = told.limits || [];
     const series = told.series.map((each, place) => ({
@@ -28,10 +34,11 @@
       width: Math.max(element.clientWidth, 240),
       height: told.height || 220,
       cursor: { drag: { x: false, y: false } },
+      legend: { live: false },
       series: [{}, ...series, ...lines],
-      axes: [axis, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString()}${unit}`) }],
-      scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
-    }, [told.times, ...told.series.map((each) => each.values), ...flat], element);
+      axes: [below, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => `${tick.toLocaleString()}${unit}`) }],
+      scales: { x: { time: false, range: (_, low, high) => [low - 0.3, high + 0.3] }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
+    }, [places, ...told.series.map((each) => each.values), ...flat], element);
     drawn.set(element, { data, chart });
   }
 
