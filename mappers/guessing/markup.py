@@ -65,6 +65,19 @@ def guess_markup(data: bytes, facts: DocumentFacts, *, complete: bool) -> Guess:
     return conclude(f"XML of {len(columns)} fields", settings, columns)
 
 
+def markup_columns(data: bytes, facts: DocumentFacts, path: str | None, *, complete: bool) -> list[Column]:
+    """Return the paths of an XML document, by its records at `path` where that is a plain way of names, else by those that are guessed.
+
+    Raises as `guess_markup` does.
+    """
+    _, places = _read(data, facts.name, complete=complete)
+    named = None if path is None else places.get(tuple(path.strip().strip("/").split("/")))
+    record = named or _find_record(places)
+    if record is None:
+        raise RefuseRun(f"{facts.name} has no element that could be a record: set xmlPath")
+    return _columns(record)
+
+
 def _as_preset(preset: tuple[str, str], settings: list[Setting], columns: list[Column], path: str, records: int) -> Guess:
     name, why = preset
     judged = conclude("", (), columns)
