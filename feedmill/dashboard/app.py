@@ -90,7 +90,8 @@ async def _answer(view: View) -> web.StreamResponse:
         return await page.handle(view)
     if service.stopping:
         raise Problem(503, "stopping", view.say("the server is stopping; send it again in a moment"), retry_after=5.0)
-    sent = tuple((name, value) for name, value in (await request.post()).items() if isinstance(value, str))
+    # Read by a copy: calls of the API are made of the request, and what is read cannot be copied.
+    sent = tuple((name, value) for name, value in (await request.clone().post()).items() if isinstance(value, str))
     token = request.headers.get(HEADER) or dict(sent).get(FIELD, "")
     require_our_form(request, service, token if page.needs != "nobody" else None)
     return await page.handle(View(service, request, page, view.person, tuple(pair for pair in sent if pair[0] != FIELD)))

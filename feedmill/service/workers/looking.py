@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio import to_thread
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from feedmill.service.definition.stored_feeds import StoredFeed
     from feedmill.service.workers.calls import Workplace
 
+_ROWS: Final = {"fields", "json_fields", "mappings"}
+"""What says nothing of how a document is read."""
+
 
 async def preview(place: Workplace, arguments: Mapping[str, Any]) -> str:
     """Answer the first `limit` records of a feed, raw beside mapped, under its settings and those that are tried."""
@@ -38,7 +41,7 @@ async def preview(place: Workplace, arguments: Mapping[str, Any]) -> str:
     source = locate(feed, feed.resource_location or "", egress=place.egress)
     limit = int(arguments["limit"])
 
-    async def work(connector: Connector) -> str:
+    async def work(connector: Connector, _: dict[str, str]) -> str:
         found = await preview_source(recipe, connector, source, limit=limit)
         return dump(shape_preview(replace(found, records=found.records[:limit])))
 
@@ -49,13 +52,17 @@ async def list_columns(place: Workplace, arguments: Mapping[str, Any]) -> str:
     """Answer the columns, or the paths, that the first records of a feed's source have, each with what it may be for."""
     feed, _ = await _tried(place, arguments)
     source = locate(feed, feed.resource_location or "", egress=place.egress)
-    known = feed.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    known = feed.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude=_ROWS)
+    key = dump(known)
 
-    async def work(connector: Connector) -> str:
+    async def work(connector: Connector, made: dict[str, str]) -> str:
+        if key in made:
+            return made[key]
         sample = await sample_source(Decoding.of(feed), connector, source)
         offer = partial(offer_columns, sample.data, sample.facts, feed.resource_type, known, complete=sample.complete)
         columns = await to_thread.run_sync(offer)
-        return dump([{"name": each.name, "values": each.values, "row": each.row, "reason": each.reason} for each in columns])
+        made[key] = dump([{"name": each.name, "values": each.values, "row": each.row, "reason": each.reason} for each in columns])
+        return made[key]
 
     return await _look(place, arguments, feed, source, work)
 
@@ -68,9 +75,9 @@ async def _tried(place: Workplace, arguments: Mapping[str, Any]) -> tuple[Feed, 
 
 
 async def _look(
-    place: Workplace, arguments: Mapping[str, Any], feed: Feed, source: Source, work: Callable[[Connector], Awaitable[str]]
+    place: Workplace, arguments: Mapping[str, Any], feed: Feed, source: Source, work: Callable[[Connector, dict[str, str]], Awaitable[str]]
 ) -> str:
     connector = await to_thread.run_sync(make_connector, place.registry, feed, source)
     if not arguments.get("reuse"):
-        return await work(connector)
-    return await place.samples.look(int(arguments["feed"]), connector, source, work)
+        return await work(connector, {})
+    return await place.recordings.look(int(arguments["feed"]), connector, source, work)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from engine.contracts import Connector
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.source import Source
 
 T = TypeVar("T")
+_Made: TypeAlias = dict[str, str]
 
 KEPT_SECONDS: Final = 120.0
 """How long a beginning is used after it was fetched: somebody who judges by it must not judge yesterday's file."""
@@ -29,7 +30,7 @@ class _Spent(Exception):
 
 @dataclass(slots=True)
 class _Sample:
-    """What was read of the documents of a source, each with its chunks, and whether that was the whole."""
+    """What was read of the documents of a source, each with its chunks, whether that was the whole, and what was made of it by name."""
 
     feed: int
     source: Source
@@ -39,6 +40,7 @@ class _Sample:
     ended: int = 0
     complete: bool = False
     size: int = 0
+    made: dict[str, str] = field(default_factory=dict)
 
     def fits(self, feed: int, source: Source, kind: type) -> bool:
         """Return whether it is what a connector of this kind would bring."""
@@ -47,23 +49,26 @@ class _Sample:
 
 
 @dataclass(slots=True)
-class Samples:
-    """The samples of a process, the oldest first."""
+class Recordings:
+    """The recordings of a process, the oldest first."""
 
     _kept: list[_Sample] = field(default_factory=list)
 
-    async def look(self, feed: int, connector: Connector, source: Source, work: Callable[[Connector], Awaitable[T]]) -> T:
-        """Return what `work` makes of a source, by what is kept of it where that is enough, else fetched anew and kept."""
+    async def look(self, feed: int, connector: Connector, source: Source, work: Callable[[Connector, _Made], Awaitable[T]]) -> T:
+        """Return what `work` makes of a source, by what is kept of it where that is enough, else fetched anew and kept.
+
+        `work` also gets a place for what it would have to make of the same bytes again.
+        """
         kind = type(connector)
         self._kept = [each for each in self._kept if monotonic() - each.read_at < KEPT_SECONDS]
         for sample in [each for each in self._kept if each.fits(feed, source, kind)]:
             try:
-                return await work(_Replaying(sample))
+                return await work(_Replaying(sample), sample.made)
             except _Spent:
                 self._drop(sample)
         sample = _Sample(feed, source, kind, monotonic())
         try:
-            return await work(_Recording(connector, sample))
+            return await work(_Recording(connector, sample), sample.made)
         finally:
             self._keep(sample)
 
