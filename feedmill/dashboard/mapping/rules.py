@@ -75,7 +75,7 @@ RULES: Final = (
         "priceOperator",
         "reckon",
         (
-            Part("priceOperator", "choice", "how", ("multiply", "divide", "addition", "subtract"), "multiply"),
+            Part("priceOperator", "choice", "reckon", ("multiply", "divide", "addition", "subtract"), "multiply"),
             Part("priceOperatorValue", "text", "with"),
             Part("priceOperatorField", "text", "or with the column"),
         ),
@@ -84,7 +84,7 @@ RULES: Final = (
     Rule(
         "subfieldRegex",
         "part of the text",
-        (Part("subfieldRegex", "text", "expression"), Part("subfieldPurpose", "choice", "is", PURPOSES, "barcode")),
+        (Part("subfieldRegex", "text", "part of the text"), Part("subfieldPurpose", "choice", "is", PURPOSES, "barcode")),
     ),
     _one("inventoryQuantityBoolean", "yes or no", "flag", *_STOCK),
     _one("inventoryQuantityDefault", "yes stands for", "number", "inventoryQuantity", "inventoryQuantityBoolean", empty="1"),

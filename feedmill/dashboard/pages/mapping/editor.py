@@ -33,6 +33,7 @@ PATIENCE: Final = 1.0
 _TEMPLATE: Final = "mapping/editor.html"
 _READ_BY: Final = {"xml": ("xmlPath", "xmlNamespaces"), "json": ("jsonRoot", "jsonStructure")}
 _ATTEMPTS: Final = 3
+_SHORT: Final = re.compile(r"\b(?:sku|id|mpn|url|xml|json)\b", re.IGNORECASE)
 
 
 async def _show(view: View) -> web.StreamResponse:
@@ -154,7 +155,7 @@ def _words() -> dict[str, Any]:
 def words_of(name: str) -> str:
     """Return a name of the API in words: `inventoryQuantity` is "Inventory quantity"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return spaced[:1].upper() + spaced[1:].lower()
+    return _SHORT.sub(lambda found: found[0].upper(), spaced[:1].upper() + spaced[1:].lower())
 
 
 def _one(view: View) -> str:
