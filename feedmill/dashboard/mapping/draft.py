@@ -42,11 +42,6 @@ class Draft:
         """Return it as a PUT of the feed takes it: all rows, and null for an attribute that goes by the default."""
         return {**{name: self.attributes.get(name) for name in SET}, **{kind: list(self.rows[kind]) for kind in KINDS}}
 
-    @property
-    def mapping(self) -> dict[str, Any]:
-        """Return it as versions are kept."""
-        return {name: value for name, value in self.settings.items() if value not in (None, [], {})}
-
 
 def mapping_of(feed: Mapping[str, Any]) -> dict[str, Any]:
     """Return the mapping of a feed as the API shows it: what is not the default."""

@@ -45,7 +45,7 @@ class Rule:
     @property
     def hint(self) -> str:
         """Return what the reference says of it."""
-        return " ".join(_notes().get(part.name, "") for part in self.parts).replace("`", "")
+        return " ".join(load_notes().get(part.name, "") for part in self.parts).replace("`", "")
 
     def is_in(self, row: Mapping[str, Any]) -> bool:
         """Return whether a row has the rule."""
@@ -163,6 +163,7 @@ def defaults_of(kind: str) -> Mapping[str, object]:
 
 
 @cache
-def _notes() -> Mapping[str, str]:
+def load_notes() -> Mapping[str, str]:
+    """Return what the reference says of each attribute of a row. Blocks the first time."""
     known = tomllib.loads(files("engine.settings").joinpath("notes.toml").read_text("utf-8"))
     return {**known["rewrite"], **known["row"]}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from anyio import to_thread
 
 from engine.contracts import PUSHED
 from engine.errors import FeedmillError, NotFound
@@ -14,7 +15,7 @@ from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.mapping.draft import Draft, draft_of, draft_sent, edit, for_api, mapping_of
 from feedmill.dashboard.mapping.looking import Looked, look_at, try_path
 from feedmill.dashboard.mapping.presets import can_copy, copy_preset, preset_names, preset_of
-from feedmill.dashboard.mapping.rules import PURPOSES, rules_of, show_value
+from feedmill.dashboard.mapping.rules import PURPOSES, load_notes, rules_of, show_value
 from feedmill.dashboard.mapping.seen import place_faults, show_cell
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.service.definition.differences import Difference, find_differences
@@ -37,7 +38,7 @@ _SHORT: Final = re.compile(r"\b(?:sku|id|mpn|url|xml|json)\b", re.IGNORECASE)
 
 
 async def _show(view: View) -> web.StreamResponse:
-    feed = await view.get(_one(view))
+    feed = await _feed(view)
     if not view.is_admin or feed["resourceType"] in PUSHED:
         return view.render("mapping/shown.html", feed=feed, draft=draft_of(feed), pushed=feed["resourceType"] in PUSHED, **_words())
     version = await _version(view) if "version" in view.query else None
@@ -54,7 +55,7 @@ async def _version(view: View) -> Mapping[str, Any]:
 
 
 async def _edit(view: View) -> web.StreamResponse:
-    feed, draft, act = await view.get(_one(view)), draft_sent(view.sent), view.form.get("act", "")
+    feed, draft, act = await _feed(view), draft_sent(view.sent), view.form.get("act", "")
     if act == "copy":
         draft = copy_preset(view.service.registry, feed["resourceType"], draft, (await look_at(view, feed, draft)).columns)
     else:
@@ -72,13 +73,13 @@ async def _edit(view: View) -> web.StreamResponse:
 
 async def _look(view: View) -> web.StreamResponse:
     """Show what the form as it stands makes of real records. A POST, though it only looks: a mapping is too long for an address."""
-    feed, draft = await view.get(_one(view)), draft_sent(view.sent)
+    feed, draft = await _feed(view), draft_sent(view.sent)
     context = _context(view, feed, draft, await look_at(view, feed, draft))
     return view.answer(view.html(_TEMPLATE, "looked", **context) + view.html(_TEMPLATE, "seen", **{**context, "swapped": True}))
 
 
 async def _try(view: View) -> web.StreamResponse:
-    feed, path = await view.get(_one(view)), view.query.get("try", "").strip()
+    feed, path = await _feed(view), view.query.get("try", "").strip()
     reading = {name: view.query[name] for name in ("xmlPath", "jsonRoot", "jsonStructure") if view.query.get(name)}
     pairs, problem = await try_path(view, feed, path, reading) if path else ([], None)
     return view.part(_TEMPLATE, "found", **{**_context(view, feed, draft_of(feed)), "path": path, "pairs": pairs, "problem": problem})
@@ -94,7 +95,7 @@ async def _save(view: View) -> web.StreamResponse:
             problem = problem_of(error)
         else:
             return view.go(f"/feeds/{view.number()}/mapping", view.say("The mapping was saved. The next run goes by it."))
-        feed = await view.get(_one(view))
+        feed = await _feed(view)
         if not any(fault.field == "updatedAt" for fault in problem.faults):
             return await _refuse(view, feed, draft, problem)
         if mapping_of(feed) != draft.base:
@@ -156,6 +157,13 @@ def words_of(name: str) -> str:
     """Return a name of the API in words: `inventoryQuantity` is "Inventory quantity"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return _SHORT.sub(lambda found: found[0].upper(), spaced[:1].upper() + spaced[1:].lower())
+
+
+async def _feed(view: View) -> dict[str, Any]:
+    # What the rules say of themselves is read from a file the first time.
+    await to_thread.run_sync(load_notes)
+    feed: dict[str, Any] = await view.get(_one(view))
+    return feed
 
 
 def _one(view: View) -> str:
