@@ -12,8 +12,9 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from engine.feed import Purpose
 from feedmill.service.definition.showing import ROW_MODELS
 
-Kind: TypeAlias = Literal["flag", "text", "list", "table", "choice", "number", "names"]
-"""How an attribute is typed: `list` is one text a line, `table` one `text = value` a line, `names` are texts with an order."""
+Kind: TypeAlias = Literal["flag", "text", "list", "table", "choice", "number", "names", "mark"]
+"""How an attribute is typed: `list` is one text a line, `table` one `text = value` a line, `names` are texts with an order, `mark` is what
+stands between entries, where a line break is written `\\n` and a tab `\\t`."""
 
 PURPOSES: Final[tuple[str, ...]] = get_args(Purpose)
 KINDS: Final = ("fields", "jsonFields", "mappings")
@@ -69,7 +70,7 @@ RULES: Final = (
     _one("parseNumber", "first number in the text", "flag", *_NUMBERS),
     _one("slugify", "slugify", "flag"),
     _one("prefix", "put before", "text"),
-    _one("seperator", "separator", "text", "tags", "images", "externalId"),
+    _one("seperator", "separator", "mark", "tags", "images", "externalId"),
     _one("normalizeImageUrl", "tidy image addresses", "flag", "images"),
     Rule(
         "priceOperator",
@@ -130,6 +131,8 @@ def show_value(kind: Kind, value: object) -> str:
         return "\n".join(map(str, value))
     if kind == "flag":
         return str(value).lower()
+    if kind == "mark":
+        return str(value or "").replace("\n", "\\n").replace("\t", "\\t")
     return "" if value is None else str(value)
 
 
@@ -140,6 +143,8 @@ def parse_value(kind: Kind, typed: Sequence[str]) -> object:
         return [each.strip() for each in typed]
     if kind == "flag":
         return text == "true"
+    if kind == "mark":
+        return text.replace("\\n", "\n").replace("\\t", "\t")
     if kind == "list":
         return [line for line in text.split("\n") if line.strip()]
     if kind == "table":
