@@ -10,11 +10,11 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from feedmill.dashboard.mapping.rules import KINDS, defaults_of, parse_value, parts_of, rule_named
+from feedmill.service.definition.differences import DEFAULTS
 from sinks.sqlite.history.mappings import ATTRIBUTES
 
 Row: TypeAlias = dict[str, Any]
 
-DEFAULTS: Final = {"mapping": "inventory", "xmlMapping": "google", "jsonMapping": "default", "jsonStructure": "nested"}
 SET: Final = tuple(name for name in ATTRIBUTES if name != "resourceType")
 """The attributes beside the rows that the editor sets."""
 

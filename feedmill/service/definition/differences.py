@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from engine.feed import Feed
 from sinks.sqlite.history.mappings import ATTRIBUTES, ROWS
 
 Row: TypeAlias = Mapping[str, Any]
+
+_DEFAULTS: Final = {field.alias or name: field.default for name, field in Feed.model_fields.items()}
+DEFAULTS: Final[Mapping[str, Any]] = {name: _DEFAULTS[name] for name in ATTRIBUTES if _DEFAULTS[name] is not None}
+"""What attributes of a mapping are that are not kept with it."""
 
 _NAMES: Final = ("name", "path", "field")
 _PURPOSES: Final = ("purpose", "matchType")
@@ -29,7 +34,8 @@ class Difference:
 
 def find_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """Return what became of one mapping in another; nothing where both are the same."""
-    found = [Difference(name, before.get(name), after.get(name)) for name in ATTRIBUTES if before.get(name) != after.get(name)]
+    old, new = ({**DEFAULTS, **mapping} for mapping in (before, after))
+    found = [Difference(name, old.get(name), new.get(name)) for name in ATTRIBUTES if old.get(name) != new.get(name)]
     for kind in ROWS:
         found += _differ(kind, before.get(kind) or [], after.get(kind) or [])
     return found
