@@ -121,7 +121,8 @@ class View:
         pairs = query.items() if isinstance(query, Mapping) else query
         shown = [(name, _text(value)) for name, value in pairs if value is not None]
         scopes = frozenset[str]() if self.person is None else _SCOPES[self.person.role]
-        return await perform(self.service, self.request, Caller(_SESSION, scopes), method, path, shown, body)
+        caller = Caller(_SESSION, scopes, None if self.person is None else self.person.name)
+        return await perform(self.service, self.request, caller, method, path, shown, body)
 
     def render(self, template: str, *, status: int = 200, **context: object) -> web.Response:
         """Answer a template; where the address asks for `?part=name`, that block of it alone, which is what live pages do."""

@@ -20,6 +20,7 @@ from feedmill.service.keys import digest
 from feedmill.service.outbox.feed_hooks import keep_feed_hook
 from feedmill.shapes import dump
 from sinks.sqlite import clock
+from sinks.sqlite.history.mappings import UNKNOWN
 from sinks.sqlite.locks import hold_feed
 from sinks.sqlite.service.resources import feeds as stored
 from sinks.sqlite.service.resources.health import Health, read_health
@@ -28,12 +29,13 @@ from sinks.sqlite.service.resources.removal import remove_chunk, retire_feed
 if TYPE_CHECKING:
     from feedmill.service.context import Service
     from sinks.sqlite.fence import Writer
+    from sinks.sqlite.history.mappings import Author
 
 ATTEMPTS: Final = 16
 """How often a change is tried that another one came before, between reading and writing."""
 
 
-async def create_feed(service: Service, attributes: Mapping[str, object]) -> int:
+async def create_feed(service: Service, attributes: Mapping[str, object], author: Author = UNKNOWN) -> int:
     """Make a feed of attributes by API names and return its id; what it still lacks shows in `validationMessage`.
 
     Raises `ConfigError` with every fault, `Conflict` when the name is taken.
@@ -47,13 +49,13 @@ async def create_feed(service: Service, attributes: Mapping[str, object]) -> int
     record, next_fetch_at = await to_thread.run_sync(prepare)
     async with service.store.writing() as writer:
         await _require_provider(writer, record.provider)
-        number = await stored.insert_feed(writer, record, next_fetch_at=next_fetch_at, now=clock.now())
+        number = await stored.insert_feed(writer, record, next_fetch_at=next_fetch_at, now=clock.now(), author=author)
         await keep_feed_hook(writer, service.keys, number)
     service.bells.schedule.ring()
     return number
 
 
-async def change_feed(service: Service, number: int, changes: Mapping[str, object]) -> None:
+async def change_feed(service: Service, number: int, changes: Mapping[str, object], author: Author = UNKNOWN) -> None:
     """Change what is sent of a feed, by API names; null is the default, and what was shown and is sent back changes nothing.
 
     Raises `NotFound`, `Conflict` when the name is taken, `ConfigError` with every fault. A fault that the feed had before is no
@@ -64,10 +66,12 @@ async def change_feed(service: Service, number: int, changes: Mapping[str, objec
         feed = build(merge_changes(state, changes, shown))
         return plan_change(service, state, feed, with_ids(feed, state), changes)
 
-    await _change(service, number, prepare)
+    await _change(service, number, prepare, author)
 
 
-async def change_rows(service: Service, number: int, edit: Callable[[State], dict[str, Any]]) -> dict[str, list[int]]:
+async def change_rows(
+    service: Service, number: int, edit: Callable[[State], dict[str, Any]], author: Author = UNKNOWN
+) -> dict[str, list[int]]:
     """Change the mapping rows of a feed and return the ids of the new ones, by the attribute they are of.
 
     `edit` returns all rows, by that attribute, as (id, row), where None is the id of a new one.
@@ -81,7 +85,7 @@ async def change_rows(service: Service, number: int, edit: Callable[[State], dic
         feed = build({**state.attributes(), **rows})
         return plan_change(service, state, feed, with_ids(feed, state, given), {})
 
-    return await _change(service, number, prepare)
+    return await _change(service, number, prepare, author)
 
 
 async def delete_feed(service: Service, number: int) -> None:
@@ -113,7 +117,9 @@ async def rotate_hash(service: Service, number: int) -> str:
     return secret
 
 
-async def _change(service: Service, number: int, prepare: Callable[[State, Mapping[str, object]], Change]) -> dict[str, list[int]]:
+async def _change(
+    service: Service, number: int, prepare: Callable[[State, Mapping[str, object]], Change], author: Author
+) -> dict[str, list[int]]:
     """Read, prepare in a thread, and write unless somebody else wrote meanwhile; then once more."""
     for _ in range(ATTEMPTS):
         async with service.store.reading() as reader:
@@ -128,7 +134,7 @@ async def _change(service: Service, number: int, prepare: Callable[[State, Mappi
         change = await to_thread.run_sync(work)
         async with service.store.writing() as writer:
             if is_same(await stored.read_feed(writer, number), row):
-                made = await _write(writer, row, change)
+                made = await _write(writer, row, change, author)
                 if change.differs:
                     await keep_feed_hook(writer, service.keys, number)
                 break
@@ -139,12 +145,12 @@ async def _change(service: Service, number: int, prepare: Callable[[State, Mappi
     return made
 
 
-async def _write(writer: Writer, row: stored.FeedRow, change: Change) -> dict[str, list[int]]:
+async def _write(writer: Writer, row: stored.FeedRow, change: Change, author: Author) -> dict[str, list[int]]:
     made: dict[str, list[int]] = {}
     if change.differs:
         if change.record.provider != row.provider:
             await _require_provider(writer, change.record.provider)
-        made = await stored.update_feed(writer, row, change.record, now=clock.now())
+        made = await stored.update_feed(writer, row, change.record, now=clock.now(), author=author)
     if change.resumes:
         await stored.resume(writer, row.number)
     if change.plans:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from engine.errors import NotFound
 from feedmill.shapes import dump
+from sinks.sqlite.history.mappings import Author
 
 if TYPE_CHECKING:
     from feedmill.service.context import Service
@@ -99,6 +100,13 @@ class Call:
         if not (text.isascii() and text.isdecimal() and len(text) < 20 and 0 < int(text) <= LARGEST):
             raise NotFound(f"{text[:80]!r} is no {name}")
         return int(text)
+
+    @property
+    def author(self) -> Author:
+        """Return as whose doing the history tells what the call changes."""
+        if self.caller is None:
+            return Author()
+        return Author("person", self.caller.person) if self.caller.person else Author("token", token=self.caller.token)
 
     def body(self, model: type[M]) -> M:
         """Return the body as the model by which it was validated."""

@@ -51,7 +51,7 @@ def guess_markup(data: bytes, facts: DocumentFacts, attributes: Mapping[str, Jso
     """
     root, places = _read(data, facts.name, complete=complete)
     settings = [Setting("resourceType", "xml", "the content is XML")]
-    structured = [place for place in places.values() if len(place.path) > 1 and _has_fields(place)]
+    structured = _structured(places)
     chosen = attributes.get("xmlPath")
     record = _find_record(structured) if chosen is None else _find_chosen(places, str(chosen))
     preset = _preset(root, record) if attributes.get("xmlMapping") != "custom" and chosen is None else None
@@ -70,6 +70,18 @@ def guess_markup(data: bytes, facts: DocumentFacts, attributes: Mapping[str, Jso
     return replace(conclude(f"XML of {len(columns)} fields", settings, columns), places=shown)
 
 
+def markup_columns(data: bytes, facts: DocumentFacts, path: str | None, *, complete: bool) -> list[Column]:
+    """Return the paths of an XML document, by its records at `path` where that is a plain way of names, else by those that are guessed.
+
+    Raises as `guess_markup` does.
+    """
+    _, places = _read(data, facts.name, complete=complete)
+    record = (None if path is None else _find_chosen(places, path)) or _find_record(_structured(places))
+    if record is None:
+        raise RefuseRun(f"{facts.name} has no element that could be a record: set xmlPath")
+    return _columns(record)
+
+
 def _as_preset(preset: tuple[str, str], settings: list[Setting], columns: list[Column], path: str, records: int) -> Guess:
     name, why = preset
     judged = conclude("", (), columns)
@@ -82,6 +94,11 @@ def _as_preset(preset: tuple[str, str], settings: list[Setting], columns: list[C
     settings = [*settings, Setting("xmlMapping", name, f"{why}; the preset maps what the format has"), *currency]
     what = f"XML of {len(columns)} fields, {records} records at {path}"
     return Guess(what, records, tuple(settings), (), tuple(notes), show_columns(columns))
+
+
+def _structured(places: Mapping[tuple[str, ...], _Place]) -> list[_Place]:
+    """Return the elements that have fields, but for the whole document."""
+    return [place for place in places.values() if len(place.path) > 1 and _has_fields(place)]
 
 
 def _find_chosen(places: Mapping[tuple[str, ...], _Place], chosen: str) -> _Place | None:

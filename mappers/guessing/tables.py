@@ -31,13 +31,22 @@ def guess_table(data: bytes, facts: DocumentFacts, attributes: Mapping[str, Json
     if not rows:
         raise RefuseRun(f"{facts.name} holds no record in its first {len(data):,} bytes")
     settings, notes = _describe(mapper.dialect, attributes)
-    cells = list(zip(*rows, strict=True))
-    names = _names(mapper.columns)
-    columns = [Column(name, column, values) for name, column, values in zip(names, mapper.columns, cells, strict=True)]
+    columns = _columns(mapper, rows)
     if {normal(column) for column in mapper.columns} >= _SHOPIFY and attributes.get("mapping") != "custom":
         return replace(_guess_shopify(mapper.columns, rows, settings, notes), columns=show_columns(columns))
     settings.append(Setting("mapping", "custom", "the mapping rows below are the whole mapping"))
     return conclude(f"CSV of {len(columns)} columns", settings, columns, notes=notes)
+
+
+def table_columns(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonValue], *, complete: bool) -> list[Column]:
+    """Return the columns of a CSV document. Raises what the mapper raises for one that it cannot read."""
+    mapper = make_csv_mapper(MapperSettings((), attributes), facts)
+    return _columns(mapper, _rows(mapper, data, complete=complete))
+
+
+def _columns(mapper: CsvMapper, rows: Sequence[Sequence[str]]) -> list[Column]:
+    cells = list(zip(*rows, strict=True)) if rows else [()] * len(mapper.columns)
+    return [Column(name, column, values) for name, column, values in zip(_names(mapper.columns), mapper.columns, cells, strict=True)]
 
 
 def _rows(mapper: CsvMapper, data: bytes, *, complete: bool) -> list[Sequence[str]]:

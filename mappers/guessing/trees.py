@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from engine.batch import SEVERAL, JsonValue, clip
@@ -35,8 +35,41 @@ class _CutShort(Exception):
     """The sample ends inside a value."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """The records of a document, the names on the way to them, and whether each is a line, or a product with variants."""
+
+    root: str
+    objects: list[dict[str, Json]]
+    lines: bool
+    variants: bool
+    sample: _Sample
+
+    @property
+    def columns(self) -> list[Column]:
+        return _columns(list(_variants(self.objects) if self.variants else map(_flatten, self.objects)))
+
+
 def guess_tree(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonValue], *, complete: bool) -> Guess:
     """Guess a JSON document or JSON Lines. Raises `RefuseRun` for what is no JSON, with its place, and for JSON without a list."""
+    tree = _read(data, facts, attributes, complete=complete)
+    settings = [Setting("resourceType", "json", "JSON Lines, an object a line" if tree.lines else "the content is JSON")]
+    if tree.root not in ("", _DEFAULT_ROOT):
+        settings.append(Setting("jsonRoot", tree.root, f"the list of {len(tree.objects)} records stands there"))
+    if tree.variants:
+        settings.append(Setting("jsonStructure", "nested", "products hold a list of variants, and each of them is an item"))
+    settings.append(Setting("mapping", "custom", "the mapping rows below are the whole mapping"))
+    columns = tree.columns
+    notes = [] if tree.variants else _other_lists(tree.objects)
+    return replace(conclude(f"JSON of {len(columns)} keys", settings, columns, notes=notes), places=tree.sample.places())
+
+
+def tree_columns(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonValue], *, complete: bool) -> list[Column]:
+    """Return the keys of a JSON document or of JSON Lines, as the mapper names them. Raises as `guess_tree` does."""
+    return _read(data, facts, attributes, complete=complete).columns
+
+
+def _read(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonValue], *, complete: bool) -> _Tree:
     option = attributes.get("encoding")
     charset = find_charset(data, complete=complete, option=str(option) if option else None, declared=facts.charset)
     text = data[charset.bom :].decode(charset.encoding, "replace")
@@ -51,16 +84,7 @@ def guess_tree(data: bytes, facts: DocumentFacts, attributes: Mapping[str, JsonV
     objects = [record for record in records[:RECORDS] if isinstance(record, dict)]
     nested = lines is None or any(_VARIANTS in record for record in objects)
     variants = nested and any(isinstance(record.get(_VARIANTS), list) for record in objects)
-    settings = [Setting("resourceType", "json", "JSON Lines, an object a line" if lines is not None else "the content is JSON")]
-    if root not in ("", _DEFAULT_ROOT):
-        settings.append(Setting("jsonRoot", root, f"the list of {len(records)} records stands there"))
-    if variants:
-        settings.append(Setting("jsonStructure", "nested", "products hold a list of variants, and each of them is an item"))
-    settings.append(Setting("mapping", "custom", "the mapping rows below are the whole mapping"))
-    rows = list(_variants(objects) if variants else map(_flatten, objects))
-    columns = _columns(rows)
-    notes = [] if variants else _other_lists(objects)
-    return replace(conclude(f"JSON of {len(columns)} keys", settings, columns, notes=notes), places=sample.places())
+    return _Tree(root, objects, lines is not None, variants, sample)
 
 
 class _Sample:

@@ -10,11 +10,12 @@ import orjson
 from engine.batch import JsonValue
 from engine.contracts import FeedDefinition
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.history.mappings import COMMAND, note_change, read_mapping
 
 ROW_KINDS: Final = ("jsonFields", "mappings", "parameters")
 """Attributes of a feed that are rows of a table of their own, with ids, beside `fields`."""
 
-_STORED: Final = "SELECT id, settings FROM main.inventory_feeds WHERE name = ?"
+_STORED: Final = "SELECT id, settings, updated_at FROM main.inventory_feeds WHERE name = ?"
 _FIELDS: Final = "main.inventory_feed_fields"
 _ROWS: Final = "main.inventory_feed_rows"
 
@@ -37,6 +38,7 @@ async def find_or_create(writer: Writer, feed: FeedDefinition, *, now: int) -> i
     enabled = feed.attributes.get("enabled") is not False
     number = await _create(writer, feed.name, settings_text(feed), enabled=enabled, now=now)
     await _write_all_rows(writer, number, feed, now=now)
+    await note_change(writer, number, None, COMMAND, since=now, now=now)
     return number
 
 
@@ -46,13 +48,15 @@ async def write_definition(writer: Writer, feed: FeedDefinition, *, now: int) ->
     Nothing is written when nothing differs, so that `updated_at` tells when somebody last changed the feed. A row keeps its id where
     one stands at its place.
     """
-    ((known, stored),) = await writer.query(_STORED, feed.name)
+    ((known, stored, changed_at),) = await writer.query(_STORED, feed.name)
     number, settings, enabled = int(str(known)), settings_text(feed), feed.attributes.get("enabled") is not False
+    before = await read_mapping(writer, number)
     rows_differ = await _write_all_rows(writer, number, feed, now=now)
     if stored != settings or rows_differ:
         # Blank: a service has to look anew whether it can fetch the feed.
         written = "UPDATE main.inventory_feeds SET settings = ?, enabled = ?, validation_message = '', updated_at = ? WHERE id = ?"
         await writer.execute(written, settings, enabled, now, number)
+        await note_change(writer, number, before, COMMAND, since=int(str(changed_at)), now=now)
 
 
 def settings_text(feed: FeedDefinition) -> str:

@@ -17,7 +17,7 @@ from sinks.sqlite.failures import explained, primary_code
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 """The newest revision of this package. Comparing it with the stored one spares every start the import of Alembic."""
 
 MIGRATIONS: Final = Path(__file__).with_name("migrations")

@@ -102,6 +102,21 @@ ROWS: Final = Table(
     sqlite_autoincrement=True,
 )
 
+MAPPING_VERSIONS: Final = Table(
+    "inventory_feed_mapping_versions",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("feed_id", Integer, ForeignKey("inventory_feeds.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Integer, nullable=False),
+    # `person`, `token`, `declared`, `command`, or `unknown`; and the name of the person or the token.
+    Column("author_kind", Text, nullable=False),
+    Column("author", Text),
+    # The whole mapping as JSON, so that a version can be read without those before it.
+    Column("mapping", Text, nullable=False),
+    Index("ix_inventory_feed_mapping_versions_feed_id", "feed_id"),
+    sqlite_autoincrement=True,
+)
+
 RUNS: Final = Table(
     "data_imports",
     METADATA,

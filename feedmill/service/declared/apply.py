@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.errors import ConfigError
 from feedmill.service.declared.diff import Known, Step, attributes_of, compare
 from feedmill.service.definition.stored_feeds import read_stored_feed
+from sinks.sqlite.history.mappings import DECLARED
 from sinks.sqlite.service.resources.declared import feed_owners, provide
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ async def apply_feeds(service: Service, steps: Sequence[Step]) -> None:
             async with service.store.writing() as writer:
                 owner = {"dropshipProviderId": await provide(writer, step.provider)}
         if step.number is None:
-            await create_feed(service, {**step.attributes, **owner})
+            await create_feed(service, {**step.attributes, **owner}, DECLARED)
         elif step.action == "remove":
             await delete_feed(service, step.number)
         else:
-            await change_feed(service, step.number, {**step.attributes, **owner})
+            await change_feed(service, step.number, {**step.attributes, **owner}, DECLARED)

@@ -11,7 +11,7 @@ from engine.contracts import PUSHED
 from engine.errors import ConfigError
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.masks import is_masked
-from feedmill.service.definition.merging import State, merge_changes, stored_definition, with_ids
+from feedmill.service.definition.merging import State, build, merge_changes, stored_definition, with_ids
 from feedmill.service.definition.stored_feeds import split_secrets
 from feedmill.service.keys import digest
 from sinks.sqlite.definitions import normal_row
@@ -87,14 +87,14 @@ def _had(judge: Judge, state: State, error: ConfigError) -> bool:
     return False
 
 
-def try_feed(judge: Judge, state: State, known: StoredFeed, sent: Mapping[str, object]) -> Feed:
-    """Return a stored feed with changes that are only tried; of its rows those of the same name are replaced. Blocks.
+def try_feed(judge: Judge, state: State, known: StoredFeed, sent: Mapping[str, object], *, replace: bool = False) -> Feed:
+    """Return a stored feed with changes that are only tried; of its rows those of the same name are replaced, or all. Blocks.
 
     Raises `ConfigError` where the same change would not be taken, for a trial connects as a fetch does: a secret would follow to
     another host, or what the operator does not allow would be reached.
     """
     merged = merge_changes(state, sent, {})
-    feed = known.build({name: sent[name] if name == stored.FIELDS else merged.get(name) for name in sent})
+    feed = build(merged) if replace else known.build({name: sent[name] if name == stored.FIELDS else merged.get(name) for name in sent})
     refused = list(judge.find_refused(feed))
     if refused and not set(refused) <= set(_refused_before(judge, state)):
         raise ConfigError(f"feed {feed.name!r} cannot be tried like this", problems=tuple(refused))

@@ -39,10 +39,11 @@ _WRONG_AT_ONCE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A token that was shown: its id and its scopes, `admin`, `read`, `feed:7:push`."""
+    """A token that was shown: its id and its scopes, `admin`, `read`, `feed:7:push`; or the `person` who is signed in, by name."""
 
     token: int
     scopes: frozenset[str]
+    person: str | None = None
 
 
 class _Remembered(Generic[V]):

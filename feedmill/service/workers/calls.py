@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
@@ -12,18 +12,17 @@ from anyio import to_thread
 
 from engine.errors import ConfigError, FeedmillError, Retry, Superseded, UnderWay
 from engine.flow.pipeline import run_feed
-from engine.flow.preview import preview_source
 from engine.run import Problem
 from engine.settings.transport import locate
-from feedmill.assembly import make_connector, make_job, make_recipe
+from feedmill.assembly import make_job
 from feedmill.changes import shape_diff, shape_foreseen, shape_undo
 from feedmill.logs import log_event, log_listener_error
-from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.merging import State
-from feedmill.service.definition.planning import try_feed
 from feedmill.service.definition.stored_feeds import StoredFeed, read_stored_feed
+from feedmill.service.workers.looking import list_columns, preview
+from feedmill.service.workers.recordings import Recordings
 from feedmill.service.workers.trying import Samples, guess_settings, preview_settings
-from feedmill.shapes import dump, shape_preview, shape_run
+from feedmill.shapes import dump, shape_run
 from sinks.sqlite import decisions
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.diff import read_diff
@@ -54,7 +53,7 @@ PAUSE_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a worker works with; `tell` is told how far a run has come."""
+    """What a worker works with; `tell` is told how far a run has come, `recordings` are kept from one call to the next."""
 
     database: Database
     keys: KeyRing
@@ -63,6 +62,7 @@ class Workplace:
     lane: LaneName = "auto"
     tell: Callable[[Progress], None] | None = None
     samples: Samples = field(default_factory=Samples)
+    recordings: Recordings = field(default_factory=Recordings)
 
     async def stored_feed(self, number: int) -> StoredFeed:
         """Return a feed with its secrets."""
@@ -157,20 +157,6 @@ async def plan_run(place: Workplace, arguments: Arguments) -> str:
     return dump(shape_run(await run_feed(await place.job(feed, dry_run=True, refetch=bool(arguments.get("refetch"))))))
 
 
-async def preview(place: Workplace, arguments: Arguments) -> str:
-    """Answer the first `limit` records of a feed, raw beside mapped, under its settings and those that are tried."""
-    number = int(arguments["feed"])
-    state, stored = await place.state(number), await place.stored_feed(number)
-    feed = await to_thread.run_sync(try_feed, Judge(place.registry, place.egress), state, stored, arguments.get("settings") or {})
-    source = locate(feed, feed.resource_location or "", egress=place.egress)
-    async with SqliteSink(place.database).session(stored.definition, dry_run=True) as session:
-        pinned = session.dialect
-    connector = await to_thread.run_sync(make_connector, place.registry, feed, source)
-    limit = int(arguments["limit"])
-    found = await preview_source(replace(make_recipe(place.registry, feed), pinned=pinned), connector, source, limit=limit)
-    return dump(shape_preview(replace(found, records=found.records[:limit])))
-
-
 async def approve(place: Workplace, arguments: Arguments) -> str:
     """Apply a held run and answer its record."""
     number, comment = int(arguments["run"]), arguments.get("comment")
@@ -237,6 +223,7 @@ CALLS: Final[Mapping[str, Callable[[Workplace, Arguments], Awaitable[str]]]] = {
     "preview": preview,
     "guess-settings": guess_settings,
     "preview-settings": preview_settings,
+    "columns": list_columns,
     "approve": approve,
     "reject": reject,
     "undo": undo_run,

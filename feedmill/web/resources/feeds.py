@@ -76,11 +76,11 @@ async def _get(call: Call) -> web.StreamResponse:
 
 
 async def _create(call: Call) -> web.StreamResponse:
-    return answer(await _show(call, await create_feed(call.service, sent_object(call))))
+    return answer(await _show(call, await create_feed(call.service, sent_object(call), call.author)))
 
 
 async def _change(call: Call) -> web.StreamResponse:
-    await change_feed(call.service, call.id, sent_object(call))
+    await change_feed(call.service, call.id, sent_object(call), call.author)
     return answer(await _show(call, call.id))
 
 

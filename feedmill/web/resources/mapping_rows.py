@@ -107,7 +107,7 @@ def _creates(kind: str) -> Handler:
             return {**rows, kind: [*rows[kind], (None, row)]}
 
         try:
-            made = await change_rows(call.service, feed, edit)
+            made = await change_rows(call.service, feed, edit, call.author)
         except NotFound as error:
             raise Problem(422, "invalid", str(error), faults=[FieldFault("inventoryFeedId", str(error))]) from None
         return answer(await _read(call, kind, made[kind][-1]))
@@ -126,7 +126,7 @@ def _changes(kind: str) -> Handler:
             rows[kind] = [(number, _merged(kind, row, sent) if number == call.id else row) for number, row in rows[kind]]
             return rows
 
-        await change_rows(call.service, int(str(before["inventoryFeedId"])), edit)
+        await change_rows(call.service, int(str(before["inventoryFeedId"])), edit, call.author)
         return answer(await _read(call, kind, call.id))
 
     return handle
@@ -154,7 +154,7 @@ def _deletes(kind: str) -> Handler:
             rows = _all_rows(state)
             return {**rows, kind: [(number, row) for number, row in rows[kind] if number != call.id]}
 
-        await change_rows(call.service, int(str(removed["inventoryFeedId"])), edit)
+        await change_rows(call.service, int(str(removed["inventoryFeedId"])), edit, call.author)
         return answer(removed)
 
     return handle

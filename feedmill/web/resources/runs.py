@@ -53,6 +53,10 @@ class PreviewWish(Resource):
 
     limit: Annotated[int, Field(ge=1, le=200)] = 20
     settings: dict[str, Any] = Field(default_factory=dict)
+    replace: bool = Field(default=False, description="Whether the rows in `settings` are all there are, as in a PUT; ours.")
+    reuse: bool = Field(
+        default=False, description="Whether what was read of the source in the last two minutes will do, so that it is not fetched; ours."
+    )
 
     @field_validator("settings")
     @classmethod
@@ -73,8 +77,8 @@ async def fetch(call: Call) -> web.Response:
     refetch = _flag(call, "refetch")
     if _flag(call, "dryRun"):
         async with call.service.store.reading() as reader:
-            await _require_source(reader, call.id)
-        return _as_json(await call.service.workers.call("plan-run", {"feed": call.id, "refetch": refetch}))
+            await require_source(reader, call.id)
+        return as_json(await call.service.workers.call("plan-run", {"feed": call.id, "refetch": refetch}))
     async with call.service.store.writing() as writer:
         await _require_fetched(writer, call.id)
         run = await enqueue_run(writer, call.id, trigger="call", refetch=refetch)
@@ -86,8 +90,9 @@ async def preview(call: Call) -> web.Response:
     """Show the first records of a source, raw beside mapped."""
     wish = call.body(PreviewWish)
     async with call.service.store.reading() as reader:
-        await _require_source(reader, call.id, chosen=wish.settings.get("resourceType"))
-    return _as_json(await call.service.workers.call("preview", {"feed": call.id, "limit": wish.limit, "settings": wish.settings}))
+        await require_source(reader, call.id, chosen=wish.settings.get("resourceType"))
+    arguments = {"limit": wish.limit, "settings": wish.settings, "replace": wish.replace, "reuse": wish.reuse}
+    return as_json(await call.service.workers.call("preview", {"feed": call.id, **arguments}))
 
 
 async def list_runs(call: Call) -> web.Response:
@@ -126,7 +131,8 @@ async def _kept(service: Service, run: int, fate: str) -> AsyncGenerator[list[ob
                 yield [shaped[name] for name in REJECT_COLUMNS]
 
 
-async def _require_source(reader: Writer, feed: int, chosen: object = None) -> tuple[str, bool, str, str]:
+async def require_source(reader: Writer, feed: int, chosen: object = None) -> tuple[str, bool, str, str]:
+    """Return a feed's name, whether it is enabled, its provider and that one's status. Raises `Conflict` for one that is pushed to."""
     rows = await reader.query(_FEED, feed)
     if not rows:
         raise NotFound(f"there is no inventory feed {feed}")
@@ -137,7 +143,7 @@ async def _require_source(reader: Writer, feed: int, chosen: object = None) -> t
 
 
 async def _require_fetched(reader: Writer, feed: int) -> None:
-    name, enabled, provider, status = await _require_source(reader, feed)
+    name, enabled, provider, status = await require_source(reader, feed)
     if not enabled:
         raise Conflict(f"feed {name!r} is not enabled: set enabled first")
     if status not in WORKING:
@@ -151,7 +157,8 @@ def _flag(call: Call, name: str) -> bool:
     return said in ("true", "1")
 
 
-def _as_json(text: str) -> web.Response:
+def as_json(text: str) -> web.Response:
+    """Answer the JSON text that a worker has given."""
     return web.Response(text=text, content_type="application/json")
 
 
@@ -159,7 +166,7 @@ _FETCH_QUERY: Final = (
     Parameter("dryRun", "Whether to do all but the effects, and answer what a run would come to.", {"type": "boolean", "default": False}),
     Parameter("refetch", "Whether to read the source though it has not changed.", {"type": "boolean", "default": False}),
 )
-_NO_SOURCE: Final[Mapping[int, str]] = {
+NO_SOURCE: Final[Mapping[int, str]] = {
     409: "The feed is pushed to: there is nothing to fetch.",
     503: "The source, or a worker, failed in passing.",
 }
@@ -188,7 +195,7 @@ ENDPOINTS: Final = (
         body=PreviewWish,
         optional=True,
         answer=PREVIEW,
-        statuses=_NO_SOURCE,
+        statuses=NO_SOURCE,
         aliases=("/api/inventory-feed/{id}/preview.json",),
     ),
     Endpoint(

@@ -69,7 +69,7 @@ class Query:
         try:
             self._path = _Environment(strict=True).compile(text)
         except JSONPathError as fault:
-            raise BadPath(f"is no JSONPath (RFC 9535): {fault.message}") from None
+            raise BadPath(f"is no JSONPath (RFC 9535): {fault.message}{_place(fault, text)}") from None
         # Only a filter looks at values; without one the record need not be copied.
         self._compares = "?" in text
 
@@ -103,3 +103,11 @@ def _at(record: Json, parts: tuple[int | str, ...]) -> Json:
     for part in parts:
         value = value[part]
     return cast("Json", value)
+
+
+def _place(fault: JSONPathError, text: str) -> str:
+    """Return where a fault stands, counted from 1; the end of the text has no place of its own in the library."""
+    if fault.token is None:
+        return ""
+    at = fault.token.index
+    return f" (character {(at if at >= 0 else len(text)) + 1})"

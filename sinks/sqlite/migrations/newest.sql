@@ -2,7 +2,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0009');
+INSERT INTO "alembic_version" VALUES('0010');
 CREATE TABLE alerts (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	"key" TEXT NOT NULL, 
@@ -169,6 +169,15 @@ CREATE TABLE inventory_feed_fields (
 	enabled BOOLEAN NOT NULL, 
 	settings TEXT NOT NULL, created_at INTEGER DEFAULT '0' NOT NULL, updated_at INTEGER DEFAULT '0' NOT NULL, 
 	CONSTRAINT uq_inventory_feed_fields_position UNIQUE (feed_id, position), 
+	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
+);
+CREATE TABLE inventory_feed_mapping_versions (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	feed_id INTEGER NOT NULL, 
+	at INTEGER NOT NULL, 
+	author_kind TEXT NOT NULL, 
+	author TEXT, 
+	mapping TEXT NOT NULL, 
 	FOREIGN KEY(feed_id) REFERENCES inventory_feeds (id) ON DELETE CASCADE
 );
 CREATE TABLE inventory_feed_rows (
@@ -499,5 +508,6 @@ CREATE TRIGGER void_screen_update AFTER UPDATE OF content_hash ON inventory_feed
 CREATE TRIGGER void_screen_delete AFTER DELETE ON inventory_feed_variants BEGIN DELETE FROM inventory_feed_screens WHERE feed_id = old.inventory_feed_id; END;
 CREATE INDEX ix_password_links_person_id ON password_links (person_id);
 CREATE INDEX ix_sessions_person_id ON sessions (person_id);
+CREATE INDEX ix_inventory_feed_mapping_versions_feed_id ON inventory_feed_mapping_versions (feed_id);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('inventory_feed_rows',0);

@@ -149,7 +149,7 @@ async def test_the_server_is_restarted_in_mid_run(tmp_path: Path, browser: Brows
             run = await begin(first, supplier)
             waiting = seat(browser, first.url, session)
             ada = await waiting.__aenter__()
-            ada.complaints.expected += ("net::ERR_",)
+            ada.complaints.expected += ("net::ERR_", "htmx:afterRequest", "htmx:sendError")
             await ada.open(f"/runs/{run}")
             await ada.page.locator("#run-now").get_by_text("524 kB").wait_for()
         await ada.page.get_by_text("Reconnecting").wait_for()

@@ -13,6 +13,7 @@ from engine.contracts import FeedDefinition
 from engine.errors import Conflict, NotFound
 from sinks.sqlite.definitions import ROW_KINDS, dump_json, field_columns, normal_row, settings_text
 from sinks.sqlite.fence import Writer
+from sinks.sqlite.history.mappings import UNKNOWN, Author, note_change, read_mapping
 
 Settings: TypeAlias = Mapping[str, JsonValue]
 Rows: TypeAlias = "Mapping[str, Sequence[tuple[int | None, Settings]]]"
@@ -111,7 +112,7 @@ async def is_provider(reader: Writer, number: int) -> bool:
     return bool(await reader.query("SELECT 1 FROM main.dropship_providers WHERE id = ?", number))
 
 
-async def insert_feed(writer: Writer, record: FeedRecord, *, next_fetch_at: int | None, now: int) -> int:
+async def insert_feed(writer: Writer, record: FeedRecord, *, next_fetch_at: int | None, now: int, author: Author = UNKNOWN) -> int:
     """Store a new feed with its rows and return its id. Raises `Conflict` when the name is taken."""
     definition = record.definition
     await refuse_taken(writer, definition.name)
@@ -124,10 +125,11 @@ async def insert_feed(writer: Writer, record: FeedRecord, *, next_fetch_at: int 
     number = int(str(made[0][0]))
     await seal(writer, number, record.sealed, record.digest)
     await write_rows(writer, number, record.rows, now=now)
+    await note_change(writer, number, None, author, since=now, now=now)
     return number
 
 
-async def update_feed(writer: Writer, feed: FeedRow, record: FeedRecord, *, now: int) -> dict[str, list[int]]:
+async def update_feed(writer: Writer, feed: FeedRow, record: FeedRecord, *, now: int, author: Author = UNKNOWN) -> dict[str, list[int]]:
     """Store what became of a feed and return the ids of its new rows.
 
     `updated_at` moves on, so that no run in progress puts its own definition in place of this one. Raises `Conflict` when the name
@@ -135,6 +137,7 @@ async def update_feed(writer: Writer, feed: FeedRow, record: FeedRecord, *, now:
     """
     definition = record.definition
     await refuse_taken(writer, definition.name, but=feed.number)
+    before = await read_mapping(writer, feed.number)
     await writer.execute(
         "UPDATE main.inventory_feeds SET name = ?, dropship_provider_id = ?, settings = ?, enabled = ?, validation_message = ?,"
         " updated_at = ? WHERE id = ?",
@@ -142,7 +145,9 @@ async def update_feed(writer: Writer, feed: FeedRow, record: FeedRecord, *, now:
         *(max(now, feed.updated_at + 1), feed.number),
     )
     await seal(writer, feed.number, record.sealed, record.digest)
-    return await write_rows(writer, feed.number, record.rows, now=now)
+    made = await write_rows(writer, feed.number, record.rows, now=now)
+    await note_change(writer, feed.number, before, author, since=feed.updated_at, now=now)
+    return made
 
 
 async def plan_anew(writer: Writer, feed: int, next_fetch_at: int | None) -> None:
