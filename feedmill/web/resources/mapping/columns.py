@@ -44,5 +44,6 @@ ENDPOINTS: Final = (
         answer=_COLUMN,
         many=True,
         statuses=NO_SOURCE,
+        aliases=("/api/inventory-feed/{id}/columns.json",),
     ),
 )

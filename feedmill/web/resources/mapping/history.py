@@ -93,5 +93,6 @@ ENDPOINTS: Final = (
         answer=_VERSION,
         many=True,
         query=_PAGES,
+        aliases=("/api/inventory-feed/{id}/mapping-history.json",),
     ),
 )

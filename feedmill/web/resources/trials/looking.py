@@ -108,6 +108,7 @@ ENDPOINTS: Final = (
         body=GuessWish,
         answer=_GUESS,
         statuses=_FAILED,
+        aliases=("/api/inventory-feed/guess.json",),
     ),
     Endpoint(
         *("POST", "/api/inventory-feeds/preview.json", _preview),
@@ -117,5 +118,6 @@ ENDPOINTS: Final = (
         body=TrialWish,
         answer=PREVIEW,
         statuses=_FAILED,
+        aliases=("/api/inventory-feed/preview.json",),
     ),
 )
