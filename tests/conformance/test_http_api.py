@@ -102,7 +102,7 @@ class Caller:
     def _sound_id(self, label: str) -> int:
         if "/data-imports/{id}/" in label:
             return self._seeded.complete if "undo" in label or ".csv" in label else self._seeded.held
-        if label.endswith(("preview.json", "fetch.json")):
+        if label.endswith(("preview.json", "columns.json", "fetch.json")):
             return 2
         return self.known_ids(label.partition(" ")[2])[0] if "{id}" in label else 1
 

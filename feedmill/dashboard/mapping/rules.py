@@ -57,42 +57,47 @@ class Rule:
         return not self.purposes or row.get("purpose") in self.purposes
 
 
+def gettext(text: str) -> str:
+    """Mark a text as one that is translated where it is shown."""
+    return text
+
+
 def _one(name: str, label: str, kind: Kind, *purposes: str, options: tuple[str, ...] = (), empty: str = "") -> Rule:
     return Rule(name, label, (Part(name, kind, "", options, empty),), purposes)
 
 
 RULES: Final = (
-    _one("optionName", "named", "text", "option", "metaFields"),
-    _one("metaFieldsScope", "scope", "text", "metaFields"),
-    _one("strip", "take out", "list"),
-    _one("lookup", "look up", "table"),
-    _one("default", "where blank, read", "text"),
-    _one("parseNumber", "first number in the text", "flag", *_NUMBERS),
-    _one("slugify", "slugify", "flag"),
-    _one("prefix", "put before", "text"),
-    _one("seperator", "separator", "mark", "tags", "images", "externalId"),
-    _one("normalizeImageUrl", "tidy image addresses", "flag", "images"),
+    _one("optionName", gettext("named"), "text", "option", "metaFields"),
+    _one("metaFieldsScope", gettext("scope"), "text", "metaFields"),
+    _one("strip", gettext("take out"), "list"),
+    _one("lookup", gettext("look up"), "table"),
+    _one("default", gettext("where blank, read"), "text"),
+    _one("parseNumber", gettext("first number in the text"), "flag", *_NUMBERS),
+    _one("slugify", gettext("slugify"), "flag"),
+    _one("prefix", gettext("put before"), "text"),
+    _one("seperator", gettext("separator"), "mark", "tags", "images", "externalId"),
+    _one("normalizeImageUrl", gettext("tidy image addresses"), "flag", "images"),
     Rule(
         "priceOperator",
-        "reckon",
+        gettext("reckon"),
         (
-            Part("priceOperator", "choice", "reckon", ("multiply", "divide", "addition", "subtract"), "multiply"),
-            Part("priceOperatorValue", "text", "with"),
-            Part("priceOperatorField", "text", "or with the column"),
+            Part("priceOperator", "choice", gettext("reckon"), ("multiply", "divide", "addition", "subtract"), "multiply"),
+            Part("priceOperatorValue", "text", gettext("with")),
+            Part("priceOperatorField", "text", gettext("or with the column")),
         ),
         _PRICES,
     ),
     Rule(
         "subfieldRegex",
-        "part of the text",
-        (Part("subfieldRegex", "text", "part of the text"), Part("subfieldPurpose", "choice", "is", PURPOSES, "barcode")),
+        gettext("part of the text"),
+        (Part("subfieldRegex", "text", gettext("part of the text")), Part("subfieldPurpose", "choice", gettext("is"), PURPOSES, "barcode")),
     ),
-    _one("inventoryQuantityBoolean", "yes or no", "flag", *_STOCK),
-    _one("inventoryQuantityDefault", "yes stands for", "number", "inventoryQuantity", "inventoryQuantityBoolean", empty="1"),
-    _one("locations", "of several columns", "choice", *_STOCK, options=("first", "single", "sum"), empty="first"),
-    _one("quantityOperator", "count as", "choice", *_STOCK, options=("subtract", "addition"), empty="subtract"),
-    _one("blank", "a blank cell", "choice", options=("clear", "skip"), empty="clear"),
-    _one("rules", "rules of plugins", "names"),
+    _one("inventoryQuantityBoolean", gettext("yes or no"), "flag", *_STOCK),
+    _one("inventoryQuantityDefault", gettext("yes stands for"), "number", "inventoryQuantity", "inventoryQuantityBoolean", empty="1"),
+    _one("locations", gettext("of several columns"), "choice", *_STOCK, options=("first", "single", "sum"), empty="first"),
+    _one("quantityOperator", gettext("count as"), "choice", *_STOCK, options=("subtract", "addition"), empty="subtract"),
+    _one("blank", gettext("a blank cell"), "choice", options=("clear", "skip"), empty="clear"),
+    _one("rules", gettext("rules of plugins"), "names"),
 )
 """In the order in which they are shown, which is about that in which they work."""
 
