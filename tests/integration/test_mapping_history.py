@@ -176,3 +176,8 @@ async def test_a_kept_beginning_is_enough(tmp_path: Path) -> None:
         await running.call("PUT", f"{path}.json", {"authenticationToken": "other", "authenticationSecret": "s3cret"})
         other = (await running.call("POST", f"{path}/preview.json", {"reuse": True}))[1]
         assert ([record["raw"]["sku"] for record in other["records"]], supplier.asked) == (["B"], 3)
+        supplier.body = "sku,qty,EAN\n" + "".join(f"C{at},1,{'x' * 20_000}\n" for at in range(200))
+        await running.call("PUT", f"{path}.json", {"authenticationSecret": "another"})
+        for limit, asked in ((1, 4), (1, 4), (200, 5), (200, 5), (1, 5)):
+            whole = (await running.call("POST", f"{path}/preview.json", {"reuse": True, "limit": limit}))[1]
+            assert (len(whole["records"]), supplier.asked) == (limit, asked)
