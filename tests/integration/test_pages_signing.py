@@ -142,3 +142,14 @@ async def test_people_come_and_go(running: Running, browser: ClientSession) -> N
         assert response.status == 303
     async with browser.get("/people", cookies={COOKIE: bob}, allow_redirects=False) as response:
         assert response.status == 303
+
+
+async def test_an_entrance_opens_for_nobody_who_is_in(running: Running, browser: ClientSession) -> None:
+    """A link that signs in does so for who is not signed in; who is keeps the own name, and a link that is none says so."""
+    ada, eve = await sign_in_as(running.service, "Ada"), await sign_in_as(running.service, "Eve")
+    assert (await look(browser, f"/enter/{'x' * 43}"))[0] == 404
+    async with browser.get(f"/enter/{eve}", cookies={COOKIE: ada}, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"], COOKIE in response.cookies) == (303, "/", False)
+    async with browser.get(f"/enter/{eve}", allow_redirects=False) as response:
+        assert response.cookies[COOKIE].value == eve
+        assert response.headers["Referrer-Policy"] == "no-referrer"

@@ -37,6 +37,9 @@ async def _set(view: View) -> web.StreamResponse:
 
 async def _enter(view: View) -> web.StreamResponse:
     """Sign in by the secret of a session, which the command line makes for whoever has the database anyway."""
+    if view.person is not None:
+        # A link from elsewhere is not to make somebody work under another name unnoticed.
+        return _unseen(view.go("/"))
     if await find_session(view.service, _secret(view)) is None:
         raise NotFound(view.say("this link has expired, or is not whole; ask for a new one"))
     response = view.go("/")
