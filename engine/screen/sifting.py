@@ -145,10 +145,10 @@ class Sifter:
         unit, laid = self._unit, self._laid
         laid.stretches += [(ordinal, known.block, known.blocks) for ordinal, known in held.stretches]
         self._stretches += [(ordinal, known.first, known.records) for ordinal, known in held.stretches]
-        laid.take(*lay_held(held, self._screening))
         unit.records += held.ordinal - self.ordinal
         self.ordinal, self._place = held.ordinal, held.after
         if records.parts:
+            laid.take(*lay_held(held, self._screening))
             self._sort_out(held)
         return True
 
