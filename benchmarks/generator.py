@@ -12,9 +12,9 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import islice
 from typing import Final, Literal, get_args
-from xml.sax.saxutils import escape
 
 import orjson
 
@@ -105,11 +105,11 @@ def _element(index: int, item: Record, has: _Has) -> str:
     before = "\n" * has("blank-lines", index)
     if has("comments", index):
         before += f'<!-- withdrawn: <item sku="{item["sku"]}"><stock><quantity>0</quantity></stock></item> -->\n'
-    cells = {name: escape(text) for name, text in item.items() if name not in ("sku", "stock", "tags")}
+    cells = {name: escape(text, quote=False) for name, text in item.items() if name not in ("sku", "stock", "tags")}
     if has("cdata", index):
         cells["name"] = f"<![CDATA[{item['name']}]]>"
     inner = "".join(f"<{name}>{text}</{name}>" for name, text in cells.items())
-    tags = "".join(f"<tag>{escape(tag.strip())}</tag>" for tag in item["tags"].split(","))
+    tags = "".join(f"<tag>{escape(tag.strip(), quote=False)}</tag>" for tag in item["tags"].split(","))
     stock = f"<stock><quantity>{item['stock']}</quantity></stock>"
     return f'{before}<item sku="{item["sku"]}">{inner}{stock}<tags>{tags}</tags></item>\n'
 

@@ -179,6 +179,18 @@ class ScreenedMapper(Mapper, Protocol):
         ...
 
 
+@runtime_checkable
+class GatheringMapper(ScreenedMapper, Protocol):
+    """A screened mapper of whose document pieces may be taken out and told apart together, whatever stood between them."""
+
+    def split_together(self, pieces: Sequence[bytes]) -> Records | None:
+        """Return the records of pieces of one document, none of them the final one, whose bytes are put one behind the other.
+
+        As `split` of each would; where it returns None each is split alone.
+        """
+        ...
+
+
 MapperFactory: TypeAlias = Callable[[MapperSettings, DocumentFacts], Mapper]
 DuplicateKeys: TypeAlias = Literal["last", "first", "error", "sum"]
 MissingPolicy: TypeAlias = Literal["zero", "remove", "keep"]

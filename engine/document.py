@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 512 * 1024
 """The chunk size connectors aim at: big enough that per-chunk costs vanish, small enough that budgets stay meaningful."""
 
 

@@ -85,7 +85,10 @@ class CsvMapper:
         return True
 
     def split(self, raw: RawRecords) -> Records | None:
-        return self._begun.split(raw)
+        return self._begun.split(raw.data)
+
+    def split_together(self, pieces: Sequence[bytes]) -> Records | None:
+        return self._begun.split(b"".join(pieces))
 
     def join(self, parts: Sequence[bytes], reading: bytes, offset: int) -> RawRecords:
         return RawRecords(b"".join(parts), offset, 1)
@@ -215,10 +218,10 @@ class _Body:
         """Tell whether the encoding may be chosen by these bytes: then by the same ones as without a screen, all of them."""
         return self._charset.assumed and not buffer[start:end].isascii()
 
-    def split(self, raw: RawRecords) -> Records | None:
+    def split(self, data: bytes) -> Records | None:
         """Return the records of a piece, as `engine.contracts.ScreenedMapper` has it."""
-        parts = self._cutter.cut(raw.data)
-        return Records(raw.data, parts.records, parts.lines, self._reading, ENDING) if parts is not None else None
+        parts = self._cutter.cut(data)
+        return Records(data, parts.records, parts.lines, self._reading, ENDING) if parts is not None else None
 
     def _describe_reading(self) -> bytes:
         # Whether the encoding is assumed or known is left out: while it is assumed there is nothing but ASCII to be read.

@@ -128,12 +128,15 @@ class Splitter:
         return piece
 
     def _known(self, known: KnownRecords, size: int) -> RawRecords:
-        piece = RawRecords(b"", self._offset, self._line, known=known)
+        piece = RawRecords(b"", self._offset, self._line, False, known)
         self._offset += size
         self._line += known.lines
         return piece
 
     def _last_record_end(self, start: int, end: int) -> int:
+        # A search asks where a line ends, which mostly is the end of a record.
+        if self._outside is not None and self._buffer[end - 1] == 0x0A and self._stop(self._outside, start, end) == end:
+            return end
         return self._scan(start, end)[0]
 
     def _count_lines(self, data: bytes) -> int:

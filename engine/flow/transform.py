@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Records, Reject
-from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings, ScreenedMapper
+from engine.contracts import DocumentFacts, GatheringMapper, Mapper, MapperFactory, MapperSettings, ScreenedMapper
 from engine.decode import Decoding
 from engine.errors import InternalError, RefuseRun
 from engine.feed import Feed
@@ -110,8 +110,11 @@ class Transform:
         self._rules: Rules | None = None
         self._screening = screening
         self._screened: ScreenedMapper | None = None
+        self._gathering: GatheringMapper | None = None
         if screening is not None and isinstance(self._mapper, ScreenedMapper) and self._mapper.screen(screening):
             self._screened = self._mapper
+            # Where nothing is known pieces are as big as a unit.
+            self._gathering = self._mapper if screening.knows and isinstance(self._mapper, GatheringMapper) else None
         self._sifter: Sifter | None = None
         self._units = 0
 
@@ -125,6 +128,12 @@ class Transform:
 
     def _produce(self, pieces: Iterable[RawRecords]) -> Iterator[MappedBatch]:
         for piece in pieces:
+            if self._gathering is not None and self._sifter is not None and not piece.final:
+                self._sifter.hold(piece)
+                if not self._sifter.holds_enough:
+                    continue
+                yield from self._release(self._gathering, self._sifter)
+                continue
             # A small document is its final piece, of which nothing is ever known.
             if self._screened is not None and (self._sifter is not None or not piece.final):
                 yield from self._sift(self._screened, piece)
@@ -135,6 +144,24 @@ class Transform:
 
     def _sift(self, mapper: ScreenedMapper, piece: RawRecords) -> Iterator[MappedBatch]:
         sifter = self._sifter or self._begin_sifting()
+        yield from self._release(mapper, sifter)
+        yield from self._sift_one(mapper, sifter, piece)
+
+    def _release(self, mapper: ScreenedMapper, sifter: Sifter) -> Iterator[MappedBatch]:
+        """Sift what is held, together where that can be done."""
+        pieces = sifter.release()
+        if not pieces:
+            return
+        records = self._gathering.split_together([piece.data for piece in pieces]) if self._gathering is not None else None
+        if records is not None and sifter.is_full(records.reading):
+            yield from self._flush(mapper, sifter)
+        if records is None or not sifter.sift_together(pieces, records):
+            for piece in pieces:
+                yield from self._sift_one(mapper, sifter, piece)
+        elif sifter.is_full():
+            yield from self._flush(mapper, sifter)
+
+    def _sift_one(self, mapper: ScreenedMapper, sifter: Sifter, piece: RawRecords) -> Iterator[MappedBatch]:
         if piece.known is not None:
             sifter.skip(piece.known)
         else:

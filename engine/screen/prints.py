@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -35,6 +35,10 @@ class Printer:
     def block(self, data: bytes, reading: bytes) -> bytes:
         """Return the fingerprint of a block, which no record's is."""
         return xxh3_128_digest(data, seed=self.block_seed(reading))
+
+    def blocks(self, pieces: Iterable[bytes | memoryview], reading: bytes) -> bytes:
+        """Return the fingerprints of blocks, one behind the other."""
+        return b"".join(map(partial(xxh3_128_digest, seed=self.block_seed(reading)), pieces))
 
     def block_seed(self, reading: bytes) -> int:
         """Return what the fingerprint of a block is made with."""

@@ -43,6 +43,8 @@ class Screening:
         self._pattern = remembered.pattern if remembered is not None else b""
         self.evidence: Mapping[str, JsonValue] = remembered.evidence if remembered is not None else {}
         self.met = 0
+        self._reading: bytes | None = None
+        self._seed = 0
 
     @property
     def knows(self) -> bool:
@@ -81,7 +83,10 @@ class Screening:
 
         Where the first of them is not known that is None, and its end; -1 where the bytes up to `end` do not tell.
         """
-        known, seed = self.known, self._printer.block_seed(reading)
+        known = self._known or self.known
+        if reading is not self._reading:
+            self._reading, self._seed = reading, self._printer.block_seed(reading)
+        seed = self._seed
         with memoryview(data) as view:
             expected = known.begin(view, start, end, seed)
             if expected is not None:
@@ -104,6 +109,10 @@ class Screening:
     def name_block(self, block: bytes, reading: bytes) -> bytes:
         """Return the fingerprint of a block."""
         return self._printer.block(block, reading)
+
+    def name_blocks(self, blocks: Iterable[bytes | memoryview], reading: bytes) -> bytes:
+        """Return the fingerprints of blocks, 16 bytes each."""
+        return self._printer.blocks(blocks, reading)
 
     def name_records(self, parts: Iterable[bytes], reading: bytes) -> bytes:
         """Return the fingerprints of records, 16 bytes each."""

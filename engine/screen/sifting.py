@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, Known
+from engine.screen.held import align, lay_held
 from engine.screen.known import ranges
 from engine.screen.prints import each_print, nth_print
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.batch import KnownRecords, Records
+    from engine.batch import KnownRecords, RawRecords, Records
+    from engine.screen.held import Held
     from engine.screen.known import KnownSet
     from engine.screen.screening import Screening
 
@@ -73,6 +75,8 @@ class Sifter:
         self._waiting = _Waiting()
         self._laid = _Laid()
         self._bytes = 0
+        self._held: list[RawRecords] = []
+        self._held_bytes = self._held_records = 0
         # Where the next record lay, if it is what came behind those before it.
         self._place = 0
         # Known records: their ordinals and their places in the set, one by one and as (ordinal, first place, records).
@@ -82,7 +86,7 @@ class Sifter:
     @property
     def empty(self) -> bool:
         """Return whether there is nothing to hand over."""
-        return not self._unit.records
+        return not self._unit.records and not self._held
 
     def is_full(self, reading: bytes | None = None) -> bool:
         """Return whether the unit ends here: it is big enough, or what follows is read in another way."""
@@ -115,6 +119,54 @@ class Sifter:
         if len(waiting.parts) >= _TOGETHER or waiting.bytes >= UNIT_BYTES or not self._screening.knows:
             self._look_up()
 
+    def hold(self, piece: RawRecords) -> None:
+        """Put a piece, or what is known, behind others until it is worth while to tell their records apart together."""
+        self._held.append(piece)
+        self._held_bytes += len(piece.data)
+        self._held_records += piece.known.records if piece.known is not None else 0
+
+    @property
+    def holds_enough(self) -> bool:
+        """Return whether what is held should be released now."""
+        return self._held_bytes >= UNIT_BYTES or self._unit.records + self._held_records >= UNIT_RECORDS
+
+    def release(self) -> list[RawRecords]:
+        """Return what is held and hold it no more."""
+        held, self._held = self._held, []
+        self._held_bytes = self._held_records = 0
+        return held
+
+    def sift_together(self, pieces: Sequence[RawRecords], records: Records) -> bool:
+        """Take pieces and what is known between them, given the records of all; False, and nothing is taken, where those do not fit."""
+        self._look_up()
+        held = align(pieces, records, self.ordinal, self._place)
+        if held is None:
+            return False
+        unit, laid = self._unit, self._laid
+        laid.stretches += [(ordinal, known.block, known.blocks) for ordinal, known in held.stretches]
+        self._stretches += [(ordinal, known.first, known.records) for ordinal, known in held.stretches]
+        unit.records += held.ordinal - self.ordinal
+        self.ordinal, self._place = held.ordinal, held.after
+        if records.parts:
+            laid.take(*lay_held(held, self._screening))
+            self._sort_out(held)
+        return True
+
+    def _sort_out(self, held: Held) -> None:
+        unit, records, ordinals = self._unit, held.records, held.ordinals
+        prints = self._screening.name_records(records.parts, records.reading)
+        places = self._look_near(held.near, held.counts + _AROUND, prints)
+        known, left = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+        self._met.append((ordinals[known], places[known]))
+        indices: list[int] = left.tolist()
+        chosen = [records.parts[index] for index in indices]
+        unit.reading = records.reading
+        unit.parts += chosen
+        unit.prints += [nth_print(prints, index) for index in indices]
+        unit.ordinals += ordinals[left].tolist()
+        unit.lines += held.lines_of(left)
+        self._bytes += sum(map(len, chosen))
+
     def name_all(self, records: Records) -> list[bytes]:
         """Take the records of a piece that is parsed whole, and return their fingerprints."""
         prints = self._screening.name_records(records.parts, records.reading)
@@ -139,7 +191,8 @@ class Sifter:
             return
         self._waiting = _Waiting()
         prints = b"".join(waiting.prints)
-        places = self._look_near(waiting.near, prints) if self._screening.knows else None
+        near = np.array(waiting.near, np.int64)
+        places = self._look_near(near[:, 0], near[:, 1], prints) if self._screening.knows else None
         if places is None or (places < 0).all():
             unit.parts += waiting.parts
             unit.prints += each_print(prints)
@@ -157,10 +210,9 @@ class Sifter:
         unit.lines += [waiting.lines[index] for index in unknown]
         self._bytes += sum(map(len, chosen))
 
-    def _look_near(self, near: list[tuple[int, int]], prints: bytes) -> Integers:
+    def _look_near(self, near: Integers, counts: Integers, prints: bytes) -> Integers:
         known = self._screening.known
-        stretches = np.array(near, np.int64)
-        places = ranges(stretches[:, 0], stretches[:, 1])
+        places = ranges(near, counts)
         return known.look_up(prints, places[places < len(known)])
 
     def _gather(self, known: KnownSet) -> Known:
@@ -180,7 +232,7 @@ class _Laid:
     def __init__(self) -> None:
         self.stretches: list[tuple[int, int, int]] = []
         self._prints: list[bytes] = []
-        self._counts: list[tuple[int, int, int, int]] = []
+        self._counts: list[Sequence[int]] = []
 
     def lay(self, records: Records, screening: Screening, ordinal: int) -> None:
         """Note the blocks of a piece: those whose both ends are ends of records."""
@@ -192,7 +244,7 @@ class _Laid:
             self._counts.append((ordinal, count, lines, len(body)))
             return
         cuts, start = [0], 0
-        while (start := cut(body, start, len(body), ending)) >= 0:
+        while start < len(body) and (start := cut(body, start, len(body), ending)) >= 0:
             cuts.append(start)
         if len(cuts) < 2:
             return
@@ -205,6 +257,11 @@ class _Laid:
                 self._prints.append(screening.name_block(body[begin:end], reading))
                 self._counts.append((ordinal + low, high - low, lines, end - begin))
             low = high
+
+    def take(self, prints: bytes, counts: Integers) -> None:
+        """Note blocks, each as (ordinal, records, lines, size)."""
+        self._prints.append(prints)
+        self._counts += counts.tolist()
 
     def gather(self, screening: Screening) -> Blocks:
         """Return all blocks, those that are known behind the others."""

@@ -197,7 +197,8 @@ async def by_sql(scene: Scene, database: Database) -> Figures:
         seen = sum(scene.fates[key][0] != "absent" for key in standing)
         stage = StageTable(scene.schema, FEED, RUN, scene.feed.creates_above)
         sums = Standing(writer, stage, scene.feed)
-        return await measure_stage(writer, stage, scene.layouts, scene.feed, sums, known=len(standing), seen=seen)
+        figures, _ = await measure_stage(writer, stage, scene.layouts, scene.feed, sums, known=len(standing), seen=seen)
+        return figures
 
 
 @pytest.fixture(scope="module")

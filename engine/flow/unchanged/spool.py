@@ -31,7 +31,7 @@ class Spool:
 
     The file lies where `TMPDIR` says, is readable to its owner alone, and has no name: it is gone with the process, however that
     ends. It never takes more than half of what was free on its disk. What is in memory counts against the budget.
-    Bytes may come out in other chunks than they went in, at most 256 KiB each where they were on disk.
+    Bytes may come out in other chunks than they went in, at most 512 KiB each where they were on disk.
     """
 
     def __init__(self, budget: Budget, limits: Limits) -> None:

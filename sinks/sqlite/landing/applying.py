@@ -105,12 +105,14 @@ class Application:
         counts += await take_missing(writer, stage, last, now=plan.at)
         if stage.creates_above is not None or any(layout.buries for layout in plan.layouts):
             await keep_unwanted(writer, stage, last)
+        before = counts.created + counts.updated
         for number, layout in enumerate(plan.layouts):
             updated = await writer.execute(stage.update(number, layout, now=plan.at), last)
             created = await writer.execute(stage.create(number, layout.columns, now=plan.at), last)
             counts += Counts(created=created, updated=updated)
         await forget_missing(writer, stage, last)
-        await writer.execute(stage.rehash(), last)
+        if counts.created + counts.updated - before < await writer.number(stage.count_told(), last):
+            await writer.execute(stage.rehash(), last)
         if self._notes:
             await note_applied(writer, stage, last)
         await writer.execute(stage.clear(), last)

@@ -88,13 +88,13 @@ async def measure_stage(
     *,
     known: int,
     seen: int,
-) -> Figures:
-    """Return what applying a stage would do to the `known` items, of which `seen` were met.
+) -> tuple[Figures, int]:
+    """Return what applying a stage would do to the `known` items, of which `seen` were met, and how many it would update.
 
     `layouts` are those of the stage by their numbers. What is missing has to be staged already.
     """
     if not await writer.query(f"SELECT 1 FROM {stage.table} WHERE run_id = ? LIMIT 1", stage.run):
-        return Figures(known=known)
+        return Figures(known=known), 0
     followed = _followed(definition)
     counted: defaultdict[str, float] = defaultdict(float, await standing.sums())
     for count in _counts(stage, layouts, followed, price_factor(definition)):
@@ -102,7 +102,7 @@ async def measure_stage(
             counted[name] += number
     unchanged = seen - counted["met"]
     # Which of the unchanged items have a price nobody looked up. Where all that was not met is staged as missing, they are the rest.
-    return Figures(
+    figures = Figures(
         known=int(counted["known"]),
         missing=int(counted["missing"]),
         missing_in_stock=int(counted["missing_in_stock"]),
@@ -115,6 +115,7 @@ async def measure_stage(
         priced=int(counted["priced"] + max(0, min(unchanged, counted["with_retail"] - counted["staged_with_retail"]))),
         price_zeroed=int(counted["zeroed"]),
     )
+    return figures, int(counted["updated"])
 
 
 def _followed(definition: FeedDefinition) -> tuple[str, ...]:
@@ -174,8 +175,10 @@ def _met(stage: StageTable, number: int, layout: Layout, prices: _Prices) -> _Co
         "moved": prices.moved,
         "retail": prices.had_retail,
         "zeroed": prices.zeroed,
+        "differs": layout.differs(),
     }
     columns = {
+        "updated": _number_of("differs"),
         "met": _number_of("stands"),
         "emptied": _number_of("stands AND before > 0 AND after = 0"),
         "lost": "total(before)",

@@ -165,14 +165,13 @@ class StagedRun:
 
     async def _summarise(self, known: int, seen: int) -> StageSummary:
         created = await self._writer.number(self._stage.count_created())
-        updated = buried = 0
+        buried = 0
         for layout, number in self._layouts.items():
-            updated += await self._writer.number(self._stage.count_updated(number, layout))
             buried += await self._writer.number(self._stage.count_buried(number)) if layout.buries else 0
         missing = await self._writer.number(self._stage.count_staged(GONE, DELETED))
         skipped = await self._writer.number(self._stage.count_new()) - created
+        figures, updated = await measure_stage(self._writer, self._stage, self.layouts, self._feed, self._standing, known=known, seen=seen)
         counts = self._counts(created, updated, skipped)
-        figures = await measure_stage(self._writer, self._stage, self.layouts, self._feed, self._standing, known=known, seen=seen)
         return StageSummary(
             known=known,
             seen=seen,

@@ -280,13 +280,6 @@ class StageTable:
         """Count the staged items that are not stored yet."""
         return f"SELECT count(*) FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.item_id IS NULL"
 
-    def count_updated(self, layout: int, columns: Layout) -> str:
-        """Count the staged items of a layout whose values differ from the stored ones."""
-        return (
-            f"SELECT count(*) FROM {self.table} AS s CROSS JOIN {VARIANTS} AS v"
-            f" WHERE s.run_id = {self.run} AND s.layout = {layout} AND v.id = s.item_id AND {columns.differs()}"
-        )
-
     def count_buried(self, layout: int) -> str:
         """Count the staged items of a layout that stand and that the source says are gone."""
         return (
@@ -335,6 +328,13 @@ class StageTable:
         return (
             f"UPDATE {VARIANTS} AS v SET {', '.join(sets)} {self.chunk()} AND s.layout = {layout} AND s.status IS NULL"
             f" AND {columns.differs()}"
+        )
+
+    def count_told(self) -> str:
+        """Count the staged rows of the source, up to a key, but for items that it says are gone."""
+        return (
+            f"SELECT count(*) FROM {self.table} AS s WHERE s.run_id = {self.run} AND s.external_id <= ?"
+            " AND s.layout >= 0 AND s.status IS NULL"
         )
 
     def rehash(self) -> str:

@@ -133,6 +133,8 @@ async def note_applied(writer: Writer, stage: StageTable, end: str) -> None:
     await writer.execute(
         f"INSERT OR IGNORE INTO temp.{_APPLIED} SELECT s.record, v.id, v.content_hash FROM {stage.table} AS s CROSS JOIN {VARIANTS} AS v"
         f" WHERE s.run_id = {stage.run} AND s.external_id <= ? AND s.layout >= 0 AND s.status IS NULL AND s.record IS NOT NULL"
-        f" AND v.inventory_feed_id = {stage.feed} AND v.external_id = s.external_id AND v.content_hash IS NOT NULL",
+        f" AND v.id = coalesce(s.item_id, (SELECT n.id FROM {VARIANTS} AS n"
+        f" WHERE n.inventory_feed_id = {stage.feed} AND n.external_id = s.external_id)) AND v.external_id = s.external_id"
+        " AND v.content_hash IS NOT NULL",
         end,
     )
