@@ -107,8 +107,8 @@ MUTANTS: Final = (
     Mutant(
         "the floor is off by one",
         "engine/guard.py",
-        "if figures.known >= floor and _exceeds(figures.missing,",
-        "if figures.known > floor and _exceeds(figures.missing,",
+        "(judging and whole >= floor for whole in",
+        "(judging and whole > floor for whole in",
         (_HOLDS,),
     ),
     Mutant(

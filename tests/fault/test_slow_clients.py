@@ -106,7 +106,7 @@ async def test_too_many_connections(tmp_path: Path) -> None:
         await idle.pop().aclose()
         with anyio.fail_after(5):
             while True:
-                answers = await send_raw(running.url, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                answers = await send_raw(running.url, b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 if [each.status for each in answers] == [404]:
                     break
         await idle.pop().aclose()
