@@ -184,3 +184,17 @@ async def _decide_and_die(service: Service, monkeypatch: pytest.MonkeyPatch) -> 
         assert await writer.number("SELECT decided_at IS NOT NULL AND status = 'started' FROM main.data_imports") == 1
         await writer.execute("UPDATE main.inventory_feeds SET settings = json_set(settings, '$.resourceType', 'carrier-pigeon')")
     return run
+
+
+async def test_a_worker_is_as_large_as_it_is_itself(tmp_path: Path) -> None:
+    """What is told of a worker's memory is its own, however large the process is that has started it: it is kept, with what it keeps."""
+    large = bytearray(b"x" * pool.LARGEST_RSS)
+    async with run_service(tmp_path, loops=False) as api:
+        workers = api.service.workers
+        async with workers.lane() as lane:
+            await lane.call("run", {"run": 1})
+            assert 20_000_000 < lane.peak_rss < pool.LARGEST_RSS
+            first = lane.pid
+        async with workers.lane() as lane:
+            assert lane.pid == first
+    assert len(large) == pool.LARGEST_RSS

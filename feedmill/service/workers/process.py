@@ -90,20 +90,29 @@ class Desk:
         self.progress[number] = progress
 
     async def _answer(self, number: int, answer: dict[str, object]) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
-        line = as_line({"id": number, "rss": peak, **answer})
         with CancelScope(shield=True):
             async with self.lock:
-                await to_thread.run_sync(_write, self.out, line)
+                await to_thread.run_sync(_write, self.out, {"id": number, **answer})
 
 
-def _write(out: int, line: bytes) -> None:
+def _write(out: int, answer: dict[str, object]) -> None:
+    line = as_line({**answer, "rss": _peak_rss()})
     try:
         while line:
             line = line[os.write(out, line) :]
     except BrokenPipeError:
         # The server is gone, which the end of standard input says too.
         return
+
+
+def _peak_rss() -> int:
+    """Return the most memory in bytes that this process has had. Blocks."""
+    if sys.platform == "linux":
+        # What getrusage says begins with what the process had that started this one.
+        for line in Path("/proc/self/status").read_bytes().splitlines():
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
 
 
 async def _work(out: int) -> None:
