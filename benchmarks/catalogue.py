@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from benchmarks.generator import Kind, Material
+if TYPE_CHECKING:
+    from benchmarks.generator import Kind
 
 MAPPING: Final = {
     "sku": "sku",
@@ -46,6 +47,8 @@ class CatalogueFile:
 
 def write_catalogue(directory: Path, rows: int, *, version: int = 0, kind: Kind = "csv") -> CatalogueFile:
     """Write a catalogue of `rows` items; version 1 differs from version 0 in 1 % of them. Memory stays flat."""
+    from benchmarks.generator import Material
+
     path = directory / f"catalogue-{rows}-v{version}.{kind}"
     with path.open("wb") as file:
         file.writelines(Material(kind, rows).blocks(version))

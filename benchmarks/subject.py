@@ -5,25 +5,33 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from benchmarks.catalogue import FEED, FIELDS, SETTINGS
-from engine.contracts import DocumentFacts, Mapper
 from engine.document import CHUNK_BYTES
-from engine.feed import build_feed
-from engine.flow.transform import Recipe
-from feedmill.assembly import make_recipe
-from plugins.manager import load_registry
+
+if TYPE_CHECKING:
+    from engine.contracts import Mapper
+    from engine.flow.transform import Recipe
+
+# What a recipe needs is imported where one is made: nobody is charged for imports that his program would not have.
 
 
 def make_benchmark_recipe() -> Recipe:
     """Return the recipe of the feed that is measured."""
+    from engine.feed import build_feed
+    from feedmill.assembly import make_recipe
+    from plugins.manager import load_registry
+
     return make_recipe(load_registry(), build_feed(FEED, SETTINGS, FIELDS))
 
 
 def make_mapper(recipe: Recipe, path: Path) -> Mapper:
     """Return a mapper for the file."""
+    from engine.contracts import DocumentFacts
+
     return recipe.create_mapper(recipe.settings, DocumentFacts(path.name, path.stat().st_size, charset="utf-8"))
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 
 import feedmill
 from benchmarks.catalogue import FEED, FIELDS, SETTINGS
 from benchmarks.subject import hand_back
-from feedmill.lanes.choosing import LaneName
+
+if TYPE_CHECKING:
+    from feedmill.lanes.choosing import LaneName
 
 
 def run_sync(

@@ -29,6 +29,10 @@ _LOCAL_HOSTS: Final = ("", "localhost")
 _TICK_SECONDS: Final = 0.05
 """Some ticks of the kernel's clock, by which a file system with fractions of a second stamps its files."""
 
+_BIG_BYTES: Final = 16 * 1024 * 1024
+_BIG_CHUNK_BYTES: Final = 1024 * 1024
+"""How much of a big file is read at once: each chunk is handed from thread to thread and from stage to stage, and costs 0.3 ms in all."""
+
 _PASSING: Final = frozenset({errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN})
 """What a mounted file server answers when a file was replaced under the reader, or it does not answer."""
 
@@ -199,10 +203,11 @@ class _Content(AsyncIterator[bytes]):
         self._path = path
         self._file = file
         self._received = 0
+        self._chunk = CHUNK_BYTES if facts.st_size < _BIG_BYTES else _BIG_CHUNK_BYTES
 
     async def __anext__(self) -> bytes:
         with _refused(self._path):
-            chunk = await self._file.read(CHUNK_BYTES)
+            chunk = await self._file.read(self._chunk)
             if not chunk:
                 self._check_end(await _facts(self._file))
                 raise StopAsyncIteration

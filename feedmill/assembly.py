@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from engine.events import RunEvent
     from engine.flow.tally import Progress
     from feedmill.feedfile.model import FeedFile
+    from feedmill.lanes.starting import EarlyStart
 
 _TYPE_OF_SUFFIX: Final = {".xml": "xml", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 _PACKED: Final = frozenset({".gz", ".zip", ".bz2", ".xz", ".zst"})
@@ -156,10 +157,14 @@ async def make_job(
     dry_run: bool = False,
     refetch: bool = False,
     lane: LaneName = "auto",
+    early: EarlyStart | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     notify: Callable[[RunEvent], None] | None = None,
 ) -> Job:
-    """Return a run of a feed as the engine does it. Raises `ConfigError` as `make_recipe` and `choose_lane` do."""
+    """Return a run of a feed as the engine does it; its mapper may take the process that was started `early`.
+
+    Raises `ConfigError` as `make_recipe` and `choose_lane` do.
+    """
     return Job(
         recipe=make_recipe(registry, feed),
         source=source,
@@ -168,7 +173,7 @@ async def make_job(
         sink=sink,
         dry_run=dry_run,
         refetch=refetch,
-        lane=choose_lane(registry, lane),
+        lane=choose_lane(registry, lane, early),
         stall_patience=max(STALL_PATIENCE, _longest_wait(source)),
         on_progress=on_progress,
         notify=notify,

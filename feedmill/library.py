@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from anyio import to_thread
 
 from engine.errors import ConfigError, FeedmillError
-from engine.flow.pipeline import run_feed
-from engine.source import Egress, Patience
-from feedmill.assembly import Request, as_sink_url, load_plugins, make_connector, make_job, make_recipe, open_sink, traceless
+from feedmill.lanes.foreseeing import foresees_process
+from feedmill.lanes.starting import start_early
 
 if TYPE_CHECKING:
     from engine.batch import JsonValue
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from engine.flow.preview import Preview
     from engine.flow.tally import Progress
     from engine.run import RunRecord
+    from engine.source import Egress, Patience
+    from feedmill.assembly import Request
     from feedmill.feedfile.model import FeedFile
     from feedmill.lanes.choosing import LaneName
     from mappers.guessing.guess import Guess
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 Fields: TypeAlias = Mapping[str, str] | Sequence[Mapping[str, object]]
 """A mapping: purposes to columns, or whole mapping rows by API names where a row needs rules."""
+
+_ROOT: Final = "feedmill.assembly"
+"""What runs a feed, with all that it imports: a quarter of a second, in which the event loop has something better to do."""
 
 _UNNAMED: Final = "preview"
 _KNOWN_OF_FORMAT: Final = {"delimiter", "csv_has_header", "encoding", "quote", "header_row", "line_ending"}
@@ -63,9 +68,41 @@ async def sync(
     Raises `ConfigError` when the settings cannot work, `PluginError` when a plugin is at fault, `Superseded` when another run of
     the feed took over, `InternalError` when the figures do not add up.
     """
-    registry = registry or await load_plugins()
-    request = _request(source, feed, config, settings, fields, patience, egress)
-    url = _sink_url(to, config)
+    known = config.source if source is None and config is not None else source, config.to if to is None and config is not None else to
+    foreseen = registry is None and lane == "auto" and await to_thread.run_sync(foresees_process, *known)
+    # First of all, for it takes as long to start as all that is imported meanwhile.
+    async with start_early(wanted=foreseen) as early:
+        await to_thread.run_sync(import_module, _ROOT)
+        from engine.flow.pipeline import run_feed
+        from feedmill.assembly import load_plugins, make_job, open_sink, traceless
+
+        registry = registry or await load_plugins()
+        request = _request(source, feed, config, settings, fields, patience, egress)
+        url = _sink_url(to, config)
+        notify = _tell_everyone(registry, on_event, on_listener_error)
+        async with open_sink(registry, await to_thread.run_sync(traceless, url) if dry_run else url) as sink:
+            built = request.build_feed(await sink.feed(request.feed))
+            located = request.locate(built)
+            return await run_feed(
+                await make_job(
+                    registry,
+                    built,
+                    located,
+                    sink,
+                    dry_run=dry_run,
+                    refetch=refetch,
+                    lane=lane,
+                    early=early,
+                    on_progress=on_progress,
+                    notify=notify,
+                )
+            )
+
+
+def _tell_everyone(
+    registry: Registry, on_event: Callable[[RunEvent], None] | None, on_listener_error: Callable[[FeedmillError], None] | None
+) -> Callable[[RunEvent], None]:
+    """Return what hands an event of a run to its caller and to the plugins that listen."""
 
     def notify(event: RunEvent) -> None:
         if on_event is not None:
@@ -74,14 +111,7 @@ async def sync(
             if on_listener_error is not None:
                 on_listener_error(error)
 
-    async with open_sink(registry, await to_thread.run_sync(traceless, url) if dry_run else url) as sink:
-        built = request.build_feed(await sink.feed(request.feed))
-        located = request.locate(built)
-        return await run_feed(
-            await make_job(
-                registry, built, located, sink, dry_run=dry_run, refetch=refetch, lane=lane, on_progress=on_progress, notify=notify
-            )
-        )
+    return notify
 
 
 async def preview(
@@ -102,7 +132,9 @@ async def preview(
     With `to`, the stored settings of `feed` apply under those given, and it is read as its last complete run was; a `config` is the
     whole feed, as in `sync`. Raises as `sync` does, and `Retry` or `RefuseRun` when the source cannot be read.
     """
+    await to_thread.run_sync(import_module, _ROOT)
     from engine.flow.preview import preview_source
+    from feedmill.assembly import load_plugins, make_connector, make_recipe
 
     registry = registry or await load_plugins()
     request = _request(source, feed or (_UNNAMED if config is None else None), config, settings, fields, patience, egress)
@@ -128,8 +160,10 @@ async def guess(
 
     `settings` (API names) are what is known already: credentials, an encoding, a path. Raises as `preview` does.
     """
+    await to_thread.run_sync(import_module, _ROOT)
     from engine.decode import Decoding
     from engine.flow.sample import sample_source
+    from feedmill.assembly import Request, load_plugins, make_connector
     from mappers.guessing.documents import guess_document
 
     registry = registry or await load_plugins()
@@ -153,6 +187,8 @@ def _request(
     patience: Patience | None,
     egress: Egress | None,
 ) -> Request:
+    from feedmill.assembly import Request
+
     source = source if source is not None or config is None else config.source
     feed = feed if feed is not None or config is None else config.name
     if source is None or feed is None:
@@ -162,6 +198,8 @@ def _request(
 
 
 def _sink_url(to: str | None, config: FeedFile | None) -> str:
+    from feedmill.assembly import as_sink_url
+
     to = to if to is not None or config is None else config.to
     if to is None:
         raise ConfigError('where the items go is not given: give a database, or a feed file with to = "sqlite:///shop.db"')
@@ -172,6 +210,8 @@ async def _stored(registry: Registry, to: str | None, feed: str) -> tuple[FeedDe
     """Return a feed's stored definition, and how its last complete run read its source."""
     if to is None:
         return None, {}
+    from feedmill.assembly import as_sink_url, open_sink, traceless
+
     async with open_sink(registry, await to_thread.run_sync(traceless, as_sink_url(to))) as sink:
         stored = await sink.feed(feed)
         if stored is None:

@@ -10,6 +10,9 @@ from typing import Final
 _SWITCH_SECONDS = 0.0005
 _COLLECT_EVERY = (100_000, 50, 50)
 
+_MEMSTATUS: Final = 9
+"""The number of SQLITE_CONFIG_MEMSTATUS in `sqlite3.h`: whether SQLite counts the memory it takes, under a lock."""
+
 _MALLOPT: Final = {-8: 1, -1: 16 * 1024 * 1024, -3: 4 * 1024 * 1024}
 """Options of glibc's allocator by their numbers in `malloc.h`: how many heaps threads share (M_ARENA_MAX; with one each, what one has freed
 is of no use to the others), how much has to lie free at the end of a heap before it is given back (M_TRIM_THRESHOLD), and from which size
@@ -29,6 +32,7 @@ def tune_process() -> None:
     gc.freeze()
     gc.set_threshold(*_COLLECT_EVERY)
     _keep_pages()
+    _spare_locks()
 
 
 def spare_threads() -> None:
@@ -50,3 +54,23 @@ def _keep_pages() -> None:
     if mallopt is not None:
         for option, value in _MALLOPT.items():
             mallopt(option, value)
+
+
+def _spare_locks() -> None:
+    """Have SQLite not count its memory: nobody asks, and for each text that is bound it would take a lock twice.
+
+    Of use only before the module that starts SQLite is imported; afterwards SQLite declines. The lock of a connection stays, on which a
+    plugin may rely.
+    """
+    if sys.platform != "linux" or "_sqlite3" in sys.modules:
+        return
+    import ctypes
+    from importlib.util import find_spec
+
+    module = find_spec("_sqlite3")
+    if module is None or module.origin is None or not module.has_location:
+        return
+    # Through the module: what it was linked with is set up, whatever else is installed.
+    config = getattr(ctypes.CDLL(module.origin), "sqlite3_config", None)
+    if config is not None:
+        config(_MEMSTATUS, 0)

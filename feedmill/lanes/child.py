@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +23,15 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG: Final = 1
 
+_NEEDED: Final = ("feedmill.assembly", "engine.screen.sifting", "mappers.csv")
+"""What most orders need and nothing before them, the mapper included: there is one of CSV in every second feed."""
 
-def main() -> None:
-    """Read the documents of one run, then end the process, threads that a plugin has started included."""
+
+def main(*, early: bool = False) -> None:
+    """Read the documents of one run, then end the process, threads that a plugin has started included.
+
+    Where it was started `early` what the order will need is imported before it comes.
+    """
     # Frames alone go over the pipes: what a library prints is for the log, and what it asks for nobody answers.
     given, out = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -32,7 +39,7 @@ def main() -> None:
     os.dup2(2, 1)
     _end_with_parent(given)
     sys.excepthook = partial(_tell_crash, out)
-    _work(given, out)
+    _work(given, out, early=early)
     sys.stdout.flush()
     os._exit(0)
 
@@ -58,7 +65,7 @@ def _watch(given: int) -> None:
     os._exit(0)
 
 
-def _work(given: int, out: int) -> None:
+def _work(given: int, out: int, *, early: bool) -> None:
     from engine.errors import FeedmillError
     from feedmill.lanes.errors import dump_error
     from feedmill.lanes.order import make_reading
@@ -69,7 +76,11 @@ def _work(given: int, out: int) -> None:
     spare_threads()
     frames = _frames(given)
     try:
-        reading = make_reading(next(frames)[1], load_registry())
+        registry = load_registry()
+        if early:
+            for module in _NEEDED:
+                import_module(module)
+        reading = make_reading(next(frames)[1], registry)
         tune_process()
         answers = _Answers(reading, out)
         for kind, payload in frames:

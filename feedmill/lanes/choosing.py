@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from engine.errors import ConfigError, Retry
 from engine.flow.lanes import inline, thread
+from feedmill.lanes.foreseeing import BIG_BYTES, can_start_python, cores
 from plugins.discovery import GIVEN
 
 if TYPE_CHECKING:
     from engine.flow.lanes import Lane, OpenLane, Order
+    from feedmill.lanes.starting import EarlyStart
     from plugins.manager import Registry
 
 LaneName: TypeAlias = Literal["auto", "inline", "thread", "process"]
-
-BIG_BYTES: Final = 16 * 1024 * 1024
-"""From which announced size on a document is worth a process, which takes some tenths of a second to start."""
 
 _KNOWN_BYTES: Final = 100
 """Bytes for which a known record stands: with fewer of them than would fill half of the document, most of it has to be parsed."""
 
 
-def choose_lane(registry: Registry, name: LaneName) -> OpenLane:
+def choose_lane(registry: Registry, name: LaneName, early: EarlyStart | None = None) -> OpenLane:
     """Return the lane that a name stands for; `auto` is a process for what is big and new, and a thread for all else.
 
     Raises `ConfigError` for `process` where plugins were given in code, which no other process can load, and for no name of a lane.
@@ -34,10 +31,10 @@ def choose_lane(registry: Registry, name: LaneName) -> OpenLane:
     given = [plugin.name for plugin in registry.plugins() if plugin.distribution == GIVEN]
     if name == "inline":
         return inline
-    if name == "thread" or (name == "auto" and (given or not _can_start_python() or _cores() < 2)):
+    if name == "thread" or (name == "auto" and (given or not can_start_python() or cores() < 2)):
         return thread
     if name == "auto":
-        return _open_fitting_lane
+        return partial(_open_fitting_lane, early=early)
     if name == "process":
         if given:
             raise ConfigError(f"lane=process cannot load plugins that were given in code ({', '.join(given)}): install them, or use thread")
@@ -48,18 +45,18 @@ def choose_lane(registry: Registry, name: LaneName) -> OpenLane:
 
 
 @asynccontextmanager
-async def _open_fitting_lane(order: Order) -> AsyncIterator[Lane]:
+async def _open_fitting_lane(order: Order, early: EarlyStart | None) -> AsyncIterator[Lane]:
     async with AsyncExitStack() as stack:
-        yield await _enter_fitting_lane(stack, order)
+        yield await _enter_fitting_lane(stack, order, early)
 
 
-async def _enter_fitting_lane(stack: AsyncExitStack, order: Order) -> Lane:
+async def _enter_fitting_lane(stack: AsyncExitStack, order: Order, early: EarlyStart | None) -> Lane:
     if is_worth_a_process(order):
         # Here, so that the many runs that get no process pay nothing for it.
         from feedmill.lanes.process import open_process_lane
 
         try:
-            return await stack.enter_async_context(open_process_lane(order))
+            return await stack.enter_async_context(open_process_lane(order, early))
         except Retry:
             # The machine has no room for one now: slower is better than not at all.
             pass
@@ -74,12 +71,3 @@ def is_worth_a_process(order: Order) -> bool:
     screening = order.screening
     known = len(screening.remembered.arrays.items) // 8 if screening is not None and screening.remembered is not None else 0
     return known * _KNOWN_BYTES < size // 2
-
-
-def _can_start_python() -> bool:
-    # A program that has the interpreter inside it would start itself once more.
-    return "py" in Path(sys.executable or "").name.lower() and not getattr(sys, "frozen", False)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

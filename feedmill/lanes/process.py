@@ -8,18 +8,18 @@ import signal
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-import anyio
-from anyio import CancelScope, to_thread, wait_readable, wait_writable
+from anyio import to_thread, wait_readable, wait_writable
 
 from engine.decode import Ended, Opened
 from engine.errors import FeedmillError, InternalError, Retry
 from engine.flow.reading import Advance, Verdict
 from feedmill.lanes.errors import load_error
 from feedmill.lanes.order import dump_facts, dump_order
+from feedmill.lanes.starting import PIPE_BYTES, start_process
 from feedmill.lanes.wire import (
     ADVANCE,
     BYTES,
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from engine.batch import JsonValue
     from engine.decode import Part
     from engine.flow.lanes import Lane, Order
+    from feedmill.lanes.starting import EarlyStart
 
-_PIPE_BYTES: Final = 1024 * 1024
 _PIECE_BYTES: Final = 256 * 1024
 """Most bytes of a frame, so that no answer keeps the event loop for long."""
 
@@ -50,61 +50,21 @@ _KILLED: Final = frozenset({signal.SIGKILL, signal.SIGTERM})
 
 
 @asynccontextmanager
-async def open_process_lane(order: Order) -> AsyncIterator[Lane]:
-    """Open a lane in a process of its own, which ends with the lane, whatever it does.
+async def open_process_lane(order: Order, early: EarlyStart | None = None) -> AsyncIterator[Lane]:
+    """Open a lane in a process of its own, or in one that was started early; it ends with the lane, whatever it does.
 
     Nothing waits for it to have started: what is sent meanwhile waits in its pipe. Raises `Retry` when the machine has no room for one.
     """
-    given, give = os.pipe()
-    answers, answer = os.pipe()
+    started = (early.take() if early is not None else None) or await start_process()
     try:
-        process = await _start(given, answer)
-        try:
-            _widen(give)
-            _widen(answers)
-            lane = _ProcessLane(process, order.recipe.feed.name, give, answers)
-            await lane.send(ORDER, dump_order(order))
-            if order.screening is not None:
-                # Now, while the process starts, which takes longer: later every answer would wait for it.
-                await to_thread.run_sync(import_module, "engine.screen.collecting")
-            yield lane
-        finally:
-            await _end(process)
+        lane = _ProcessLane(started.process, order.recipe.feed.name, started.give, started.answers)
+        await lane.send(ORDER, dump_order(order))
+        if order.screening is not None:
+            # Now, while the process starts, which takes longer: later every answer would wait for it.
+            await to_thread.run_sync(import_module, "engine.screen.collecting")
+        yield lane
     finally:
-        os.close(give)
-        os.close(answers)
-
-
-def _widen(pipe: int) -> None:
-    os.set_blocking(pipe, False)
-    if sys.platform == "linux":
-        # Refused to somebody who has many pipes; a narrow one is slower, no more.
-        with suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-
-
-async def _start(given: int, answer: int) -> Process:
-    # The modules are found where they are found here, whatever the program has done to its path since it began.
-    paths = [path for path in sys.path if isinstance(path, str)]
-    code = f"import sys; sys.path[:] = {paths!r}; from feedmill.lanes.child import main; main()"
-    try:
-        # A session of its own: Ctrl-C is for whoever started it.
-        return await anyio.open_process((sys.executable, "-c", code), stdin=given, stdout=answer, stderr=None, start_new_session=True)
-    except OSError as error:
-        raise Retry(f"no process could be started for the mapper: {error.strerror}; nothing was applied; try again later") from None
-    finally:
-        # The child has its own of them, and must be the only one: only then is it noticed that it is gone.
-        os.close(given)
-        os.close(answer)
-
-
-async def _end(process: Process) -> None:
-    with CancelScope(shield=True):
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-        await process.wait()
-        await process.aclose()
+        await started.aclose()
 
 
 class _ProcessLane:
@@ -126,7 +86,7 @@ class _ProcessLane:
         self._dialect: Mapping[str, JsonValue] = {}
         self._verdict: Verdict | None = None
         self._refused = self._deaf = self._ended = False
-        self._buffer = bytearray(_PIPE_BYTES)
+        self._buffer = bytearray(PIPE_BYTES)
         self._filled = 0
         self._window = _window(give)
 
@@ -275,4 +235,4 @@ def _pieces(part: bytes) -> Iterator[memoryview]:
 
 def _window(pipe: int) -> int:
     """Return how many bytes may be under way: they, and the heads of their frames, fit into the pipe."""
-    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) * 3 // 4 if sys.platform == "linux" else _PIPE_BYTES
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) * 3 // 4 if sys.platform == "linux" else PIPE_BYTES

@@ -131,6 +131,7 @@ def _import_everything() -> Registry:
         "mappers.csv",
         "engine.flow.pipeline",
         "feedmill.library",
+        "feedmill.assembly",
         "sinks.sqlite.decisions",
         "sinks.sqlite.sink",
     ):

@@ -182,7 +182,7 @@ async def test_a_slow_sink_holds_the_source_back(recipe: Recipe) -> None:
 
 async def test_narrow_pipes_are_slow_and_no_more(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where neither a part nor what comes of it fits into its pipe, neither side waits for the other for ever."""
-    monkeypatch.setattr("feedmill.lanes.process._PIPE_BYTES", 4096)
+    monkeypatch.setattr("feedmill.lanes.starting.PIPE_BYTES", 4096)
     read = 0
     with anyio.fail_after(30):
         async with reading(recipe) as (lane, _):

@@ -13,8 +13,8 @@ import anyio
 import pytest
 from aiohttp import web
 
+import engine.flow.pipeline
 import feedmill
-import feedmill.library
 from engine.document import Document
 from engine.flow.pipeline import Job, run_feed
 from engine.run import RunRecord, RunStatus
@@ -118,6 +118,6 @@ async def test_the_feeds_own_patience_is_within_the_engines(
         jobs.append(made)
         return RunRecord(made.recipe.feed.name, 0, RunStatus.COMPLETE)
 
-    monkeypatch.setattr(feedmill.library, "run_feed", note)
+    monkeypatch.setattr(engine.flow.pipeline, "run_feed", note)
     await sync(1, tmp_path, settings)
     assert jobs[0].stall_patience > max(float(str(value)) for value in settings.values())

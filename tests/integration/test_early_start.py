@@ -1,0 +1,85 @@
+"""A mapper's process that is started before anything that could run a feed is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+import feedmill
+import feedmill.lanes.choosing
+import feedmill.lanes.foreseeing
+import feedmill.lanes.starting
+from feedmill import RunStatus
+from feedmill.lanes.foreseeing import BIG_BYTES, foresees_process
+from feedmill.lanes.starting import MapperProcess, start_process
+from sinks.sqlite.queries import open_queries
+
+FIELDS = {"sku": "sku", "inventoryQuantity": "qty"}
+LONG_PAST = 1_000_000_000
+
+
+Started: TypeAlias = list[tuple[MapperProcess, bool]]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    """Take any file for big, and note every process and whether it was started early."""
+    noted: Started = []
+
+    async def note(*, early: bool = False) -> MapperProcess:
+        noted.append((await start_process(early=early), early))
+        return noted[-1][0]
+
+    for module in (feedmill.lanes.choosing, feedmill.lanes.foreseeing):
+        monkeypatch.setattr(module, "BIG_BYTES", 1)
+        monkeypatch.setattr(module, "cores", lambda: 2)
+    monkeypatch.setattr(feedmill.lanes.starting, "start_process", note)
+    return noted
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Return a file of 2,000 items that was written long ago."""
+    path = tmp_path / "feed.csv"
+    path.write_text("sku,qty\n" + "".join(f"a{number},{number}\n" for number in range(2_000)))
+    os.utime(path, (LONG_PAST, LONG_PAST))
+    return path
+
+
+async def test_a_first_load_is_read_in_the_process_that_was_started_early(source: Path, started: Started, tmp_path: Path) -> None:
+    """The run takes that process and starts no other; it has ended when the run has."""
+    shop = f"sqlite:///{tmp_path / 'shop.db'}"
+    run = await feedmill.sync(str(source), to=shop, feed="acme", fields=FIELDS)
+    assert (run.status, run.counts.created) == (RunStatus.COMPLETE, 2_000)
+    assert [(early, process.process.returncode is None) for process, early in started] == [(True, False)]
+    async with open_queries(shop) as queries:
+        stored = {item["externalId"]: item["inventoryQuantity"] async for item in queries.items("acme")}
+    assert stored == {f"a{number}": number for number in range(2_000)}
+
+
+async def test_a_process_that_no_run_wants_is_ended(source: Path, started: Started, tmp_path: Path) -> None:
+    """Settings that cannot work leave no process behind."""
+    with pytest.raises(feedmill.ConfigError):
+        await feedmill.sync(str(source), to=str(tmp_path / "shop.db"), feed="acme", settings={"delimiter": 7}, fields=FIELDS)
+    assert [(early, process.process.returncode is None) for process, early in started] == [(True, False)]
+
+
+def test_a_process_is_foreseen_for_a_big_file_that_is_mostly_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a small file, a folder, an address, another kind of sink, or where the database may hold what the file does."""
+    monkeypatch.setattr(feedmill.lanes.foreseeing, "cores", lambda: 2)
+    big, small, database = tmp_path / "big file.csv", tmp_path / "small.csv", tmp_path / "shop.db"
+    for path, size in ((big, BIG_BYTES), (small, BIG_BYTES - 1), (database, BIG_BYTES // 2 - 1)):
+        path.touch()
+        os.truncate(path, size)
+    for sink in (str(database), f"sqlite:///{database}", str(tmp_path / "new.db")):
+        assert foresees_process(str(big), sink)
+        assert foresees_process(big.as_uri(), sink)
+        for other in (str(small), str(tmp_path), str(tmp_path / "missing.csv"), "https://example.org/big.csv", "file://[", "a\0b", None):
+            assert not foresees_process(other, sink)
+    assert not foresees_process(str(big), f"jsonl:///{database}")
+    assert not foresees_process(str(big), None)
+    os.truncate(database, BIG_BYTES // 2)
+    assert not foresees_process(str(big), str(database))
