@@ -177,6 +177,9 @@ class Model:
             for key, record in counting.items()
             if record is not None
         }
+        # A record that could not be read is there all the same: its item is not missing, and what it was missing before counts no more.
+        unread = [key for key, record in counting.items() if record is None and key in self.items and self.items[key].cells["missing_runs"]]
+        effects.update({key: Effect("back", self.items[key].uid, counts=False) for key in unread})
         missing = [key for key, item in self.items.items() if item.stands and key not in counting]
         effects.update({key: self._missed(self.items[key], settings) for key in missing})
         skipped = sum(each.kind == "none" and each.uid is None for each in effects.values())
