@@ -25,8 +25,9 @@ async def held_runs(view: View) -> dict[int, int]:
 
 async def judged_feeds(view: View, query: Query = ()) -> list[FeedHealth]:
     """Return the feeds that a query of the API finds, at most `MOST`, each with how it fares."""
-    pairs = list(query.items()) if isinstance(query, Mapping) else list(query)
-    feeds = await view.list("/api/inventory-feeds.json", [*pairs, ("limit", str(MOST))])
+    pairs = query.items() if isinstance(query, Mapping) else query
+    asked = [(name, str(value)) for name, value in pairs]
+    feeds = await view.list("/api/inventory-feeds.json", [*asked, ("limit", str(MOST))])
     held, now = await held_runs(view), datetime.now(UTC)
     return [judge_feed(feed, held, now) for feed in feeds.rows]
 

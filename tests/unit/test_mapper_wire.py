@@ -20,8 +20,9 @@ from engine.run import Problem
 from engine.screen.known import Arrays
 from engine.screen.screening import Remembered, Screening
 from feedmill.assembly import make_recipe
-from feedmill.lanes.choosing import BIG_BYTES, choose_lane, is_worth_a_process
+from feedmill.lanes.choosing import choose_lane, is_worth_a_process
 from feedmill.lanes.errors import dump_error, load_error
+from feedmill.lanes.foreseeing import BIG_BYTES
 from feedmill.lanes.order import dump_order, make_reading
 from feedmill.lanes.process import open_process_lane
 from feedmill.lanes.wire import dump, dump_advance, dump_verdict, load, load_advance, load_verdict

@@ -174,13 +174,14 @@ def main() -> None:
     try:
         anyio.run(_work, out)
         code = Exit.COMPLETE
-    except ConfigError as error:
-        structlog.get_logger("feedmill").error("a worker cannot work", error=str(error))
+    except ConfigError as wrong:
+        structlog.get_logger("feedmill").error("a worker cannot work", error=str(wrong))
         code = Exit.CONFIGURATION
     finally:
         # Whatever it is that has ended it: a process that waits for its threads would keep the server waiting for its answers.
-        if code == Exit.INTERNAL:
-            sys.excepthook(*sys.exc_info())
+        kind, error, trace = sys.exc_info()
+        if kind is not None and error is not None:
+            sys.excepthook(kind, error, trace)
         os._exit(code)
 
 
