@@ -111,7 +111,7 @@ KEYS = [{"q": "k", "order[attribute]": "id", "order[descending]": way, "limit": 
 @example(asked=PLAIN, hurried=False)
 @example(asked=KEYS, hurried=False)
 @example(asked=[*PLAIN[:4], *KEYS], hurried=True)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_every_item_is_met_exactly_once(asked: list[dict[str, Any]], hurried: bool) -> None:
     """Whatever is looked for in whatever order: forward and back every item that is looked for is met once, and no other one."""
     with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patched:

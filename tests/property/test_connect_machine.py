@@ -311,4 +311,4 @@ class ConnectMachine(RuleBasedStateMachine):
 
 
 TestConnecting = ConnectMachine.TestCase
-TestConnecting.settings = settings(max_examples=20, stateful_step_count=14, deadline=None)
+TestConnecting.settings = settings(max_examples=15, stateful_step_count=14, deadline=None)

@@ -112,7 +112,7 @@ attributes = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(elements, attributes, st.sampled_from([",", " ,\n ", "\n"]), st.integers(1, 300))
 @example(['{"sku":1,"sku":2}', '{"a" :"\\":"}'], {}, ",", 50)
 @example(['{"sku":"a","variants":[{"q":1},{"q":2}]}'] * 9, {}, ",", 50)
@@ -124,7 +124,7 @@ def test_quick_is_exact(parts: list[str], chosen: dict[str, JsonValue], between:
         assert read(data, chosen, size) == exactly(data, chosen)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.data(),
     elements.filter(len),

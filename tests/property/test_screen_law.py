@@ -274,7 +274,7 @@ async def live(kind: str, rows: list[Row], history: Sequence[Step], shops: tuple
 @pytest.mark.parametrize("kind", sorted(FORMATS))
 # A step is a whole run, and to make a failing history shorter takes minutes: it is short enough.
 @settings(
-    max_examples=14,
+    max_examples=11,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -544,4 +544,4 @@ def test_a_history_that_chance_seldom_finds() -> None:
 
 
 TestStock = Machine.TestCase
-TestStock.settings = settings(max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+TestStock.settings = settings(max_examples=9, stateful_step_count=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.servers.browser import Seat, check_accessible, seat, sign_in_as
 from tests.servers.feedmill_service import Running
@@ -55,6 +55,7 @@ async def test_a_mapping_is_made_tried_saved_and_brought_back(running: Running, 
         await page.get_by_role("button", name="Map the column Titel <b>").click()
         await page.locator("#row-fields-3 dd", has_text="<script>alert(0)</script>").wait_for()
         await page.get_by_text("Each has one.").wait_for()
+        await expect(page.locator(".htmx-request")).to_have_count(0)
         await page.locator("#row-fields-3").get_by_role("button", name="Move Titel <b> up").press("Enter")
         await page.locator("#row-fields-2 dd", has_text="<script>").first.wait_for()
         assert await columns_of(page) == ["sku", "qty", "Titel <b>", "Preis"]
