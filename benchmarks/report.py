@@ -31,7 +31,7 @@ PROMISED_ROWS: Final = 1_000_000
 
 ORDER: Final = (
     *("Beside other programs", "As work grows", "Whole syncs", "Whole syncs by transport", "Formats", "The screen", "The stages alone"),
-    *("Starting", "The service", "Transports"),
+    *("Starting", "The service", "Pages of items", "Transports"),
 )
 """The titles of the sections, as they stand in the page."""
 
