@@ -18,6 +18,11 @@ def problem_of(error: Problem | FeedmillError) -> Problem:
     return problem
 
 
+def status_of(problem: Problem | None) -> int:
+    """Return the HTTP status of a form that is shown, again where a problem is told."""
+    return 200 if problem is None else problem.status
+
+
 def faults_of(problem: Problem | None) -> dict[str, str]:
     """Return what is wrong with each field, by its name."""
     return {} if problem is None else {fault.field: fault.message for fault in problem.faults}

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import Conflict, FeedmillError, UnderWay
 from feedmill.dashboard.adding.words import frequencies, pushed_types
+from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.sessions import shown_session
-from feedmill.web.problems import FieldFault, Problem, explain
+from feedmill.web.problems import FieldFault, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,9 +113,7 @@ def _refuse(view: View, field: str, message: str) -> Unsaved:
 
 
 def _explain(error: Problem | FeedmillError) -> Problem:
-    problem = error if isinstance(error, Problem) else explain(error)
-    if problem is None:
-        raise error
+    problem = problem_of(error)
     name = "name" if isinstance(error, Conflict) else ""
     faults = [FieldFault(_OF_FORM.get(fault.field, fault.field), fault.message) for fault in problem.faults]
     return Problem(problem.status, problem.name, problem.detail, faults=faults or ([FieldFault(name, problem.detail)] if name else []))

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from engine.errors import FeedmillError, NotFound
+from engine.errors import NotFound
+from feedmill.dashboard.forms import faults_of, status_of
 from feedmill.dashboard.items.origins import GROUPS, Origin, find_origins, origin_of
 from feedmill.dashboard.items.quantity import Override, describe_outcome, explain_quantity
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -38,14 +39,6 @@ def item_address(number: int) -> str:
     return f"/api/inventory-feed-variants/{number}"
 
 
-def as_problem(error: Problem | FeedmillError) -> Problem:
-    """Return an error as what a form shows. Raises the error where it is none of the caller's."""
-    problem = error if isinstance(error, Problem) else explain(error)
-    if problem is None:
-        raise error
-    return problem
-
-
 def is_link(address: object) -> bool:
     """Return whether a supplier's text is an address that may be a link."""
     try:
@@ -68,7 +61,7 @@ async def show_item(view: View, number: int, refused: Refused | None = None) -> 
     sent = Override.of(item)
     return view.render(
         "items/item.html",
-        status=200 if refused is None else refused.problem.status,
+        status=status_of(None if refused is None else refused.problem),
         item=item,
         feed=feed,
         variant=await find_variant(view, item["variantId"]),
@@ -82,7 +75,7 @@ async def show_item(view: View, number: int, refused: Refused | None = None) -> 
         page=page,
         more=(history.total or 0) > first + HISTORY,
         refused=refused,
-        faults={} if refused is None else {fault.field: fault.message for fault in refused.problem.faults},
+        faults=faults_of(None if refused is None else refused.problem),
         is_link=is_link,
         find=view.query.get("find", ""),
         candidates=await find_candidates(view, view.query.get("find", "")),

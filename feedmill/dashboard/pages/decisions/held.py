@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import Conflict, UnderWay
+from feedmill.dashboard.forms import faults_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.standing import Row, Standing, list_kinds, nothing_new, read_standing
 from feedmill.web.problems import Problem, explain
@@ -77,7 +78,7 @@ async def _decision(view: View, standing: Standing, problem: Problem | None = No
         return {**shown, "outcome": told, "applying": run["status"] == "started" and bool(run["guard"])}
     diff, plan = await view.get(f"/api/data-imports/{run['id']}/diff.json"), await view.get("/api/plan.json")
     left = None if plan["skuLimit"] is None else max(plan["skuLimit"] - plan["usedToday"], 0)
-    faults = {fault.field: fault.message for fault in problem.faults} if problem else {}
+    faults = faults_of(problem)
     form = {"problem": problem, "faults": faults, "comment": view.form.get("comment", ""), "verb": view.form.get("verb", "")}
     return {**shown, "diff": diff, "kinds": list_kinds(view, diff, _KINDS), "left": left, **form}
 

@@ -12,8 +12,9 @@ from feedmill.dashboard.adding.sheet import make_sheet
 from feedmill.dashboard.adding.shown import show_preview
 from feedmill.dashboard.adding.source import NewSource, read_source
 from feedmill.dashboard.adding.words import frequencies, purposes, pushed_types
+from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.page import Page, does, shows
-from feedmill.web.problems import Problem, explain
+from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +92,7 @@ async def _guess(view: View, source: NewSource, reading: Reading, *, refetch: bo
     try:
         guess = await view.send("POST", f"{_API}/guess.json", {"settings": known, "refetch": refetch})
     except (Problem, FeedmillError) as error:
-        problem = _explain(error)
+        problem = problem_of(error)
         return {"problem": problem, "faults": _faults(problem), **await _guess_freely(view, source, reading)}
     return await _present(view, source, reading, guess)
 
@@ -119,16 +120,8 @@ async def _try(view: View, source: NewSource, settings: Mapping[str, object], fi
     try:
         found = await view.send("POST", f"{_API}/preview.json", {"settings": tried, "limit": _RECORDS})
     except (Problem, FeedmillError) as error:
-        return {"unread": _explain(error)}
+        return {"unread": problem_of(error)}
     return {"preview": show_preview(view, found)}
-
-
-def _explain(error: Problem | FeedmillError) -> Problem:
-    """Return an error as a problem; one that is our fault goes on."""
-    problem = error if isinstance(error, Problem) else explain(error)
-    if problem is None:
-        raise error
-    return problem
 
 
 def _faults(problem: Problem) -> dict[str, str]:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio import to_thread
 
 from engine.contracts import PUSHED
 from engine.errors import ConfigError, FeedmillError
 from engine.scheduling.calendar import next_fetch, schedule_of
-from feedmill.dashboard.feeds import judged_feed, judged_feeds
-from feedmill.dashboard.forms import faults_of, problem_of
+from feedmill.dashboard.feeds import judged_feeds
+from feedmill.dashboard.forms import faults_of, problem_of, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp import web
 
     from feedmill.dashboard.view import View
@@ -31,14 +33,14 @@ async def _list(view: View) -> web.StreamResponse:
 
 
 async def _edit(view: View) -> web.StreamResponse:
-    feed = (await judged_feed(view, view.number())).feed
-    return await _form(view, str(feed["fetchFrequency"]), str(feed["fetchSchedule"] or ""))
+    feed = await view.get(_one(view))
+    return await _form(view, feed, str(feed["fetchFrequency"]), str(feed["fetchSchedule"] or ""))
 
 
 async def _try(view: View) -> web.StreamResponse:
     """Show when a feed would be fetched, while somebody types."""
     frequency, text = view.query.get("fetchFrequency", "never"), view.query.get("fetchSchedule", "")
-    moments, fault = await _moments(view, frequency, text)
+    moments, fault = await _moments(view, await view.get(_one(view)), frequency, text)
     return view.part("feeds/schedule_edit.html", "moments", moments=moments, fault=fault)
 
 
@@ -46,24 +48,20 @@ async def _save(view: View) -> web.StreamResponse:
     frequency, text = view.form.get("fetchFrequency", "never"), view.form.get("fetchSchedule", "").strip()
     try:
         sent = {"fetchFrequency": frequency, "fetchSchedule": text or None}
-        await view.send("PUT", f"/api/inventory-feeds/{view.number()}.json", sent)
+        await view.send("PUT", _one(view), sent)
     except (Problem, FeedmillError) as error:
-        return await _form(view, frequency, text, problem_of(error))
+        return await _form(view, await view.get(_one(view)), frequency, text, problem_of(error))
     return view.go("/schedule", view.say("The schedule was saved."))
 
 
-async def _form(view: View, frequency: str, text: str, problem: Problem | None = None) -> web.StreamResponse:
-    each = await judged_feed(view, view.number())
-    moments, fault = await _moments(view, frequency, text)
-    context = {"each": each, "frequency": frequency, "text": text, "problem": problem, "faults": faults_of(problem)}
-    return view.render(
-        "feeds/schedule_edit.html", status=200 if problem is None else problem.status, moments=moments, fault=fault, **context
-    )
+async def _form(view: View, feed: Mapping[str, Any], frequency: str, text: str, problem: Problem | None = None) -> web.StreamResponse:
+    moments, fault = await _moments(view, feed, frequency, text)
+    context = {"feed": feed, "frequency": frequency, "text": text, "problem": problem, "faults": faults_of(problem)}
+    return view.render("feeds/schedule_edit.html", status=status_of(problem), moments=moments, fault=fault, **context)
 
 
-async def _moments(view: View, frequency: str, text: str) -> tuple[list[str], str]:
-    """Return the next moments of a schedule, and what is wrong with it."""
-    feed = (await judged_feed(view, view.number())).feed
+async def _moments(view: View, feed: Mapping[str, Any], frequency: str, text: str) -> tuple[list[str], str]:
+    """Return the next moments of a schedule of a feed, and what is wrong with it."""
     supplier = await view.get(f"/api/dropship-providers/{feed['dropshipProviderId']}.json")
     try:
         return await to_thread.run_sync(_foresee, frequency, text or None, supplier["timezone"]), ""
@@ -80,6 +78,10 @@ def _foresee(frequency: str, text: str | None, zone: str | None) -> list[str]:
         if moment is not None:
             moments.append(moment.isoformat())
     return moments
+
+
+def _one(view: View) -> str:
+    return f"/api/inventory-feeds/{view.number()}.json"
 
 
 PAGES: Final[tuple[Page, ...]] = (

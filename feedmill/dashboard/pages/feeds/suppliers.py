@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from engine.errors import FeedmillError
 from feedmill.dashboard.feeds import MOST, judged_feeds
-from feedmill.dashboard.forms import faults_of, problem_of
+from feedmill.dashboard.forms import faults_of, problem_of, status_of
 from feedmill.dashboard.health import FeedHealth
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
+from feedmill.web.resources.providers import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from feedmill.dashboard.view import View
 
-STATUSES: Final = ("pending", "accepted", "onboarding", "away", "disabled", "archived")
 _ALL: Final = "/api/dropship-providers.json"
 _FIELDS: Final = ("name", "status", "websiteUrl", "timezone", "externalId", "adminNotes")
 
@@ -29,7 +29,7 @@ async def _list(view: View) -> web.StreamResponse:
     feeds: defaultdict[int, list[FeedHealth]] = defaultdict(list)
     for each in await judged_feeds(view):
         feeds[each.feed["dropshipProviderId"]].append(each)
-    return view.render("feeds/suppliers.html", suppliers=suppliers.rows, feeds=feeds, known=sum(map(len, feeds.values())))
+    return view.render("feeds/suppliers.html", suppliers=suppliers.rows, feeds=feeds)
 
 
 async def _edit(view: View) -> web.StreamResponse:
@@ -68,12 +68,12 @@ def _refuse(view: View, error: Problem | FeedmillError, number: int | None) -> w
 def _form(view: View, supplier: Mapping[str, object], problem: Problem | None = None) -> web.StreamResponse:
     context = {
         "supplier": {**dict.fromkeys(_FIELDS), **supplier},
-        "statuses": STATUSES,
+        "statuses": get_args(Status),
         "problem": problem,
         "faults": faults_of(problem),
         "fields": _FIELDS,
     }
-    return view.render("feeds/supplier.html", status=200 if problem is None else problem.status, **context)
+    return view.render("feeds/supplier.html", status=status_of(problem), **context)
 
 
 def _sent(view: View) -> dict[str, str | None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
+from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.items.quantity import OVERRIDES, Override, describe_outcome
-from feedmill.dashboard.items.showing import Refused, as_problem, find_candidates, item_address, show_item
+from feedmill.dashboard.items.showing import Refused, find_candidates, item_address, show_item
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.rendering import NOTHING
 from feedmill.web.problems import FieldFault, Problem
@@ -42,7 +43,7 @@ async def _override(view: View) -> web.StreamResponse:
         sent = {_OVERRIDE: by_hand.override, _MANUAL: by_hand.manual, _BUFFER: by_hand.buffer}
         changed = await view.send("PUT", f"{item_address(number)}.json", sent)
     except (Problem, FeedmillError) as error:
-        return await show_item(view, number, Refused("override", as_problem(error), view.form))
+        return await show_item(view, number, Refused("override", problem_of(error), view.form))
     left = changed["availableQuantity"]
     said = view.say("Saved. May be sold now: %(n)s.", n=view.say("unknown") if left is None else left)
     return view.go(f"/items/{number}", said)
@@ -56,7 +57,7 @@ async def _connect(view: View) -> web.StreamResponse:
             raise Problem(422, "invalid", view.say("Choose a variant of the catalogue."))
         await view.send("PUT", f"{item_address(number)}/connect.json", {"variantId": int(variant)})
     except (Problem, FeedmillError) as error:
-        return await show_item(view, number, Refused("connect", as_problem(error)))
+        return await show_item(view, number, Refused("connect", problem_of(error)))
     return view.go(f"/items/{number}", view.say("Connected. No import changes that."))
 
 
@@ -66,7 +67,7 @@ async def _disconnect(view: View) -> web.StreamResponse:
         _require_unchanged(view, await view.get(f"{item_address(number)}.json"), ("variantId",))
         await view.send("PUT", f"{item_address(number)}/disconnect.json")
     except (Problem, FeedmillError) as error:
-        return await show_item(view, number, Refused("connect", as_problem(error)))
+        return await show_item(view, number, Refused("connect", problem_of(error)))
     return view.go(f"/items/{number}", view.say("Disconnected. It stays so until somebody connects it again."))
 
 

@@ -9,7 +9,7 @@ from yarl import URL
 
 from engine.errors import FeedmillError
 from engine.schema import CHOICES
-from feedmill.dashboard.items.showing import as_problem
+from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.page import Page, shows
 from feedmill.dashboard.rendering import merge_query
 from feedmill.web.problems import Problem
@@ -43,7 +43,7 @@ async def _show(view: View) -> web.StreamResponse:
     try:
         page = await view.get("/api/inventory-feed-variants/search.json", query)
     except (Problem, FeedmillError) as error:
-        problem, page = as_problem(error), None
+        problem, page = problem_of(error), None
     feeds = await view.list("/api/inventory-feeds.json", [("attributes[]", "id"), ("attributes[]", "name"), ("limit", "1000")])
     response = view.render(
         _TEMPLATE,

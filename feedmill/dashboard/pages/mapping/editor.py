@@ -11,7 +11,7 @@ from anyio import to_thread
 
 from engine.contracts import PUSHED
 from engine.errors import FeedmillError, NotFound
-from feedmill.dashboard.forms import problem_of
+from feedmill.dashboard.forms import faults_of, problem_of
 from feedmill.dashboard.mapping.draft import Draft, draft_of, draft_sent, edit, for_api, mapping_of
 from feedmill.dashboard.mapping.looking import Looked, look_at, try_path
 from feedmill.dashboard.mapping.presets import can_copy, copy_preset, preset_names, preset_of
@@ -131,7 +131,7 @@ def _context(
         "draft": draft,
         "looked": looked,
         "problem": problem,
-        "faults": {} if problem is None else {fault.field: fault.message for fault in problem.faults},
+        "faults": faults_of(problem),
         "row_faults": faults if looked is None else looked.faults,
         "rest": rest,
         "theirs": theirs,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import FeedmillError
 from feedmill.dashboard.feeds import MOST
-from feedmill.dashboard.forms import faults_of, problem_of
+from feedmill.dashboard.forms import faults_of, problem_of, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
 
@@ -44,7 +44,7 @@ async def _render(
     feeds = await view.list("/api/inventory-feeds.json", {"order[attribute]": "name", "limit": MOST})
     return view.render(
         "service/tokens.html",
-        status=200 if problem is None else problem.status,
+        status=status_of(problem),
         tokens=sorted(tokens.rows, key=lambda token: token["revokedAt"] is not None),
         feeds=feeds.rows,
         names={feed["id"]: feed["name"] for feed in feeds.rows},

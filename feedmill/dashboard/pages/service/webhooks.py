@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
 from feedmill.dashboard.feeds import MOST
-from feedmill.dashboard.forms import faults_of, problem_of
+from feedmill.dashboard.forms import faults_of, problem_of, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
 from sinks.sqlite.service.outbox.news import TOPICS
@@ -85,7 +85,7 @@ async def _form(view: View, hook: Mapping[str, Any], problem: Problem | None = N
     feeds = await view.list("/api/inventory-feeds.json", {"order[attribute]": "name", "limit": MOST})
     choices = [("", view.say("of all feeds")), *((str(feed["id"]), feed["name"]) for feed in feeds.rows)]
     context = {"hook": hook, "choices": choices, "topics": TOPICS, "problem": problem, "faults": faults_of(problem), "made": made}
-    return view.render("service/webhook.html", status=200 if problem is None else problem.status, **context)
+    return view.render("service/webhook.html", status=status_of(problem), **context)
 
 
 def _sent(view: View) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import FeedmillError
-from feedmill.dashboard.forms import problem_of
+from feedmill.dashboard.forms import problem_of, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.service.security.people import change_role, invite, list_people, remove, renew_link
 from feedmill.web.problems import Problem
@@ -51,8 +51,7 @@ async def _remove(view: View) -> web.StreamResponse:
 
 async def _render(view: View, *, link: str = "", invited: str = "", name: str = "", problem: Problem | None = None) -> web.StreamResponse:
     people = await list_people(view.service)
-    answer = 200 if problem is None else problem.status
-    return view.render(_TEMPLATE, status=answer, people=people, link=link, invited=invited, name=name, problem=problem)
+    return view.render(_TEMPLATE, status=status_of(problem), people=people, link=link, invited=invited, name=name, problem=problem)
 
 
 def _role(view: View) -> Role:
