@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from feedmill.web.endpoint import LARGEST, Call, Parameter, answer
 from feedmill.web.problems import FieldFault, Problem
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from sinks.sqlite.fence import Writer
+
+T = TypeVar("T")
 
 _KEY: Final = re.compile(r"(?P<head>[A-Za-z]+)(?P<rest>(?:\[[^\]\[]*\])*)")
 _PART: Final = re.compile(r"\[([^\]]*)\]")
@@ -126,6 +128,21 @@ def answer_page(call: Call, query: ListQuery, page: Page, rows: Sequence[Mapping
     if page.more:
         headers["Link"] = f'<{_next(call, query, page)}>; rel="next"'
     return answer(rows, headers=headers)
+
+
+def parse_history(call: Call) -> ListQuery:
+    """Return which page of a history a call asks for. Raises `Problem` 422 for any query but `limit` and `from`."""
+    asked = parse_list(call.request.query.items())
+    if asked != ListQuery(limit=asked.limit, page=asked.page):
+        raise Problem(422, "invalid", "a history is asked for by limit and from alone")
+    return asked
+
+
+def answer_history(call: Call, asked: ListQuery, entries: Sequence[T], shape: Callable[[T], Mapping[str, object]]) -> web.Response:
+    """Answer a page of a history whose entries are all at hand, as `answer_list` does."""
+    first = asked.page * asked.limit
+    rows = list(map(shape, entries[first : first + asked.limit]))
+    return answer_page(call, asked, Page(rows, len(entries), first + asked.limit < len(entries)), rows)
 
 
 def _next(call: Call, query: ListQuery, page: Page) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from feedmill.changes import shape_entry
-from feedmill.web.endpoint import Call, Endpoint, Parameter, answer
+from feedmill.web.endpoint import Call, Endpoint, Parameter
 from feedmill.web.openapi.items import TIME
-from feedmill.web.problems import Problem
-from feedmill.web.queries import parse_list
+from feedmill.web.queries import answer_history, parse_history
 from feedmill.web.resources.items.single import PATH, TAG
 from sinks.sqlite.history.log import read_history_of
-from sinks.sqlite.service.listing import MOST, USUAL, ListQuery
+from sinks.sqlite.service.listing import MOST, USUAL
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -44,18 +43,10 @@ _PAGES: Final = (
 
 
 async def _history(call: Call) -> web.Response:
-    pages = parse_list(call.request.query.items())
-    if pages != ListQuery(limit=pages.limit, page=pages.page):
-        raise Problem(422, "invalid", "a history is asked for by limit and from alone")
+    asked = parse_history(call)
     async with call.service.store.reading() as reader:
         history = await read_history_of(reader, call.id)
-    first = pages.page * pages.limit
-    shown = list(map(shape_entry, history.entries[first : first + pages.limit]))
-    headers = {"X-Total-Count": str(len(history.entries))}
-    if first + pages.limit < len(history.entries):
-        following = call.request.rel_url.update_query({"from": str(pages.page + 1)})
-        headers["Link"] = f'<{following}>; rel="next"'
-    return answer(shown, headers=headers)
+    return answer_history(call, asked, history.entries, shape_entry)
 
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (

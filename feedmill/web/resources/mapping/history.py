@@ -6,13 +6,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from feedmill.service.definition.differences import find_differences
-from feedmill.web.endpoint import Call, Endpoint, Parameter, answer
-from feedmill.web.problems import Problem
-from feedmill.web.queries import parse_list
+from feedmill.web.endpoint import Call, Endpoint, Parameter
+from feedmill.web.queries import answer_history, parse_history
 from feedmill.web.schemas import ID, TIME
 from sinks.sqlite.clock import rfc3339
 from sinks.sqlite.history.mappings import MOST, read_versions
-from sinks.sqlite.service.listing import ListQuery
 from sinks.sqlite.service.resources.feeds import read_feed
 
 if TYPE_CHECKING:
@@ -51,18 +49,11 @@ _PAGES: Final = (
 
 
 async def _history(call: Call) -> web.Response:
-    asked = parse_list(call.request.query.items())
-    if asked != ListQuery(limit=asked.limit, page=asked.page):
-        raise Problem(422, "invalid", "a history is asked for by limit and from alone")
+    asked = parse_history(call)
     async with call.service.store.reading() as reader:
         await read_feed(reader, call.id)
         versions = await read_versions(reader, call.id)
-    shown = shape_versions(versions)
-    first = asked.page * asked.limit
-    headers = {"X-Total-Count": str(len(shown))}
-    if first + asked.limit < len(shown):
-        headers["Link"] = f'<{call.request.rel_url.update_query({"from": str(asked.page + 1)})}>; rel="next"'
-    return answer(shown[first : first + asked.limit], headers=headers)
+    return answer_history(call, asked, shape_versions(versions), dict)
 
 
 def shape_versions(versions: Sequence[Version]) -> list[dict[str, object]]:
