@@ -56,7 +56,7 @@ def require_our_form(request: web.BaseRequest, service: Service, sent: str | Non
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     client = client_of(request, service.settings.server.trusted_proxies)
     ours = site in _OURS if site is not None else origin in (None, f"{client.scheme}://{client.host}")
-    if not ours or (sent is not None and not compare_digest(form_token(secret), sent)):
+    if not ours or (sent is not None and not compare_digest(form_token(secret).encode(), sent.encode(errors="replace"))):
         raise Problem(
             403, "foreign-form", "the form is not of this page, or is of an older session; load the page again and send it once more"
         )

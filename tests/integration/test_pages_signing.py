@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, CookieJar
-from anyio import to_thread
+from anyio import create_task_group, to_thread
 
 from feedmill.dashboard.page import all_pages
 from feedmill.dashboard.sessions import COOKIE, FIELD
@@ -69,7 +69,8 @@ async def test_signing_in_and_out(running: Running, browser: ClientSession) -> N
         status, text, _ = await send(browser, "/sign-in", name=name, password=password, to="/")
         assert (status, "Name or password is wrong." in text) == (401, True)
     assert (await send(browser, "/sign-in", name="ada", password=PASSWORD, to="/?a=1"))[::2] == (303, "/?a=1")
-    assert (await send(browser, "/sign-in", name="ada", password=PASSWORD, to="//elsewhere.example"))[::2] == (303, "/")
+    for elsewhere in ("//elsewhere.example", "/\t/elsewhere.example", "/\n/elsewhere.example", "https://[", "x:y"):
+        assert (await send(browser, "/sign-in", name="ada", password=PASSWORD, to=elsewhere))[::2] == (303, "/"), elsewhere
     mine = {cookie.key: cookie for cookie in browser.cookie_jar}[COOKIE]
     assert (mine["httponly"], mine["samesite"]) == (True, "Lax")
     assert (await send(browser, "/sign-out", **{FIELD: form_token(mine.value)}))[::2] == (303, "/sign-in")
@@ -81,10 +82,19 @@ async def test_signing_in_and_out(running: Running, browser: ClientSession) -> N
 
 
 async def test_wrong_passwords_are_counted(running: Running, browser: ClientSession) -> None:
-    """After ten wrong ones not even the right one is tried for a while, and the page says for how long."""
+    """After ten wrong ones, be it all at once, not even the right one is tried for a while, and the page says for how long."""
     await sign_in_as(running.service, "Ada")
-    for _ in range(10):
-        assert (await send(browser, "/sign-in", name="Ada", password="wrong"))[0] == 401
+    for _ in range(3):
+        assert (await send(browser, "/sign-in", name="Ada", password=PASSWORD))[0] == 303
+    statuses: list[int] = []
+
+    async def guess() -> None:
+        statuses.append((await send(browser, "/sign-in", name="Ada", password="wrong"))[0])
+
+    async with create_task_group() as guesses:
+        for _ in range(13):
+            guesses.start_soon(guess)
+    assert sorted(statuses) == [401] * 10 + [429] * 3
     status, text, _ = await send(browser, "/sign-in", name="Ada", password=PASSWORD)
     assert status == 429
     assert re.search(r"Try again in \d+ seconds", text)
@@ -95,7 +105,13 @@ async def test_forms_of_others_are_refused(running: Running, browser: ClientSess
     session = await sign_in_as(running.service, "Ada")
     right = {FIELD: form_token(session)}
     foreign = {"Sec-Fetch-Site": "cross-site"}
-    for form, headers in (({}, {}), ({FIELD: "0" * 64}, {}), (right, foreign), (right, {"Origin": "http://elsewhere.example"})):
+    for form, headers in (
+        ({}, {}),
+        ({FIELD: "0" * 64}, {}),
+        ({FIELD: "\u00e9" * 64}, {}),
+        (right, foreign),
+        (right, {"Origin": "http://elsewhere.example"}),
+    ):
         data = {**form, "name": "Eve", "role": "admin"}
         async with browser.post("/people", data=data, headers=headers, cookies={COOKIE: session}) as response:
             assert response.status == 403

@@ -52,6 +52,10 @@ class LeakyBucket:
         empty_at = max(self._full.get(key, now), now)
         return self._level(empty_at, now, admitted=self._fits(empty_at, now))
 
+    def give_back(self, key: str | int, now: float) -> None:
+        """Take one call out of the bucket of a key again: it turned out to be none that counts."""
+        self._full[key] = max(self._full.get(key, now) - self._interval, now)
+
     def _fits(self, empty_at: float, now: float) -> bool:
         # A millionth of a call is rounding, not a call.
         return empty_at - now <= (self._burst - 1 + 1e-6) * self._interval

@@ -141,10 +141,13 @@ async def sign_in(service: Service, name: str, password: str, address: str) -> s
     for key in keys:
         if not (level := failures.look(key, monotonic())).admitted:
             raise Retry("too many wrong passwords; wait a little", retry_after=level.wait)
+    # Counted before it is tried: a thousand that come at once would all be tried before the first one had been found wrong.
+    for key in keys:
+        failures.take(key, monotonic())
     secret = await _sign_in(service, name, password)
-    if secret is None:
+    if secret is not None:
         for key in keys:
-            failures.take(key, monotonic())
+            failures.give_back(key, monotonic())
     return secret
 
 

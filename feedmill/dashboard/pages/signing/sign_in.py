@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from yarl import URL
+
 from engine.errors import Retry
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.sessions import drop_session, keep_session, shown_session
@@ -49,7 +51,12 @@ async def _sign_out(view: View) -> web.StreamResponse:
 
 def _inside(address: str) -> str:
     """Return an address of ours, the overview for any other: nobody is to be led elsewhere by a link to us."""
-    return address if address.startswith("/") and not address.startswith(("//", "/\\")) else "/"
+    # Judged as it will be sent: tabs and line ends are left out, by which `/<tab>/host` is another host, and a backslash is encoded.
+    try:
+        address = str(URL(address))
+    except ValueError:
+        return "/"
+    return address if address.startswith("/") and not address.startswith("//") else "/"
 
 
 PAGES: Final[tuple[Page, ...]] = (
