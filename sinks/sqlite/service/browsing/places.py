@@ -45,10 +45,15 @@ class Mark:
             stretch, place, backward, looked = found
         except (ValueError, TypeError, binascii.Error):
             raise InvalidItem("the list cannot be queried so:", _FAULT) from None
-        plain = place is None or (isinstance(place, list) and all(isinstance(each, int | str) for each in place))
-        if not (plain and isinstance(stretch, int) and isinstance(looked, int) and isinstance(backward, bool) and 0 <= stretch < 9):
+        plain = place is None or (isinstance(place, list) and all(isinstance(each, str) or _counts(each) for each in place))
+        if not (plain and _counts(stretch) and _counts(looked) and isinstance(backward, bool) and 0 <= stretch < 9):
             raise InvalidItem("the list cannot be queried so:", _FAULT)
         return cls(stretch, None if place is None else tuple(place), backward, looked)
+
+
+def _counts(found: object) -> bool:
+    """Return whether it is a number that the database takes, and takes still when a step of a walk is added."""
+    return isinstance(found, int) and abs(found) < 1 << 62
 
 
 _FAULT: Final = {"cursor": "is none that this list has given"}
