@@ -28,11 +28,16 @@
 
   function flush() {
     timer = 0;
-    for (const each of waiting) if (each.isConnected && !holdsFocus(each)) htmx.trigger(each, "live");
-    waiting.clear();
+    for (const each of waiting) {
+      if (each.isConnected && holdsFocus(each)) continue;
+      waiting.delete(each);
+      if (each.isConnected) htmx.trigger(each, "live");
+    }
   }
 
-  // A field that somebody types into is not taken from under the hands.
+  // A field that somebody types into is not taken from under the hands; what waits for that is asked for once it is left.
+  document.addEventListener("focusout", () => { if (waiting.size && !timer) timer = setTimeout(flush, 400); });
+
   function holdsFocus(element) {
     const active = document.activeElement;
     return active !== null && element.contains(active) && active.matches("input, select, textarea");
@@ -64,7 +69,10 @@
     if (pressed.dataset.opens) document.getElementById(pressed.dataset.opens).showModal();
     if (pressed.hasAttribute("data-closes")) pressed.closest("dialog").close();
     if (pressed.dataset.copy) {
-      await navigator.clipboard.writeText(document.getElementById(pressed.dataset.copy).textContent.trim());
+      const text = document.getElementById(pressed.dataset.copy);
+      // Without HTTPS a browser gives no clipboard: what was to be copied is marked, and a key does the rest.
+      if (!navigator.clipboard) { getSelection().selectAllChildren(text); return; }
+      await navigator.clipboard.writeText(text.textContent.trim());
       const label = pressed.textContent;
       pressed.textContent = pressed.dataset.copied || label;
       setTimeout(() => { pressed.textContent = label; }, 1500);

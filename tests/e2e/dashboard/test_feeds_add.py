@@ -107,3 +107,7 @@ async def test_a_feed_that_is_pushed_to_shows_how(running: Running, ada: Seat) -
     await page.get_by_role("button", name="Copy the command").click()
     await page.get_by_role("button", name="Copied").wait_for()
     assert await page.evaluate("navigator.clipboard.readText()") == shown.strip()
+    # Over plain HTTP from elsewhere there is no clipboard: the text is marked instead.
+    await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    await page.get_by_role("button", name="Copy the address").click()
+    assert await page.evaluate("getSelection().toString().trim()") == address.strip()
