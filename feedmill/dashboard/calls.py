@@ -15,6 +15,7 @@ from feedmill.web.app import all_endpoints
 from feedmill.web.bodies import validate
 from feedmill.web.endpoint import Call
 from feedmill.web.problems import Problem
+from feedmill.web.transport.preconditions import Condition
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -27,11 +28,20 @@ Query: TypeAlias = Sequence[tuple[str, str]]
 
 
 async def perform(
-    service: Service, request: web.Request, caller: Caller, method: Method, path: str, query: Query = (), body: object = None
+    service: Service,
+    request: web.Request,
+    caller: Caller,
+    method: Method,
+    path: str,
+    query: Query = (),
+    body: object = None,
+    *,
+    holding: str | None = None,
 ) -> web.StreamResponse:
     """Do a call for a caller and return its answer, which may have been streamed to whoever sent `request`.
 
-    `path` is as it would be called, `/api/inventory-feeds/7.json`; `body` plain JSON, None for none.
+    `path` is as it would be called, `/api/inventory-feeds/7.json`; `body` plain JSON, None for none; `holding` the entity tag that
+    a change holds to, as `If-Match` has it.
     Raises `NotFound` where there is no such endpoint, `Problem` 403 where the caller's scopes do not admit it, 422 for a body that
     cannot be taken, and what the endpoint raises.
     """
@@ -42,7 +52,9 @@ async def perform(
     if isinstance(endpoint.body, type):
         sent = validate(endpoint.body, sent)
     asked = request.clone(method=method, rel_url=URL(path).with_query(list(query)))
-    return await endpoint.handle(Call(service, asked, endpoint, caller, sent, parameters))
+    # What the browser sends as conditions is of the page, and says nothing of what the page calls.
+    condition = None if holding is None else Condition(frozenset((holding,)))
+    return await endpoint.handle(Call(service, asked, endpoint, caller, sent, parameters, condition))
 
 
 def _find(method: Method, path: str) -> tuple[Endpoint, Mapping[str, str]]:

@@ -112,17 +112,24 @@ class View:
         total = answer.headers.get("X-Total-Count")
         return Listing(_document(answer), None if total is None else int(total), "Link" in answer.headers)
 
-    async def send(self, method: Method, path: str, body: object = None, query: Query = ()) -> Any:
-        """Return what a call of the API that changes something answers. Raises what the call raises."""
-        return _document(await self.call(method, path, query, body))
+    async def look(self, path: str) -> tuple[Any, str]:
+        """Return what a GET of one thing answers, and the entity tag of its state. Raises what the call raises."""
+        answer = await self.call("GET", path)
+        return _document(answer), answer.headers["ETag"]
 
-    async def call(self, method: Method, path: str, query: Query = (), body: object = None) -> web.StreamResponse:
+    async def send(self, method: Method, path: str, body: object = None, query: Query = (), *, holding: str | None = None) -> Any:
+        """Return what a call of the API that changes something answers. Raises what the call raises, `Outdated` by `holding`."""
+        return _document(await self.call(method, path, query, body, holding=holding))
+
+    async def call(
+        self, method: Method, path: str, query: Query = (), body: object = None, *, holding: str | None = None
+    ) -> web.StreamResponse:
         """Do a call of the API for whoever is signed in and return its answer, as `perform` does."""
         pairs = query.items() if isinstance(query, Mapping) else query
         shown = [(name, _text(value)) for name, value in pairs if value is not None]
         scopes = frozenset[str]() if self.person is None else _SCOPES[self.person.role]
         caller = Caller(_SESSION, scopes, None if self.person is None else self.person.name)
-        return await perform(self.service, self.request, caller, method, path, shown, body)
+        return await perform(self.service, self.request, caller, method, path, shown, body, holding=holding)
 
     def render(self, template: str, *, status: int = 200, **context: object) -> web.Response:
         """Answer a template; where the address asks for `?part=name`, that block of it alone, which is what live pages do."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import orjson
 from anyio import to_thread
 
-from engine.errors import ConfigError, Retry
+from engine.errors import ConfigError, FeedmillError, Retry
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.merging import State, build, merge_changes, merge_new, with_ids
 from feedmill.service.definition.planning import Change, first_fetch, make_record, plan_change
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from feedmill.service.context import Service
     from sinks.sqlite.fence import Writer
     from sinks.sqlite.history.mappings import Author
+
+Unheld: TypeAlias = Callable[[Mapping[str, object]], FeedmillError | None]
 
 ATTEMPTS: Final = 16
 """How often a change is tried that another one came before, between reading and writing."""
@@ -55,18 +57,21 @@ async def create_feed(service: Service, attributes: Mapping[str, object], author
     return number
 
 
-async def change_feed(service: Service, number: int, changes: Mapping[str, object], author: Author = UNKNOWN) -> None:
+async def change_feed(
+    service: Service, number: int, changes: Mapping[str, object], author: Author = UNKNOWN, *, unheld: Unheld | None = None
+) -> None:
     """Change what is sent of a feed, by API names; null is the default, and what was shown and is sent back changes nothing.
 
     Raises `NotFound`, `Conflict` when the name is taken, `ConfigError` with every fault. A fault that the feed had before is no
-    reason to refuse another change: it shows in `validationMessage`.
+    reason to refuse another change: it shows in `validationMessage`. `unheld` looks at the feed as an admin is shown it, which it still is
+    when it is written but for figures of its runs, and says why it is not to be changed.
     """
 
     def prepare(state: State, shown: Mapping[str, object]) -> Change:
         feed = build(merge_changes(state, changes, shown))
         return plan_change(service, state, feed, with_ids(feed, state), changes)
 
-    await _change(service, number, prepare, author)
+    await _change(service, number, prepare, author, unheld)
 
 
 async def change_rows(
@@ -118,7 +123,11 @@ async def rotate_hash(service: Service, number: int) -> str:
 
 
 async def _change(
-    service: Service, number: int, prepare: Callable[[State, Mapping[str, object]], Change], author: Author
+    service: Service,
+    number: int,
+    prepare: Callable[[State, Mapping[str, object]], Change],
+    author: Author,
+    unheld: Unheld | None = None,
 ) -> dict[str, list[int]]:
     """Read, prepare in a thread, and write unless somebody else wrote meanwhile; then once more."""
     for _ in range(ATTEMPTS):
@@ -129,7 +138,10 @@ async def _change(
 
         def work(row: stored.FeedRow = row, rows: stored.Rows = rows, health: Health = health) -> Change:
             state = State(row, open_secrets(service, row), rows)
-            return prepare(state, orjson.loads(dump(show_feed(state, health, reveal=True))))
+            shown = show_feed(state, health, reveal=True)
+            if unheld is not None and (error := unheld(shown)) is not None:
+                raise error
+            return prepare(state, orjson.loads(dump(shown)))
 
         change = await to_thread.run_sync(work)
         async with service.store.writing() as writer:

@@ -17,6 +17,7 @@ from feedmill.web.bodies import read_body
 from feedmill.web.endpoint import Call, Endpoint
 from feedmill.web.problems import FieldFault, Problem, answer_error
 from feedmill.web.transport.exchange import add_headers
+from feedmill.web.transport.preconditions import conditions_of
 from feedmill.web.transport.serving import exchanging, expect_later
 from feedmill.web.watching import watch_calls
 
@@ -58,7 +59,8 @@ def _serve(service: Service, endpoint: Endpoint) -> Handler:
         caller = await authenticate(service, request, endpoint)
         _check_query(request, endpoint)
         sent = await read_body(service, request, endpoint)
-        return await endpoint.handle(Call(service, request, endpoint, caller, sent, request.match_info))
+        conditions = conditions_of(request, endpoint)
+        return await endpoint.handle(Call(service, request, endpoint, caller, sent, request.match_info, *conditions))
 
     return serve
 

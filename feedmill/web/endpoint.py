@@ -17,6 +17,7 @@ from sinks.sqlite.history.mappings import Author
 if TYPE_CHECKING:
     from feedmill.service.context import Service
     from feedmill.web.access import Caller
+    from feedmill.web.transport.preconditions import Condition
     from sinks.sqlite.service.listing import Listed
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE"]
@@ -51,7 +52,8 @@ class Endpoint:
 
     `statuses` are those that it may answer beside `status` and what the kernel itself answers (401, 403, 400, 413, 415, 422, 429
     and 503 where they apply, 404 where the path has a parameter). `lists` makes it take the queries of a list; `many` says that
-    the answer is an array of `answer`. An `optional` body may be left out, and is then the model's defaults.
+    the answer is an array of `answer`. An `optional` body may be left out, and is then the model's defaults. A `conditional` GET answers
+    with an `ETag`, a conditional change holds to `If-Match` (`feedmill.web.transport.preconditions`).
     """
 
     method: Method
@@ -72,6 +74,7 @@ class Endpoint:
     takes: str = "application/json"
     upload: bool = False
     optional: bool = False
+    conditional: bool = False
     aliases: tuple[str, ...] = ()
 
 
@@ -79,7 +82,7 @@ class Endpoint:
 class Call:
     """One call, after the kernel's checks: `sent` is the body, a model where the endpoint names one, else as JSON gives it.
 
-    `path` holds the parameters of the endpoint's path.
+    `path` holds the parameters of the endpoint's path. `condition` is what a change holds to, `known` the entity tags that a GET knows.
     """
 
     service: Service
@@ -88,6 +91,8 @@ class Call:
     caller: Caller | None
     sent: object = None
     path: Mapping[str, str] = field(default_factory=dict)
+    condition: Condition | None = None
+    known: frozenset[str] = frozenset()
 
     @property
     def id(self) -> int:

@@ -86,6 +86,10 @@ class Problem(Exception):
         return web.Response(status=self.status, body=orjson.dumps(self.document()), content_type=MEDIA, headers=headers)
 
 
+class Outdated(Conflict):
+    """Report that what a call would change is not any more as it was when the call was made up. Nothing was done."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     status: int
@@ -96,6 +100,7 @@ class _Kind:
 _KINDS: Final[tuple[tuple[type[FeedmillError], _Kind], ...]] = (
     (InvalidItem, _Kind(422, "invalid")),
     (NotFound, _Kind(404, "not-found")),
+    (Outdated, _Kind(412, "precondition-failed")),
     (Conflict, _Kind(409, "conflict")),
     (UnderWay, _Kind(409, "under-way", 5.0)),
     (LimitReached, _Kind(429, "daily-limit")),

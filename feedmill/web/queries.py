@@ -19,12 +19,16 @@ T = TypeVar("T")
 
 _KEY: Final = re.compile(r"(?P<head>[A-Za-z]+)(?P<rest>(?:\[[^\]\[]*\])*)")
 _PART: Final = re.compile(r"\[([^\]]*)\]")
-_COMPARISONS: Final = ("ne", "in", "gt", "gte", "lt", "lte", "like")
+_COMPARISONS: Final = ("eq", "ne", "in", "gt", "gte", "lt", "lte", "like", "null")
+_AS_IT_IS: Final = ("is", "like", "null")
+"""Comparisons to which the text null is a text like others."""
 
 LIST_PARAMETERS: Final = (
     Parameter(
         "where",
-        "Conditions by attribute: where[status]=connected, where[inventoryQuantity][$gt]=0; $ne $in $gt $gte $lt $lte $like; null is null.",
+        "Conditions by attribute: where[status]=connected, where[inventoryQuantity][$gt]=0; $eq $ne $in $gt $gte $lt $lte $like."
+        " where[barcode][$null]=true finds what has none, false what has one; so do null alone and behind $ne."
+        " Behind $eq and $like, and in texts behind $in, null is the text.",
         {"type": "object", "additionalProperties": True},
     ),
     Parameter("attributes[]", "The attributes to answer with; all where none is named.", {"type": "array", "items": {"type": "string"}}),
@@ -50,7 +54,7 @@ def parse_list(pairs: Iterable[tuple[str, str]]) -> ListQuery:
         parts = _PART.findall(found["rest"]) if found else []
         head = found["head"] if found else ""
         if head == "where" and (where := _where(parts)) is not None:
-            lists.setdefault(where, []).append(None if value == "null" else value)
+            lists.setdefault(where, []).append(None if value == "null" and where[1] not in _AS_IT_IS else value)
         elif head == "attributes" and len(parts) <= 1:
             attributes.append(value)
         elif head == "order" and parts in (["attribute"], ["descending"]):
@@ -86,7 +90,7 @@ def _where(parts: Sequence[str]) -> tuple[str, Comparison] | None:
     operator = parts[1].removeprefix("$")
     if not parts[1].startswith("$") or operator not in _COMPARISONS or (len(parts) > 2 and (operator != "in" or len(parts) > 3)):
         return None
-    return parts[0], cast("Comparison", operator)
+    return parts[0], "is" if operator == "eq" else cast("Comparison", operator)
 
 
 def _number(name: str, text: str | None, faults: list[FieldFault]) -> int | None:

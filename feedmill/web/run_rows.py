@@ -18,6 +18,16 @@ _TOLD: Final = (
     "(SELECT json_group_array(json_extract(p.value, '$.message')) FROM json_each(r.problems) AS p"
     " WHERE json_extract(p.value, '$.code') IN ('held', 'review'))"
 )
+_SUPERSEDED: Final = (
+    "(SELECT CAST(json_extract(p.value, '$.value') AS INTEGER) FROM json_each(r.problems) AS p"
+    " WHERE json_extract(p.value, '$.code') = 'superseded' AND json_extract(p.value, '$.value') IS NOT NULL LIMIT 1)"
+)
+PLANNED: Final = ("created", "updated", "unchanged", "duplicate", "skipped", "limited", "removed")
+_PLANNED: Final = (
+    "CASE WHEN r.plan IS NOT NULL THEN json_set(json_extract(r.plan, '$.planned'), '$.skipped',"
+    " json_extract(r.plan, '$.skipped') + json_extract(r.plan, '$.planned.skipped')) END"
+)
+"""What a plan would do. Those of its skipped that are no items are counted beside what the store is to skip."""
 
 
 def _download(fate: str, name: str) -> Column:
@@ -35,6 +45,8 @@ LISTED: Final = Listed(
         "undoes": Column("r.undoes", "integer"),
         "trigger": Column("json_extract(r.requested, '$.trigger')"),
         **{name: Column(f"r.{name}", "integer") for name in COUNTERS},
+        "planned": Column(_PLANNED, "json"),
+        "supersededBy": Column(_SUPERSEDED, "integer"),
         "seconds": Column("round(r.seconds, 3)", "number"),
         "messages": Column("r.problems", "json"),
         "guard": Column(_TOLD, "json"),
@@ -57,6 +69,12 @@ _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _MAYBE_TIME: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
 _MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
 _FIGURES: Final[Schema] = {"type": "object", "additionalProperties": {"type": "number"}}
+_PLAN: Final[Schema] = {
+    "type": "object",
+    "description": "What applying the run would do: of one that is held or being applied, and of one that was held and not applied.",
+    "properties": {name: {"type": "integer"} for name in PLANNED},
+    "required": list(PLANNED),
+}
 _MESSAGE: Final[Schema] = {
     "type": "object",
     "properties": {
@@ -81,6 +99,8 @@ SCHEMA: Final[Schema] = {
         "undoes": {"type": ["integer", "null"]},
         "trigger": {"enum": ["schedule", "call", None]},
         **{name: {"type": "integer"} for name in COUNTERS},
+        "planned": {"anyOf": [_PLAN, {"type": "null"}]},
+        "supersededBy": {"type": ["integer", "null"], "description": "The later run that took the place of one that was held."},
         "seconds": {"type": "number"},
         "messages": {"type": "array", "items": _MESSAGE},
         "guard": {"type": "array", "items": {"type": "string"}},

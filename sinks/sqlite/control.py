@@ -337,9 +337,14 @@ async def _fail_dead(writer: Writer, feed: int, *, now: int, but: int | None = N
 
 
 async def _give_way(writer: Writer, fence: Fence) -> None:
-    """End what the feed holds: what it waits to apply is older than what this run read."""
-    problem = _dump(_problem(Problem("superseded", f"run {fence.run} came after it; nothing of this one was applied")))
-    told = "problems = json_insert(problems, '$[#]', json(?))"
+    """End what the feed holds: what it waits to apply is older than what this run read.
+
+    Its figures are those of what was done, which is nothing: what was to be done stays with its plan.
+    """
+    why = Problem("superseded", f"run {fence.run} came after it; nothing of this one was applied", value=str(fence.run))
+    problem = _dump(_problem(why))
+    none = "created = 0, updated = 0, unchanged = 0, duplicate = 0, removed = 0, limited = 0, skipped = read - rejected"
+    told = f"{none}, problems = json_insert(problems, '$[#]', json(?))"
     cancelled = f"UPDATE main.data_imports SET {told}, status = 'cancelled', {_NEXT_EPOCH}"
     await writer.execute(f"{cancelled} WHERE feed_id = ? AND status = 'held' AND id <> ?", problem, fence.feed, fence.run)
 

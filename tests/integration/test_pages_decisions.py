@@ -137,6 +137,7 @@ async def test_who_comes_too_late_is_told(shop: Shop) -> None:
     assert "the comment is too long" in page
     assert "total stock stays" in page
     shop.supplier.close_gate()
+    before = (await shop.api.call("GET", f"/api/data-imports/{run}.json"))[1]
     newer = await shop.begin()
     await shop.supplier.reached.wait()
     status, _, page = await shop.press(f"/runs/{run}/held", verb="approve", comment="fine")
@@ -150,11 +151,26 @@ async def test_who_comes_too_late_is_told(shop: Shop) -> None:
     assert status == 200
     assert "Overtaken by a newer run" in page
     assert f"/runs/{newer}/held" in page
+    await check_superseded(shop, before, newer)
     status, address, _ = await shop.press(f"/runs/{run}/held", verb="approve")
     assert (status, address) == (303, f"/runs/{run}/held")
     assert (await shop.look("/runs/1/held"))[1].count("This run waits for no decision") == 1
     assert (await shop.look("/runs/99/held"))[0] == 404
     await check_under_way(shop, newer)
+
+
+async def check_superseded(shop: Shop, before: dict[str, Any], newer: int) -> None:
+    """Fail unless a run that gave way is told as not applied, with what it would have done and what took its place, by API and pages."""
+    run = (await shop.api.call("GET", f"/api/data-imports/{before['id']}.json"))[1]
+    counted = ("created", "updated", "unchanged", "duplicate", "limited", "removed")
+    assert [run[name] for name in counted] == [0] * len(counted)
+    assert (run["skipped"], run["supersededBy"], before["supersededBy"]) == (run["read"] - run["rejected"], newer, None)
+    assert run["planned"] == before["planned"] == {name: before[name] for name in (*counted, "skipped")}
+    assert before["updated"] + before["removed"] > 0
+    for path, said in ((f"/runs/{run['id']}", "What would have become of the records"), (f"/runs/{run['id']}/held", "Would have updated")):
+        page = (await shop.look(path))[1]
+        assert (said in page, f'<a href="/runs/{newer}">' in page) == (True, True), path
+    assert "None of this was applied" in (await shop.look(f"/runs/{run['id']}"))[1]
 
 
 async def check_under_way(shop: Shop, newer: int) -> None:

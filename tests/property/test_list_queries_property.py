@@ -39,7 +39,7 @@ _key = st.one_of(
     st.builds(
         "where[{}]{}".format,
         st.sampled_from(_ATTRIBUTES),
-        st.sampled_from(["", "[$gt]", "[$in]", "[$in][]", "[$like]", "[$ne]", "[x]", "["]),
+        st.sampled_from(["", "[$gt]", "[$in]", "[$in][]", "[$like]", "[$ne]", "[$null]", "[$eq]", "[x]", "["]),
     ),
     st.sampled_from(["attributes[]", "order[attribute]", "order[descending]", "limit", "from", "after", "where", "[", "%5B"]),
     st.text("abw[]$.%25", max_size=12).map(lambda text: text.replace("%", "%25")),

@@ -70,6 +70,12 @@ async def found(reader: Writer, text: str, scope: Scope | None = None) -> list[o
         ("where[price]=0.00001", [4]),
         ("where[price]=null", [2]),
         ("where[price][$ne]=null&where[sold]=true", [3]),
+        ("where[price][$null]=true", [2]),
+        ("where[price][$null]=false", [1, 3, 4]),
+        ("where[price][$in]=null&where[price][$in]=1.5", [1]),
+        ("where[name]=null", []),
+        ("where[name][$null]=true", []),
+        ("where[name][$eq]=ant", [1]),
         ("where[at][$gt]=1970-01-01T00:00:00Z", [2, 4]),
         ("where[at]=1970-01-01T02:00:01%2B02:00".replace("%2B", "+"), [2]),
         ("where[weight][$lte]=0.5&order[attribute]=weight", [4, 1]),
@@ -87,6 +93,15 @@ async def test_a_query_finds_what_it_says(reader: Writer, text: str, ids: list[i
     assert await reader.number("SELECT count(*) FROM goods") == 4
 
 
+async def test_the_text_null_is_not_the_lack_of_one(reader: Writer) -> None:
+    """A name that is the word null is found by `$eq`, `$in` and `$like`, and what has no name by `$null`; neither finds the other."""
+    await reader.execute("INSERT INTO goods (id, name) VALUES (5, 'null'), (6, NULL)")
+    for text in ("[$eq]=null", "[$in]=null", "[$like]=null", "[$null]=false&where[id][$gt]=4"):
+        assert await found(reader, f"where[name]{text}") == [5], text
+    for text in ("=null", "[$null]=true"):
+        assert await found(reader, f"where[name]{text}") == [6], text
+
+
 @pytest.mark.parametrize(
     ("text", "field"),
     [
@@ -102,6 +117,8 @@ async def test_a_query_finds_what_it_says(reader: Writer, text: str, ids: list[i
         ("where[at]=noon", "where[at]"),
         ("where[name]=a&where[name]=b", "where[name]"),
         ("where[weight][$gt]=null", "where[weight]"),
+        ("where[weight][$null]=null", "where[weight]"),
+        ("where[price][$eq]=null", "where[price]"),
         ("order[attribute]=tags", "order[attribute]"),
         ("order[attribute]=id; --", "order[attribute]"),
         ("attributes[]=id&attributes[]=price FROM secrets", "attributes"),

@@ -34,9 +34,8 @@ class Thing(Resource):
 
 def make(**more: Any) -> Endpoint:
     """Return an endpoint."""
-    return Endpoint(
-        "PUT", "/api/things/{id}.json", nothing, "Do <b>it</b>.", "things", **{"scope": "admin", "body": Thing, "answer": Thing, **more}
-    )
+    made = {"method": "PUT", "scope": "admin", "body": Thing, "answer": Thing, **more}
+    return Endpoint(path="/api/things/{id}.json", handle=nothing, summary="Do <b>it</b>.", tag="things", **made)
 
 
 def statuses(endpoint: Endpoint) -> list[str]:
@@ -55,6 +54,7 @@ def test_an_endpoint_documents_what_the_kernel_answers() -> None:
         "404",
         "408",
         "409",
+        "412",
         "413",
         "415",
         "417",
@@ -62,9 +62,10 @@ def test_an_endpoint_documents_what_the_kernel_answers() -> None:
         "429",
         "503",
     ]
-    assert statuses(make(body=None, status=202)) == ["202", "400", "401", "403", "404", "417", "429", "503"]
+    assert statuses(make(body=None, status=202)) == ["202", "400", "401", "403", "404", "412", "417", "429", "503"]
     public = Endpoint("GET", "/open", nothing, "Look.", "things", "public")
     assert statuses(public) == ["200", "400", "417"]
+    assert statuses(make(body=None, method="GET", conditional=True)) == ["200", "304", "400", "401", "403", "404", "417", "429", "503"]
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -124,7 +124,10 @@ async def test_a_rejected_run_leaves_nothing(url: str) -> None:
 
 
 async def test_a_held_run_gives_way_to_a_newer_one(url: str) -> None:
-    """What a complete or held run leaves behind it is older stock: it cannot be approved any more, and says what came after."""
+    """What a complete or held run leaves behind it is older stock: it cannot be approved any more, and says what came after.
+
+    It is accounted for as what was not applied.
+    """
     async with open_sqlite(url) as sink:
         await import_items(sink, batch(BOTH, ("a", "old", 1)))
         first = await hold(sink, ("a", "first", 2))
@@ -133,6 +136,11 @@ async def test_a_held_run_gives_way_to_a_newer_one(url: str) -> None:
             ConfigError, match=rf"run {first} is not held, it is cancelled \(run {second} came after it.*; run {second} of the"
         ):
             await approve(locate(url), first)
+        async with open_queries(url) as queries:
+            passed = (await queries.run(first)).record
+        passed.check_accounting()
+        assert (passed.read, passed.skipped, passed.counts) == (1, 1, Counts())
+        assert [(each.code, each.value) for each in passed.problems][-1] == ("superseded", str(second))
         await import_items(sink, batch(BOTH, ("a", "third", 4)))
         with pytest.raises(ConfigError, match=f"run {second} is not held"):
             await approve(locate(url), second)

@@ -19,6 +19,8 @@ _DESCRIPTION: Final = (
     "The inventory of suppliers' feeds: what is imported, from where, how, and what became of it. Errors are problem documents"
     " (RFC 9457). Attributes not sent are left as they are; unknown ones are refused."
 )
+_IF_MATCH: Final = Parameter("If-Match", "The `ETag` of a GET: in another state nothing is changed.", {"type": "string"})
+_IF_NONE_MATCH: Final = Parameter("If-None-Match", "An `ETag` that is known: in that state the answer is 304.", {"type": "string"})
 _SECURITY: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API token, with the scopes admin, read or feed:ID:push."},
     "inboundHash": {"type": "apiKey", "in": "header", "name": INBOUND, "description": "The hash of the feed that is pushed to."},
@@ -82,6 +84,8 @@ def _parameters(endpoint: Endpoint) -> Iterable[dict[str, Any]]:
             yield {**_parameter(_of_list(parameter, endpoint), "query"), **_style(parameter)}
     for parameter in endpoint.query:
         yield _parameter(parameter, "query")
+    if endpoint.conditional:
+        yield _parameter(_IF_NONE_MATCH if endpoint.method == "GET" else _IF_MATCH, "header")
     for parameter in endpoint.headers:
         # Where it authenticates it is a security scheme.
         if parameter.name.lower() != INBOUND:

@@ -27,7 +27,13 @@ def render_markdown(document: Mapping[str, Any]) -> str:
 
 def render_statuses() -> str:
     """Return what any endpoint may answer before it begins."""
-    of = {None: "every call", "token": "calls with a token", "path": "paths with a parameter", "body": "calls with a body"}
+    of = {
+        None: "every call",
+        "token": "calls with a token",
+        "path": "paths with a parameter",
+        "change": "calls that change something",
+        "body": "calls with a body",
+    }
     rows = ((str(status), of.get(where, "calls with a body or a query"), told) for status, (where, told) in KERNEL.items())
     return _table(("status", "of", "meaning"), rows)
 

@@ -15,6 +15,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "conflict": (409, "What is named is in a state that does not admit the call, or the key is taken."),
     "idempotency-key-reused": (409, "The idempotency key was sent before, with another body."),
     "under-way": (409, "A run of the feed is under way: wait until it has ended."),
+    "precondition-failed": (412, "What `If-Match` says does not hold any more: GET it again. Or the call cannot hold to it."),
     "too-large": (413, "The body has more bytes than the server takes."),
     "batch-too-large": (413, "The body holds more objects than one call may send; the detail names the limit."),
     "media-type": (415, "The body is of another media type than the endpoint takes."),

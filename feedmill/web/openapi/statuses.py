@@ -15,6 +15,7 @@ _PAGES: Final = {
     "X-Total-Count": {"description": "Rows in all; long lists tell it with their first page.", "schema": {"type": "integer", "minimum": 0}},
     "Link": {"description": "Where the next page is.", "schema": {"type": "string"}},
 }
+_STATE: Final = {"ETag": {"description": "The state that is shown, which a change may hold to by If-Match.", "schema": {"type": "string"}}}
 
 KERNEL: Final[Mapping[int, tuple[str | None, str]]] = {
     400: (None, "the request is malformed"),
@@ -22,6 +23,7 @@ KERNEL: Final[Mapping[int, tuple[str | None, str]]] = {
     403: ("token", "the token's scopes do not admit the call"),
     404: ("path", "there is no such thing"),
     408: ("body", "the body did not arrive in time"),
+    412: ("change", "what If-Match says does not hold, or is not what the call can hold to; nothing was done"),
     413: ("body", "the body is too large, or holds too many objects"),
     415: ("body", "the body is of another media type"),
     417: (None, "the expectation in Expect is not known"),
@@ -29,7 +31,8 @@ KERNEL: Final[Mapping[int, tuple[str | None, str]]] = {
     429: ("token", "more calls of the token than it may make in this time"),
     503: ("token", "the server is busy or stopping; nothing was done"),
 }
-"""What the kernel answers to endpoints that need a token, have a parameter in their path, take a body or are said anything."""
+"""What the kernel answers to endpoints that need a token, change anything, have a parameter in their path, take a body or are said
+anything."""
 
 
 def answers_of(endpoint: Endpoint, schemas: Schemas) -> dict[int, dict[str, Any]]:
@@ -45,6 +48,8 @@ def answers_of(endpoint: Endpoint, schemas: Schemas) -> dict[int, dict[str, Any]
         answers[status] = {"description": description, "content": _PROBLEM}
         if status in (429, 503):
             answers[status]["headers"] = _RETRY
+    if endpoint.conditional and endpoint.method == "GET":
+        answers[304] = {"description": "it is as If-None-Match says", "headers": _STATE}
     return dict(sorted(answers.items()))
 
 
@@ -54,6 +59,8 @@ def _good(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
         good["content"] = {endpoint.media: {"schema": schemas.of_answer(endpoint)}}
     if endpoint.lists is not None:
         good["headers"] = _PAGES
+    elif endpoint.conditional and endpoint.method == "GET":
+        good["headers"] = _STATE
     return good
 
 
@@ -62,6 +69,7 @@ def _of_kernel(endpoint: Endpoint) -> Iterator[tuple[int, str]]:
         "token": endpoint.scope not in OPEN,
         "path": "{" in endpoint.path,
         "body": endpoint.body is not None,
+        "change": endpoint.method != "GET",
         "said": endpoint.body is not None or endpoint.lists is not None or bool(endpoint.query),
     }
     for status, (where, description) in KERNEL.items():

@@ -10,9 +10,10 @@ from feedmill.service.definition.reading import adopt_feeds, read_states
 from feedmill.service.definition.showing import show_feed
 from feedmill.service.feeds import change_feed, create_feed, delete_feed, rotate_hash
 from feedmill.web.endpoint import Call, Endpoint, answer
-from feedmill.web.problems import FieldFault, Problem
+from feedmill.web.problems import FieldFault, Outdated, Problem
 from feedmill.web.queries import answer_list
 from feedmill.web.schemas import ID, TIME, body, properties_of, shown
+from feedmill.web.transport.preconditions import answer_state
 from sinks.sqlite.service.resources.feed_lists import FEEDS
 from sinks.sqlite.service.resources.feeds import FeedRow, read_feed
 
@@ -72,7 +73,7 @@ async def _show(call: Call, number: int) -> dict[str, object]:
 
 
 async def _get(call: Call) -> web.StreamResponse:
-    return answer(await _show(call, call.id))
+    return answer_state(call, await _show(call, call.id))
 
 
 async def _create(call: Call) -> web.StreamResponse:
@@ -80,7 +81,11 @@ async def _create(call: Call) -> web.StreamResponse:
 
 
 async def _change(call: Call) -> web.StreamResponse:
-    await change_feed(call.service, call.id, sent_object(call), call.author)
+    def unheld(shown: Mapping[str, object]) -> Outdated | None:
+        what = f"inventory feed {call.id} ({str(shown['name'])[:80]!r})"
+        return None if call.condition is None else call.condition.refuse(shown, what)
+
+    await change_feed(call.service, call.id, sent_object(call), call.author, unheld=unheld)
     return answer(await _show(call, call.id))
 
 
@@ -105,8 +110,13 @@ _TAG: Final = "inventory-feeds"
 ENDPOINTS: Final = (
     Endpoint("GET", _ALL, _list, "List inventory feeds", _TAG, "read", answer=_LISTED, lists=FEEDS, many=True, aliases=_ALL_ALIAS),
     Endpoint("POST", _ALL, _create, "Create an inventory feed", _TAG, "admin", _NEW, _FEED, statuses=_TAKEN, aliases=_ALL_ALIAS),
-    Endpoint("GET", _ONE, _get, "Show an inventory feed", _TAG, "read", answer=_FEED, aliases=_ONE_ALIAS),
-    Endpoint("PUT", _ONE, _change, "Change an inventory feed", _TAG, "admin", _CHANGED, _FEED, statuses=_TAKEN, aliases=_ONE_ALIAS),
+    Endpoint("GET", _ONE, _get, "Show an inventory feed", _TAG, "read", answer=_FEED, aliases=_ONE_ALIAS, conditional=True),
+    Endpoint(
+        *("PUT", _ONE, _change, "Change an inventory feed", _TAG, "admin", _CHANGED, _FEED),
+        statuses=_TAKEN,
+        aliases=_ONE_ALIAS,
+        conditional=True,
+    ),
     Endpoint(
         *("DELETE", _ONE, _delete, "Remove an inventory feed with its items, runs and history", _TAG, "admin"),
         answer=_FEED,

@@ -87,6 +87,7 @@ class ShortWay:
             and request.keep_alive
             and headers.get(hdrs.CONTENT_TYPE) in _KINDS
             and hdrs.EXPECT not in headers
+            and hdrs.IF_MATCH not in headers
             and hdrs.CONTENT_ENCODING not in headers
             and hdrs.TRANSFER_ENCODING not in headers
             and hdrs.UPGRADE not in headers

@@ -12,7 +12,7 @@ from engine.run import RunStatus
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.effects import CHANGES, FIELDS, SHOWN, WHOLE_ROW, Effect, read_effects, read_rows, values_after
 from sinks.sqlite.history.held import read_held
-from sinks.sqlite.history.kinds import ItemChange, Kind, Row, describe_change
+from sinks.sqlite.history.kinds import ItemChange, Kind, Row, Sides, describe_change
 from sinks.sqlite.history.summing import StockMoves, Summing, read_stock
 from sinks.sqlite.landing.statements import VARIANTS
 from sinks.sqlite.queries import Queries
@@ -44,8 +44,9 @@ async def read_diff(reader: Writer, run: int) -> RunDiff:
     """Return what a run did or would do, in figures and samples. Raises as `read_changes` does."""
     feed = await Queries(reader).feed_of(run)
     summing = Summing()
-    async for change in read_changes(reader, run):
-        summing.add(change)
+    async for page in _read_sides(reader, run):
+        for before, after in page:
+            summing.add(before, after)
     ((number, status),) = await reader.query("SELECT feed_id, status FROM main.data_imports WHERE id = ?", run)
     held = status == RunStatus.HELD.value
     total = await read_stock(reader, int(str(number))) if held else None
@@ -58,24 +59,31 @@ async def read_changes(reader: Writer, run: int) -> AsyncIterator[ItemChange]:
 
     Raises `NotFound` when there is no such run, `Conflict` when nothing is known of what it did.
     """
+    async for page in _read_sides(reader, run):
+        for before, after in page:
+            if (change := describe_change(before, after)) is not None:
+                yield change
+
+
+async def _read_sides(reader: Writer, run: int) -> AsyncIterator[list[Sides]]:
     await Queries(reader).feed_of(run)
     asked = "SELECT feed_id, status, decided_at, change_mark FROM main.data_imports WHERE id = ?"
     ((feed, status, decided, mark),) = await reader.query(asked, run)
     if status == RunStatus.HELD.value:
-        async for change in read_held(reader, int(str(feed)), run):
-            yield change
+        async for page in read_held(reader, int(str(feed)), run):
+            yield page
         return
     if status != RunStatus.COMPLETE.value:
         raise Conflict(f"run {run} is {status}: it has changed nothing that could be shown")
     if decided is None or mark is None:
         raise Conflict(f"what run {run} changed is not known any more: the change log of its time is pruned, or never was")
-    async for change in _created(reader, int(str(feed)), run, int(str(mark))):
-        yield change
-    async for change in _changed(reader, int(str(feed)), run):
-        yield change
+    async for page in _created(reader, int(str(feed)), run, int(str(mark))):
+        yield page
+    async for page in _changed(reader, int(str(feed)), run):
+        yield page
 
 
-async def _created(reader: Writer, feed: int, run: int, mark: int) -> AsyncIterator[ItemChange]:
+async def _created(reader: Writer, feed: int, run: int, mark: int) -> AsyncIterator[list[Sides]]:
     """Yield the items that a run created, as it left them; those that were deleted since come out of the log."""
     mine = f"SELECT id FROM {VARIANTS} WHERE inventory_feed_id = ? AND id > ? AND created_run_id = ? ORDER BY id LIMIT {PAGE_ITEMS}"
     gone = (
@@ -86,26 +94,20 @@ async def _created(reader: Writer, feed: int, run: int, mark: int) -> AsyncItera
         last = 0
         while rows := await reader.query(question, feed, last, run, *last_parameters):
             items = [int(str(row[0])) for row in rows]
-            for row in (await values_after(reader, run, await _rows(reader, feed, items))).values():
-                change = describe_change(None, row)
-                if change is not None:
-                    yield change
+            yield [(None, row) for row in (await values_after(reader, run, await _rows(reader, feed, items))).values()]
             last = items[-1]
 
 
-async def _changed(reader: Writer, feed: int, run: int) -> AsyncIterator[ItemChange]:
+async def _changed(reader: Writer, feed: int, run: int) -> AsyncIterator[list[Sides]]:
     end: int | None = 0
     while end is not None:
         effects, end = await read_effects(reader, run, after=end, size=PAGE_ITEMS)
         known = [effect for effect in effects if not effect.existed or effect.image.created_run_id != run]
         rows = await _rows(reader, feed, [effect.item for effect in known], _NAMING)
-        for effect in known:
-            change = describe_change(*_sides(effect, rows.get(effect.item, {})))
-            if change is not None:
-                yield change
+        yield [_sides(effect, rows.get(effect.item, {})) for effect in known]
 
 
-def _sides(effect: Effect, row: Row) -> tuple[Row | None, Row | None]:
+def _sides(effect: Effect, row: Row) -> Sides:
     """Return an item before and after a run: what is known of it now, with what the run changed of it."""
     whole: dict[str, Value] = {"id": effect.item, "external_id": effect.external_id}
     whole |= {name: row.get(name) for name in _NAMING}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,8 +13,8 @@ from sinks.sqlite.database import Database
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.history.effects import SHOWN, read_rows
 from sinks.sqlite.history.judging import Conflict, Verdict, judge_chunk
-from sinks.sqlite.history.kinds import Row, describe_change
-from sinks.sqlite.history.summing import Changes, Summing, read_stock
+from sinks.sqlite.history.kinds import NAMING, Row, stock_of
+from sinks.sqlite.history.summing import SAMPLES, Changes, Summing, read_stock
 from sinks.sqlite.history.undo import require_undoable
 from sinks.sqlite.history.undoing import add
 from sinks.sqlite.landing.housekeeping import CHUNK_ROWS
@@ -47,14 +48,21 @@ async def foresee_undo(database: Database, run: int) -> Foreseen:
         feed = await require_undoable(reader, run)
         counts, conflicts, met, summing = Counts(), list[Conflict](), 0, Summing()
         cursor: int | None = None
-        while (verdict := await judge_chunk(reader, feed, run, cursor, size=CHUNK_ROWS)) is not None:
+        while (verdict := await judge_chunk(reader, feed, run, cursor, size=CHUNK_ROWS, beside=NAMING)) is not None:
             counts, cursor, met = add(counts, verdict), verdict.cursor, met + len(verdict.conflicts)
             conflicts += verdict.conflicts[: CONFLICTS_SHOWN - len(conflicts)]
-            touched = [*verdict.deletions, *(each.item for each in verdict.restorations)]
-            for before, after in _sides(verdict, await read_rows(reader, feed, touched, SHOWN)):
-                if (change := describe_change(before, after)) is not None:
-                    summing.add(change)
+            for before, after in _sides(verdict, await _read_touched(reader, feed, verdict)):
+                summing.add(before, after)
         return Foreseen(run, counts, met, tuple(conflicts), summing.changes(), await read_stock(reader, feed))
+
+
+async def _read_touched(reader: Writer, feed: int, verdict: Verdict) -> Mapping[int, Mapping[str, Value]]:
+    """Return the items that a chunk would change: of those to be deleted whole are the ones that may come to be shown."""
+    going = await read_rows(reader, feed, verdict.deletions, sorted(NAMING))
+    # Of equals the first ones, as in the sum.
+    most = heapq.nlargest(SAMPLES, (going[item] for item in verdict.deletions), key=stock_of)
+    whole = await read_rows(reader, feed, (int(str(row["id"])) for row in most), SHOWN)
+    return {**verdict.rows, **going, **whole}
 
 
 def _sides(verdict: Verdict, rows: Mapping[int, Mapping[str, Value]]) -> Iterator[tuple[Row | None, Row | None]]:

@@ -6,9 +6,9 @@ from one item and gave to another is free again before it is given back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from engine.batch import Value
 from engine.quantity import GONE
@@ -82,8 +82,7 @@ class Conflict:
         return f"item {self.external_id!r}: the run deleted it, {again}, by {who}"
 
 
-@dataclass(frozen=True, slots=True)
-class Restoration:
+class Restoration(NamedTuple):
     """Fields of an item to be set back; `image` goes with them where nobody wrote to the item since, else None."""
 
     item: int
@@ -103,7 +102,10 @@ class Revival:
 
 @dataclass(slots=True)
 class Verdict:
-    """What to do to a chunk of items. `cursor` is what the next chunk begins after; items of `left` have nothing restored."""
+    """What to do to a chunk of items. `cursor` is what the next chunk begins after; items of `left` have nothing restored.
+
+    `rows` are the items as they are that the run had changed, with all columns of which it had changed any.
+    """
 
     cursor: int
     restorations: list[Restoration] = field(default_factory=list)
@@ -112,6 +114,7 @@ class Verdict:
     conflicts: list[Conflict] = field(default_factory=list)
     unchanged: int = 0
     left: int = 0
+    rows: Mapping[int, Mapping[str, Value]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +126,20 @@ class _Later:
     call: str | None
 
 
-async def judge_chunk(reader: Writer, feed: int, run: int, cursor: int | None, *, size: int) -> Verdict | None:
+async def judge_chunk(
+    reader: Writer, feed: int, run: int, cursor: int | None, *, size: int, beside: Collection[str] = ()
+) -> Verdict | None:
     """Judge the next items of a run, None when none are left.
 
     `cursor` is None at first. Below zero it is the id of the last created item that was judged, turned round; else the id of the last
-    change.
+    change. `beside` are columns that are wanted of the items too.
     """
     if cursor is None or cursor < 0:
         verdict = await _judge_created(reader, feed, run, -(cursor or 0), size)
         if verdict is not None:
             return verdict
     effects, end = await read_effects(reader, run, after=max(cursor or 0, 0), size=size)
-    return None if end is None else await _judge_changed(reader, feed, run, effects, end)
+    return None if end is None else await _judge_changed(reader, feed, run, effects, end, beside)
 
 
 async def _judge_created(reader: Writer, feed: int, run: int, after: int, size: int) -> Verdict | None:
@@ -158,7 +163,7 @@ def _judge_creation(verdict: Verdict, item: int, key: str, later: Mapping[str, _
     verdict.left += 1
 
 
-async def _judge_changed(reader: Writer, feed: int, run: int, effects: list[Effect], end: int) -> Verdict:
+async def _judge_changed(reader: Writer, feed: int, run: int, effects: list[Effect], end: int, beside: Collection[str]) -> Verdict:
     verdict = Verdict(end)
     # What the run changed of its own creations went with them.
     effects = [effect for effect in effects if not effect.existed or effect.image.created_run_id != run]
@@ -166,7 +171,7 @@ async def _judge_changed(reader: Writer, feed: int, run: int, effects: list[Effe
         return verdict
     items = [effect.item for effect in effects]
     later = await _written_later(reader, feed, run, items, since=min(effect.first for effect in effects))
-    rows = await read_rows(reader, feed, items, sorted(_BESIDE.union(*(effect.fields for effect in effects))))
+    rows = verdict.rows = await read_rows(reader, feed, items, sorted(_BESIDE.union(beside, *(effect.fields for effect in effects))))
     taken = await _holders(reader, feed, [effect.external_id for effect in effects if not effect.exists])
     for effect in effects:
         written = {name: each for name, each in later.get(effect.item, {}).items() if each.change > effect.first}
@@ -184,7 +189,9 @@ async def _judge_changed(reader: Writer, feed: int, run: int, effects: list[Effe
 def _judge_update(verdict: Verdict, effect: Effect, row: Mapping[str, Value] | None, later: Mapping[str, _Later]) -> None:
     values: dict[str, Value] = {}
     conflicts: list[Conflict] = []
-    for name, change in effect.fields.items():
+    if row is not None and not later:
+        values = {name: change.before for name, change in effect.fields.items()}
+    for name, change in effect.fields.items() if row is None or later else ():
         writer = _later_writer(name, change, effect, row or {}, later)
         if row is not None and writer is None:
             values[name] = change.before
@@ -194,7 +201,8 @@ def _judge_update(verdict: Verdict, effect: Effect, row: Mapping[str, Value] | N
             conflicts.append(Conflict(effect.item, effect.external_id, "changed", name, change.after, now, *who))
     if row is not None:
         _agree(values, row)
-    verdict.conflicts += sorted(conflicts, key=lambda each: shown(effect.fields).index(str(each.column)))
+    if conflicts:
+        verdict.conflicts += sorted(conflicts, key=lambda each: shown(effect.fields).index(str(each.column)))
     if values:
         verdict.restorations.append(Restoration(effect.item, values, None if later else effect.image))
     elif effect.fields:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final, Literal, TypeAlias
 
 from engine.batch import JsonValue, Value
+from engine.schema import Kind as Held
 from sinks.sqlite.history.effects import SHOWN, shown
 
 Shown: TypeAlias = "JsonValue | Decimal"
@@ -55,23 +56,49 @@ Row: TypeAlias = Mapping[str, Value]
 """Columns of an item; `id`, `external_id`, `vendor_sku` and `name` are always among them."""
 
 
+NAMING: Final = frozenset(("external_id", "vendor_sku", "name", "inventory_quantity", "status", "variant_id"))
+"""Columns that have to be known of an item, whatever becomes of it."""
+
+_NOTHING: Final[Row] = {}
+
+Sides: TypeAlias = tuple[Row | None, Row | None]
+"""An item before and after; None stands for no item."""
+
+_PLAIN: Final = frozenset(name for name, each in SHOWN.items() if each.default is None and each.kind not in (Held.JSON, Held.FLAG))
+"""Columns of which two stored values that differ are shown as two that differ."""
+
+
+def differing_columns(before: Row | None, after: Row | None) -> list[str]:
+    """Return the columns that readers see and that differ, in the order in which they are shown, but for the key."""
+    old, new = before or _NOTHING, after or _NOTHING
+    columns = new if after is not None else old
+    found = [name for name in columns if old.get(name) != new.get(name) and name in SHOWN and name != "external_id"]
+    return found if len(found) < 2 else shown(found)
+
+
+def shows(column: str, before: Value, after: Value) -> bool:
+    """Return whether a column that differs is shown as another value too."""
+    return column in _PLAIN or SHOWN[column].to_json(before) != SHOWN[column].to_json(after)
+
+
 def describe_change(before: Row | None, after: Row | None) -> ItemChange | None:
     """Return what it means that an item was this before and is that after; None stands for no item, and for no change that shows."""
     row = after or before or {}
     old, new = before or {}, after or {}
-    differing = [name for name in shown(row) if name != "external_id" and old.get(name) != new.get(name)]
+    differing = differing_columns(before, after)
     if before is not None and after is not None and not differing:
         return None
     fields = (FieldChange.of(name, old.get(name), new.get(name)) for name in differing)
-    kind = _kind_of(before, after)
-    stock = _stock(new if kind in ("created", "restored") else old)
+    kind = kind_of(before, after)
+    stock = stock_of(new if kind in ("created", "restored") else old)
     texts = (None if row["vendor_sku"] is None else str(row["vendor_sku"]), None if row["name"] is None else str(row["name"]))
     item = row["id"]
     told = tuple(each for each in fields if each.before != each.after)
     return ItemChange(item if isinstance(item, int) else None, str(row["external_id"]), *texts, kind, stock, told)
 
 
-def _kind_of(before: Row | None, after: Row | None) -> Kind:
+def kind_of(before: Row | None, after: Row | None) -> Kind:
+    """Return of which kind a change is; None stands for no item."""
     if before is None:
         return "created"
     if after is None:
@@ -79,9 +106,10 @@ def _kind_of(before: Row | None, after: Row | None) -> Kind:
     was, is_ = before.get("status") == "removed", after.get("status") == "removed"
     if was != is_:
         return "removed" if is_ else "restored"
-    return "zeroed" if _stock(before) > 0 >= _stock(after) else "updated"
+    return "zeroed" if stock_of(before) > 0 >= stock_of(after) else "updated"
 
 
-def _stock(row: Row) -> float:
+def stock_of(row: Row) -> float:
+    """Return the known stock of an item, 0 where none is known."""
     quantity = row.get("inventory_quantity")
     return quantity if isinstance(quantity, int | float) else 0

@@ -6,16 +6,18 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final
 
 from engine.figures import pieces
 from engine.quantity import GONE
 from sinks.sqlite.fence import Writer
-from sinks.sqlite.history.kinds import KINDS, ItemChange, Kind
+from sinks.sqlite.history.effects import SHOWN
+from sinks.sqlite.history.kinds import KINDS, ItemChange, Kind, Row, describe_change, differing_columns, kind_of, shows, stock_of
 from sinks.sqlite.landing.statements import VARIANTS
 
 SAMPLES: Final = 20
+
+_NO_ITEM: Final[Row] = {}
 
 _TOTAL: Final = f"SELECT total(inventory_quantity) FROM {VARIANTS} WHERE inventory_feed_id = ? AND inventory_quantity > 0 AND status <> ?"
 
@@ -60,22 +62,36 @@ class Summing:
         self._biggest: dict[Kind, list[tuple[float, int, ItemChange]]] = {kind: [] for kind in KINDS}
         self._place = 0
 
-    def add(self, change: ItemChange) -> None:
-        """Add a change."""
+    def add(self, before: Row | None, after: Row | None) -> None:
+        """Add what becomes of an item, see `describe_change`; only changes that are among the biggest so far are described."""
+        differing = () if before is None or after is None else differing_columns(before, after)
+        if before is not None and after is not None and not differing:
+            return
+        old, new, kind = before or _NO_ITEM, after or _NO_ITEM, kind_of(before, after)
         self._place += 1
-        self._counts[change.kind] += 1
-        self._add_stock(change)
-        if change.kind not in ("created", "deleted"):
-            self._fields.update(each.field for each in change.fields)
-        # The place decides between equals, so that no two changes are ever compared: the earlier one stays.
-        kept, entry = self._biggest[change.kind], (change.stock, -self._place, change)
-        heapq.heappush(kept, entry) if len(kept) < SAMPLES else heapq.heappushpop(kept, entry)
+        self._counts[kind] += 1
+        self._add_stock(old, new)
+        for name in differing:
+            if shows(name, old.get(name), new.get(name)):
+                self._fields[SHOWN[name].name] += 1
+        kept, stock = self._biggest[kind], stock_of(new if kind in ("created", "restored") else old)
+        # Of equals the earlier one stays, so that the place, which no other has, decides and no two changes are ever compared.
+        if len(kept) < SAMPLES or stock > kept[0][0]:
+            change = describe_change(before, after)
+            if change is not None:
+                entry = (stock, -self._place, change)
+                heapq.heappush(kept, entry) if len(kept) < SAMPLES else heapq.heappushpop(kept, entry)
 
-    def _add_stock(self, change: ItemChange) -> None:
-        before, after = _stocks(change)
-        self._pieces["lost"] += max(before - after, 0)
-        self._pieces["gained"] += max(after - before, 0)
-        if change.kind != "created":
+    def _add_stock(self, old: Row, new: Row) -> None:
+        before, after = _known(old), _known(new)
+        was, is_ = old.get("status"), new.get("status")
+        if was != is_:
+            before, after = 0.0 if was == GONE else before, 0.0 if is_ == GONE else after
+        if before > after:
+            self._pieces["lost"] += before - after
+        else:
+            self._pieces["gained"] += after - before
+        if old is not _NO_ITEM:
             name = "same" if before == after else "emptied" if after == 0 else "filled" if before == 0 else "moved"
             self._stock[name] += 1
 
@@ -89,18 +105,9 @@ class Summing:
         return Changes({kind: self._counts[kind] for kind in KINDS}, dict(self._fields), moves, samples)
 
 
-def _stocks(change: ItemChange) -> tuple[float, float]:
-    """Return the stock of an item before and after, both 0 where it stays."""
-    fields = {each.field: each for each in change.fields}
-    quantity, status = fields.get("inventoryQuantity"), fields.get("status")
-    stays = max(change.stock, 0.0)
-    before, after = (stays, stays) if quantity is None else (_known(quantity.before), _known(quantity.after))
-    gone_before, gone_after = status is not None and status.before == GONE, status is not None and status.after == GONE
-    return 0.0 if gone_before else before, 0.0 if gone_after else after
-
-
-def _known(quantity: object) -> float:
-    return max(float(str(quantity)), 0.0) if isinstance(quantity, int | float | Decimal) else 0.0
+def _known(row: Row) -> float:
+    quantity = row.get("inventory_quantity")
+    return quantity if isinstance(quantity, int | float) and quantity > 0 else 0.0
 
 
 async def read_stock(reader: Writer, feed: int) -> float:

@@ -19,10 +19,10 @@ MOST: Final = 1000
 USUAL: Final = 100
 
 Kind: TypeAlias = Literal["text", "integer", "number", "money", "flag", "time", "json"]
-Comparison: TypeAlias = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "like"]
+Comparison: TypeAlias = Literal["eq", "is", "ne", "in", "gt", "gte", "lt", "lte", "like", "null"]
 
 _OPERATORS: Final[Mapping[Comparison, str]] = {
-    "eq": "IS", "ne": "IS NOT", "in": "IN", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "LIKE",
+    "eq": "IS", "is": "IS", "ne": "IS NOT", "in": "IN", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "LIKE", "null": "IS",
 }  # fmt: skip
 _LARGEST: Final = 2**63
 
@@ -52,7 +52,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One `where`: `values` holds the texts as they came, one but for `in`; None is null."""
+    """One `where`: `values` holds the texts as they came, one but for `in`; None is null.
+
+    `is` takes each text as it is, `null` says by true or false whether there is no value.
+    """
 
     attribute: str
     comparison: Comparison
@@ -169,17 +172,20 @@ def _conditions(listed: Listed, query: ListQuery, faults: dict[str, str]) -> tup
         if column is None or column.kind == "json":
             faults[where] = "is no attribute that this list can be asked for"
             continue
+        kind: Kind = "flag" if condition.comparison == "null" else column.kind
         try:
-            values = [_value(column.kind, text) for text in condition.values]
+            values = [_compared(kind, condition.comparison, text) for text in condition.values]
         except (ValueError, InvalidOperation, OverflowError):
-            faults[where] = f"is compared with {condition.values[0]!r:.80}, which is no {column.kind}"
+            faults[where] = f"is compared with {condition.values[0]!r:.80}, which is no {kind}"
             continue
         operator = _OPERATORS[condition.comparison]
         if condition.comparison != "in" and len(values) != 1:
             faults[where] = "is given twice; ask with $in for one of several"
         elif condition.comparison == "in":
             clauses.append(f"{column.sql} IN ({', '.join('?' * len(values))})")
-        elif condition.comparison in ("eq", "ne"):
+        elif condition.comparison == "null":
+            clauses.append(f"({column.sql} IS NULL) {operator} ?")
+        elif condition.comparison in ("eq", "is", "ne"):
             clauses.append(f"{column.sql} {operator} ?")
         elif None in values:
             faults[where] = "can be null or not, but nothing is more or less than null"
@@ -187,6 +193,11 @@ def _conditions(listed: Listed, query: ListQuery, faults: dict[str, str]) -> tup
             clauses.append(f"{column.sql} {operator} ?")
         parameters.extend(values)
     return clauses, tuple(parameters)
+
+
+def _compared(kind: Kind, comparison: Comparison, text: str | None) -> str | int | float | None:
+    # Nothing equals null, so that among several it can only be meant as a text.
+    return _value(kind, "null" if text is None and comparison == "in" and kind == "text" else text)
 
 
 def _value(kind: Kind, text: str | None) -> str | int | float | None:

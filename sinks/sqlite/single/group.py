@@ -7,7 +7,7 @@ otherwise unless it is the first of its feed, for what comes next depends on wha
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple, TypeAlias
 from uuid import uuid4
@@ -43,7 +43,8 @@ class Push(NamedTuple):
     """A push: the feed's id, what was sent, and the name under which the change log keeps what it changed; one of its own without.
 
     What is of a `batch` is as old as that: fields that a call wrote since it was accepted are left to that one. `item` is the id that
-    the item has to have, 0 for one that must not be there yet.
+    the item has to have, 0 for one that must not be there yet. `unheld` looks at that item as it is before, and says why it is
+    not to be changed.
     """
 
     feed: int
@@ -51,6 +52,7 @@ class Push(NamedTuple):
     call: str | None = None
     batch: int | None = None
     item: int | None = None
+    unheld: Callable[[Item], FeedmillError | None] | None = None
 
 
 class Pushed(NamedTuple):
@@ -79,11 +81,12 @@ class _Read(NamedTuple):
     faults: Mapping[str, str]
     batch: int | None
     item: int | None
+    unheld: Callable[[Item], FeedmillError | None] | None
 
     def mistaken(self, stored: StoredItem | None) -> FeedmillError | None:
-        """Return why what is stored is not the item that the call is about, None where it is."""
+        """Return why what is stored is not the item that the call is about, or not as it says, None where it is."""
         if self.item is None or self.item == (0 if stored is None else stored.number):
-            return None
+            return None if stored is None or self.unheld is None else self.unheld(Pushed("unchanged", self.target, stored).show())
         if self.item:
             return NotFound(f"there is no inventory feed variant {self.item}")
         return Conflict(f"feed {self.target.name!r} has an item {self.key[1]!r}: change it with PUT")
@@ -156,7 +159,7 @@ class _Group:
         values, where = read_push(push.sent, faults, now=self._now)
         key = str(values.pop("externalId", None) or "")
         call = push.call or self._name(place)
-        return _Read(place, call, target, (target.number, key), values, where, faults, push.batch, push.item)
+        return _Read(place, call, target, (target.number, key), values, where, faults, push.batch, push.item, push.unheld)
 
     def _name(self, place: int) -> str:
         """Return the name of a call: a UUID as text, for which none has to be made."""

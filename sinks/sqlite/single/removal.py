@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 from engine.errors import FeedmillError, NotFound
 from engine.mapping.attributes import read_attributes
-from sinks.sqlite.single.group import Pushed
+from sinks.sqlite.single.group import Item, Pushed
 from sinks.sqlite.single.inline import finish, joined
 from sinks.sqlite.single.overtaking import find_waiting, note_removal
 from sinks.sqlite.single.rows import delete_item, find_item
@@ -23,13 +24,15 @@ def _call() -> str:
 class Removal:
     """A removal: the feed's id, the external id as it was sent, and the name under which the change log keeps it.
 
-    `item` is the id that the item has to have where a person asks for it, whom no pause of the feed stops.
+    `item` is the id that the item has to have where a person asks for it, whom no pause of the feed stops; `unheld` looks at it as it is,
+    and says why it is not to be deleted.
     """
 
     feed: int
     key: object
     item: int | None = None
     call: str = field(default_factory=_call)
+    unheld: Callable[[Item], FeedmillError | None] | None = None
 
 
 def remove_item(connection: sqlite3.Connection, name: str, removal: Removal, *, now: int) -> Pushed | FeedmillError:
@@ -53,7 +56,10 @@ def remove_item(connection: sqlite3.Connection, name: str, removal: Removal, *, 
             # A batch that was accepted before is still to bring it.
             note_removal(connection, (target.number, str(key)), waiting[target.number])
         return NotFound(f"there is no item {str(removal.key)[:80]!r} in feed {target.name!r}")
+    as_it_is = Pushed("unchanged", target, stored)
+    if removal.unheld is not None and (refused := removal.unheld(as_it_is.show())) is not None:
+        return refused
     connection.execute("INSERT INTO main.write_origin (call, at) VALUES (?, ?)", (removal.call, now))
     finish(delete_item(writer, stored))
     connection.execute("DELETE FROM main.write_origin")
-    return Pushed("unchanged", target, stored)
+    return as_it_is

@@ -11,7 +11,7 @@ from engine.contracts import PUSHED
 from engine.errors import ConfigError, FeedmillError
 from engine.scheduling.calendar import next_fetch, schedule_of
 from feedmill.dashboard.feeds import judged_feeds
-from feedmill.dashboard.forms import faults_of, problem_of, status_of
+from feedmill.dashboard.forms import change_as_seen, faults_of, problem_of, refuse_decided, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
 
@@ -46,9 +46,14 @@ async def _try(view: View) -> web.StreamResponse:
 
 async def _save(view: View) -> web.StreamResponse:
     frequency, text = view.form.get("fetchFrequency", "never"), view.form.get("fetchSchedule", "").strip()
+
+    def decide(feed: Mapping[str, Any]) -> Mapping[str, object]:
+        seen = {name: view.form[f"was-{name}"] for name in ("fetchFrequency", "fetchSchedule") if f"was-{name}" in view.form}
+        refuse_decided(view, {name: feed[name] for name, was in seen.items() if was != (feed[name] or "")})
+        return {"fetchFrequency": frequency, "fetchSchedule": text or None}
+
     try:
-        sent = {"fetchFrequency": frequency, "fetchSchedule": text or None}
-        await view.send("PUT", _one(view), sent)
+        await change_as_seen(view, _one(view), _one(view), decide)
     except (Problem, FeedmillError) as error:
         return await _form(view, await view.get(_one(view)), frequency, text, problem_of(error))
     return view.go("/schedule", view.say("The schedule was saved."))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from anyio import to_thread
 
 from engine.errors import FeedmillError, NotFound
 from feedmill.dashboard.controls import changes_of, controls_of, groups
-from feedmill.dashboard.forms import faults_of, problem_of
+from feedmill.dashboard.forms import change_as_seen, faults_of, problem_of, refuse_decided, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
 
@@ -23,20 +26,43 @@ _TEMPLATE: Final = "feeds/settings.html"
 async def _show(view: View) -> web.StreamResponse:
     feed = await view.get(_one(view))
     names, group = await _group(view)
-    return view.render(_TEMPLATE, feed=feed, groups=names, group=group, controls=controls_of(group, feed), problem=None, faults={})
+    return _render(view, feed, names, group, None)
 
 
 async def _save(view: View) -> web.StreamResponse:
-    feed = await view.get(_one(view))
     names, group = await _group(view)
-    controls = controls_of(group, feed)
+    was = _read(view.form.get("was", "{}"))
+
+    def decide(feed: Mapping[str, Any]) -> Mapping[str, object]:
+        """Return what somebody has changed of what he was shown, and no other: what others have set meanwhile stays."""
+        now = {control.name: control for control in controls_of(group, feed)}
+        shown = {name: replace(control, value=was.get(name, control.value)) for name, control in now.items()}
+        mine = [control for control in shown.values() if changes_of((control,), view.form)]
+        refuse_decided(view, {each.name: now[each.name].value for each in mine if now[each.name].value != each.value})
+        return changes_of(mine, view.form)
+
     try:
-        await view.send("PUT", _one(view), changes_of(controls, view.form))
+        await change_as_seen(view, _one(view), _one(view), decide)
     except (Problem, FeedmillError) as error:
-        problem = problem_of(error)
-        context = {"feed": feed, "groups": names, "group": group, "controls": controls, "typed": view.form}
-        return view.render(_TEMPLATE, status=problem.status, problem=problem, faults=faults_of(problem), **context)
+        return _render(view, await view.get(_one(view)), names, group, problem_of(error))
     return view.go(f"/feeds/{view.number()}/settings?group={group}", view.say("Saved. The next run goes by it."))
+
+
+def _render(view: View, feed: Mapping[str, Any], names: tuple[str, ...], group: str, problem: Problem | None) -> web.Response:
+    """Answer a group of settings; where a form was refused, with what was typed."""
+    controls = controls_of(group, feed)
+    was = orjson.dumps({control.name: control.value for control in controls}).decode()
+    context = {"feed": feed, "groups": names, "group": group, "controls": controls, "was": was, "typed": view.form}
+    return view.render(_TEMPLATE, status=status_of(problem), problem=problem, faults=faults_of(problem), **context)
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Return what a form says that it has shown, nothing where it says nothing that can be read."""
+    try:
+        was = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return was if isinstance(was, dict) else {}
 
 
 async def _group(view: View) -> tuple[tuple[str, ...], str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from feedmill.dashboard.view import View
 
 _NEWEST: Final = {"order[attribute]": "id", "order[descending]": True, "limit": 10}
-_OPEN: Final = {"where[resolvedAt]": "null", "order[attribute]": "id", "order[descending]": True, "limit": 5}
+_OPEN: Final = {"where[resolvedAt][$null]": True, "order[attribute]": "id", "order[descending]": True, "limit": 5}
 
 
 async def _show(view: View) -> web.StreamResponse:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
-from feedmill.dashboard.forms import problem_of
+from feedmill.dashboard.forms import change_as_seen, problem_of, refuse_decided
 from feedmill.dashboard.items.quantity import OVERRIDES, Override, describe_outcome
 from feedmill.dashboard.items.showing import Refused, find_candidates, item_address, show_item
 from feedmill.dashboard.page import Page, does, shows
-from feedmill.dashboard.rendering import NOTHING
 from feedmill.web.problems import FieldFault, Problem
 
 if TYPE_CHECKING:
@@ -34,14 +33,12 @@ async def _foretell(view: View) -> web.StreamResponse:
 
 async def _override(view: View) -> web.StreamResponse:
     number = view.number()
-    item = await view.get(f"{item_address(number)}.json")
     by_hand, faults = _read_override(view, view.form)
     try:
         if faults:
             raise Problem(422, "invalid", view.say("The quantity cannot be set so; nothing was changed."), faults=faults)
-        _require_unchanged(view, item, (_OVERRIDE, _MANUAL, _BUFFER))
         sent = {_OVERRIDE: by_hand.override, _MANUAL: by_hand.manual, _BUFFER: by_hand.buffer}
-        changed = await view.send("PUT", f"{item_address(number)}.json", sent)
+        changed = await _decide(view, (_OVERRIDE, _MANUAL, _BUFFER), ".json", sent)
     except (Problem, FeedmillError) as error:
         return await show_item(view, number, Refused("override", problem_of(error), view.form))
     left = changed["availableQuantity"]
@@ -52,10 +49,9 @@ async def _override(view: View) -> web.StreamResponse:
 async def _connect(view: View) -> web.StreamResponse:
     number, variant = view.number(), view.form.get("variant", "")
     try:
-        _require_unchanged(view, await view.get(f"{item_address(number)}.json"), ("variantId",))
         if not (variant.isascii() and variant.isdecimal() and len(variant) < 19):
             raise Problem(422, "invalid", view.say("Choose a variant of the catalogue."))
-        await view.send("PUT", f"{item_address(number)}/connect.json", {"variantId": int(variant)})
+        await _decide(view, ("variantId",), "/connect.json", {"variantId": int(variant)})
     except (Problem, FeedmillError) as error:
         return await show_item(view, number, Refused("connect", problem_of(error)))
     return view.go(f"/items/{number}", view.say("Connected. No import changes that."))
@@ -64,8 +60,7 @@ async def _connect(view: View) -> web.StreamResponse:
 async def _disconnect(view: View) -> web.StreamResponse:
     number = view.number()
     try:
-        _require_unchanged(view, await view.get(f"{item_address(number)}.json"), ("variantId",))
-        await view.send("PUT", f"{item_address(number)}/disconnect.json")
+        await _decide(view, ("variantId",), "/disconnect.json")
     except (Problem, FeedmillError) as error:
         return await show_item(view, number, Refused("connect", problem_of(error)))
     return view.go(f"/items/{number}", view.say("Disconnected. It stays so until somebody connects it again."))
@@ -78,13 +73,16 @@ async def _find(view: View) -> web.StreamResponse:
     return view.part("items/candidates.html", "candidates", item=item, find=text, candidates=await find_candidates(view, text))
 
 
-def _require_unchanged(view: View, item: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Raise `Problem` 409 where somebody has decided something else since the form was made: nobody is overruled unseen."""
-    changed = [name for name in names if f"was-{name}" in view.form and view.form[f"was-{name}"] != _shown(item[name])]
-    if changed:
-        detail = view.say("Somebody else has changed this meanwhile, and nothing of yours was saved. Look, and send it again.")
-        faults = [FieldFault(name, view.say("Is now: %(value)s.", value=_shown(item[name]) or NOTHING)) for name in changed]
-        raise Problem(409, "conflict", detail, faults=faults)
+async def _decide(view: View, names: tuple[str, ...], call: str, sent: Mapping[str, object] | None = None) -> Any:
+    """Do a call that decides these attributes of an item. Raises `Problem` 409 where they are others than the form has shown."""
+    address = item_address(view.number())
+
+    def decide(item: Mapping[str, Any]) -> Mapping[str, object] | None:
+        seen = {name: view.form[f"was-{name}"] for name in names if f"was-{name}" in view.form}
+        refuse_decided(view, {name: item[name] for name, was in seen.items() if was != _shown(item[name])})
+        return sent
+
+    return await change_as_seen(view, f"{address}.json", f"{address}{call}", decide)
 
 
 def _shown(value: object) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _PAGE_ROWS: Final = 50
 _PART_ROWS: Final = 5
-_FILTERS: Final = {"fate": "where[fate]", "column": "where[column]", "like": "where[reason][$like]"}
+_FILTERS: Final = {"fate": "where[fate]", "column": "where[column][$eq]", "whole": "where[column][$null]", "like": "where[reason][$like]"}
+"""By the names of the page. `whole` records were left out for no single column of theirs."""
 
 
 async def _show(view: View) -> web.Response:

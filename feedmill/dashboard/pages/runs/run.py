@@ -87,8 +87,8 @@ async def _outcome(view: View, run: Mapping[str, Any]) -> dict[str, Any]:
 
 def _records_of(run: int, reason: Mapping[str, Any]) -> str:
     """Return the address of the records that were left out for a reason, as a part to be put below it."""
-    column = "null" if reason["column"] is None else reason["column"]
-    asked = {"fate": reason["fate"], "column": column, "like": reason["like"], "reason": reason["reason"], "part": "records"}
+    column = {"whole": "true"} if reason["column"] is None else {"column": reason["column"]}
+    asked = {"fate": reason["fate"], **column, "like": reason["like"], "reason": reason["reason"], "part": "records"}
     return str(URL(f"/runs/{run}/rejects").with_query(asked))
 
 

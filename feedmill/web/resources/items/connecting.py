@@ -73,6 +73,7 @@ async def _connect(call: Call) -> web.Response:
     chosen = call.body(VariantChoice)
 
     async def work(writer: Writer, now: int) -> Handled:
+        await _hold(call, writer)
         return await connect_by_id(writer, call.id, now=now, sku=chosen.sku, variant=chosen.variant_id)
 
     return await _answer(call, await change_connection(call.service, "connect", work))
@@ -80,9 +81,16 @@ async def _connect(call: Call) -> web.Response:
 
 async def _disconnect(call: Call) -> web.Response:
     async def work(writer: Writer, now: int) -> Handled:
+        await _hold(call, writer)
         return await disconnect_by_id(writer, call.id, now=now)
 
     return await _answer(call, await change_connection(call.service, "disconnect", work))
+
+
+async def _hold(call: Call, writer: Writer) -> None:
+    """Raise where the item is not as the call says that it has to be, inside the transaction that would change it."""
+    if call.condition is not None and (error := call.condition.refuse_item(await read_item(writer, call.id))) is not None:
+        raise error
 
 
 async def _answer(call: Call, handled: Handled) -> web.Response:
@@ -111,6 +119,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         body=VariantChoice,
         answer=ITEM,
         statuses=_STATES,
+        conditional=True,
     ),
     Endpoint(
         "PUT",
@@ -120,6 +129,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         TAG,
         "admin",
         answer=ITEM,
+        conditional=True,
     ),
     Endpoint(
         "GET", f"/api/{AUDIT}.json", _list, "List what was connected.", AUDIT, "read", answer=_CONNECTION, many=True, lists=CONNECTIONS

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 from uuid import uuid4
 
 from aiohttp import web
 
-from engine.errors import InvalidItem
+from engine.errors import FeedmillError, InvalidItem
 from feedmill.service.push_group import Request
-from feedmill.web.endpoint import Call, Endpoint, answer
+from feedmill.web.endpoint import Call, Endpoint
 from feedmill.web.openapi.items import ITEM, pushed_item_schema
 from feedmill.web.problems import Problem
 from feedmill.web.queries import answer_page, parse_list
+from feedmill.web.transport.preconditions import answer_state
 from sinks.sqlite.service.resources.items import ITEMS, Address, find_address, read_item, select_items
 from sinks.sqlite.single.group import Push
 from sinks.sqlite.single.removal import Removal
@@ -43,7 +44,7 @@ async def _list(call: Call) -> web.Response:
 
 async def _get(call: Call) -> web.Response:
     async with call.service.store.reading() as reader:
-        return answer(await read_item(reader, call.id))
+        return answer_state(call, await read_item(reader, call.id))
 
 
 async def _create(call: Call) -> web.Response:
@@ -59,17 +60,21 @@ async def _change(call: Call) -> web.Response:
     address = await _find(call)
     if sent.setdefault("externalId", address.external_id) != address.external_id:
         raise InvalidItem("the item cannot be changed so:", {"externalId": "names the item, and stays as it is"})
-    return await _ask(call, Push(address.feed, sent, _by_hand(call), item=call.id))
+    return await _ask(call, Push(address.feed, sent, _by_hand(call), item=call.id, unheld=_unheld(call)))
 
 
 async def _delete(call: Call) -> web.Response:
     address = await _find(call)
-    return await _ask(call, Removal(address.feed, address.external_id, call.id))
+    return await _ask(call, Removal(address.feed, address.external_id, call.id, unheld=_unheld(call)))
 
 
 async def _find(call: Call) -> Address:
     async with call.service.store.reading() as reader:
         return await find_address(reader, call.id)
+
+
+def _unheld(call: Call) -> Callable[[Mapping[str, object]], FeedmillError | None] | None:
+    return None if call.condition is None else call.condition.refuse_item
 
 
 def _by_hand(call: Call) -> str | None:
@@ -105,7 +110,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         answer=ITEM,
         statuses={404: "there is no such feed", 409: f"the feed has such an item already, or {BUSY}", 429: "the daily limit is reached"},
     ),
-    Endpoint("GET", f"{PATH}/{{id}}.json", _get, "Return an item.", TAG, "read", answer=ITEM),
+    Endpoint("GET", f"{PATH}/{{id}}.json", _get, "Return an item.", TAG, "read", answer=ITEM, conditional=True),
     Endpoint(
         "PUT",
         f"{PATH}/{{id}}.json",
@@ -116,6 +121,12 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
         body=_CHANGED,
         answer=ITEM,
         statuses={409: BUSY, 429: "the daily limit is reached"},
+        conditional=True,
     ),
-    Endpoint("DELETE", f"{PATH}/{{id}}.json", _delete, "Delete an item.", TAG, "admin", answer=ITEM, statuses={409: BUSY}),
+    Endpoint(
+        *("DELETE", f"{PATH}/{{id}}.json", _delete, "Delete an item.", TAG, "admin"),
+        answer=ITEM,
+        statuses={409: BUSY},
+        conditional=True,
+    ),
 )
