@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedmill.dashboard.assets import load_assets
+from feedmill.dashboard.presenters.plain import plain_words
 
 _HERE: Final = Path(__file__).parent
 TEMPLATES: Final = _HERE / "templates"
@@ -58,6 +59,7 @@ def environment(language: str) -> Environment:
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     made.filters |= {"number": show_number, "size": show_size, "seconds": show_seconds, "moment": show_moment, "ratio": show_ratio}
+    made.filters["plain"] = plain_words
     made.globals["asset"] = _asset_url
     for name in made.list_templates(extensions=["html"]):
         made.get_template(name)

@@ -106,7 +106,7 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what the library could not read, or what nobody foresaw, with a problem document or, to a browser, a page; log what is our fault."""
+        """Answer what the library could not read, or what nobody foresaw, as a problem, and log what is our fault."""
         log = structlog.get_logger("feedmill")
         if isinstance(exc, ConnectionError):
             raise ConnectionError("the client is gone") from exc
