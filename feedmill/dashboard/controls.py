@@ -30,6 +30,9 @@ _ELSEWHERE: Final = frozenset(
 )
 """What other pages set, or the API alone."""
 
+_COMMANDS: Final = re.compile(r"--\w|command line|\bSOURCE\b|[Ss]ync by hand|cannot be fetched from again")
+"""What is said of a setting to who types commands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -106,6 +109,11 @@ def changes_of(controls: Iterable[Control], form: Mapping[str, str]) -> dict[str
     return changed
 
 
+def _plain(hint: str) -> str:
+    """Return a hint without what it says to users of the command line."""
+    return " ".join(sentence for sentence in re.split(r"(?<=[.;]) (?=[A-Z])", hint) if not _COMMANDS.search(sentence))
+
+
 def _parse(control: Control, text: str) -> object:
     text = text.replace("\r\n", "\n")
     if control.kind == "list":
@@ -127,6 +135,7 @@ def _parse(control: Control, text: str) -> object:
 
 
 def _control(name: str, hint: str, schema: Mapping[str, Any], value: object) -> Control:
+    hint = _plain(hint)
     if name in _SECRETS:
         return Control(name, "secret", MASK if value else None, hint)
     options = [each for each in schema.get("anyOf", (schema,)) if each.get("type") != "null"]

@@ -13,6 +13,10 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"; by missingPolicy=\w+ they ", "; they "),
         (r"; name it with --field \w+=COLUMN(?:, or set [^;]+)?", "; choose one in the mapping"),
         (r"no column is mapped to externalId or sku", "no column is used for the SKU, by which an item is known again"),
+        (r"^inventoryQuantity\b", "the stock"),
+        (r"^1 records repeat ", "1 record repeats "),
+        (r"^externalId\b", "the id"),
+        (r"; map such texts with a lookup, or set parseNumber", "; in the mapping give such texts a value, or take the number out of them"),
         (r"; put them into the URL as user:password@host, reserved characters percent-encoded", "; fill in user and password"),
     )
 )
