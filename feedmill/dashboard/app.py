@@ -88,7 +88,7 @@ async def _answer(view: View) -> web.StreamResponse:
         raise Problem(
             403,
             "forbidden",
-            view.say("this is for admins: you may look at feeds, runs and items"),
+            view.say("this is for admins; you may look at feeds, runs and items: ask an admin"),
         )
     if page.method == "GET":
         return await page.handle(view)

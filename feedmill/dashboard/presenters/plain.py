@@ -17,6 +17,7 @@ _WORDS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
         (r"^1 records repeat ", "1 record repeats "),
         (r"^externalId\b", "the id"),
         (r"; map such texts with a lookup, or set parseNumber", "; in the mapping give such texts a value, or take the number out of them"),
+        (r"; cure it, and let it go on with enabled = true", "; once it is cured, let it go on under Webhooks"),
         (r"; put them into the URL as user:password@host, reserved characters percent-encoded", "; fill in user and password"),
     )
 )
