@@ -85,7 +85,11 @@ async def _answer(view: View) -> web.StreamResponse:
         wanted = request.rel_url.raw_path_qs if page.method == "GET" and page is not EVENTS else "/"
         return view.go(f"{SIGN_IN}?{urlencode({'to': wanted})}")
     if page.needs == "admin" and not view.is_admin:
-        raise Problem(403, "forbidden", view.say("you may look at everything and change nothing: ask an admin"))
+        raise Problem(
+            403,
+            "forbidden",
+            view.say("this is for admins; you may look at feeds, runs and items: ask an admin"),
+        )
     if page.method == "GET":
         return await page.handle(view)
     if service.stopping:

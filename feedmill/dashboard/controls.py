@@ -30,6 +30,29 @@ _ELSEWHERE: Final = frozenset(
 )
 """What other pages set, or the API alone."""
 
+_LABELS: Final[Mapping[str, str]] = {
+    "resourceLocation": "Address",
+    "resourcePath": "File or pattern below the address",
+    "authenticationToken": "User, or token",
+    "authenticationSecret": "Password, or secret",
+    "useProxy": "Fetch through the proxy",
+    "proxyUrl": "Address of the proxy",
+    "guard.enabled": "Hold what is implausible",
+    "guard.minItems": "Fewest items that are judged",
+    "guard.maxRejectRatio": "Records that may be rejected, share",
+    "guard.maxMissingRatio": "Items that may go missing, share",
+    "guard.maxZeroFlipRatio": "Items that may sell out, share",
+    "guard.maxStockDropRatio": "How far all stock may fall, share",
+    "guard.maxPriceFactor": "How far a price may move, factor",
+    "guard.maxPriceMoveRatio": "Prices that may move further, share",
+    "guard.maxZeroPriceRatio": "Prices that may vanish, share",
+    "reviewChanges": "Hold every run that changes something",
+    "historyDays": "Days of history",
+}
+
+_COMMANDS: Final = re.compile(r"--\w|command line|\bSOURCE\b|[Ss]ync by hand|cannot be fetched from again")
+"""What is said of a setting to who types commands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -43,7 +66,9 @@ class Control:
 
     @property
     def label(self) -> str:
-        """Return the name in words: `guard.minItems` is "Min items"."""
+        """Return what it is called on the page: what is often set has a name, of the rest the attribute in words."""
+        if (known := _LABELS.get(self.name)) is not None:
+            return known
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name.rpartition(".")[2])
         return words[:1].upper() + words[1:].lower()
 
@@ -106,6 +131,11 @@ def changes_of(controls: Iterable[Control], form: Mapping[str, str]) -> dict[str
     return changed
 
 
+def _plain(hint: str) -> str:
+    """Return a hint without what it says to users of the command line."""
+    return " ".join(sentence for sentence in re.split(r"(?<=[.;]) (?=[A-Z])", hint) if not _COMMANDS.search(sentence))
+
+
 def _parse(control: Control, text: str) -> object:
     text = text.replace("\r\n", "\n")
     if control.kind == "list":
@@ -127,6 +157,7 @@ def _parse(control: Control, text: str) -> object:
 
 
 def _control(name: str, hint: str, schema: Mapping[str, Any], value: object) -> Control:
+    hint = _plain(hint)
     if name in _SECRETS:
         return Control(name, "secret", MASK if value else None, hint)
     options = [each for each in schema.get("anyOf", (schema,)) if each.get("type") != "null"]

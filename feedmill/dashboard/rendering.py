@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from feedmill.dashboard.assets import load_assets
+from feedmill.dashboard.presenters.plain import plain_words
 
 _HERE: Final = Path(__file__).parent
 TEMPLATES: Final = _HERE / "templates"
@@ -57,7 +58,15 @@ def environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
-    made.filters |= {"number": show_number, "size": show_size, "seconds": show_seconds, "moment": show_moment, "ratio": show_ratio}
+    made.filters |= {
+        "number": show_number,
+        "size": show_size,
+        "seconds": show_seconds,
+        "moment": show_moment,
+        "ratio": show_ratio,
+        "money": show_money,
+    }
+    made.filters |= {"ratio": show_ratio, "money": show_money, "plain": plain_words}
     made.globals["asset"] = _asset_url
     for name in made.list_templates(extensions=["html"]):
         made.get_template(name)
@@ -120,6 +129,8 @@ def show_seconds(value: float | None) -> str:
     """Return a duration in seconds for people."""
     if value is None:
         return NOTHING
+    if value < 0.0995:
+        return f"{1000 * value:.0f} ms"
     if value < 60:
         return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
     minutes, seconds = divmod(round(value), 60)
@@ -130,6 +141,14 @@ def show_seconds(value: float | None) -> str:
 def show_ratio(part: float, whole: float) -> str:
     """Return a share as a percentage."""
     return NOTHING if not whole else f"{100 * part / whole:.1f} %"
+
+
+def show_money(value: object) -> str:
+    """Return an amount with two decimals at least, so that those of a column stand one below the other; text as it is."""
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return show_number(value)
+    shown = f"{value:,.2f}" if round(value, 2) == value else f"{value:,.4f}".rstrip("0")
+    return shown.replace(",", "\u202f")
 
 
 def show_moment(value: str | int | None, empty: str = NOTHING) -> Markup | str:

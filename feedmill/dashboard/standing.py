@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import orjson
 from aiohttp import web
 
+from feedmill.dashboard.items.showing import labels as attribute_labels
 from feedmill.dashboard.view import HEADERS
 
 if TYPE_CHECKING:
@@ -64,18 +65,26 @@ def nothing_new(view: View, standing: Standing) -> web.Response | None:
 
 def list_kinds(view: View, changes: Row, labels: Sequence[tuple[str, str]]) -> list[Row]:
     """Return the kinds of changes there are, with their labels, numbers and samples, whose values are numbers, texts or None."""
-    counts, samples = changes["counts"], changes["samples"]
+    counts, samples, known = changes["counts"], changes["samples"], attribute_labels(view)
     return [
-        {"label": view.say(label), "number": counts[kind], "samples": [_shape(each, kind) for each in samples[kind]]}
+        {"label": view.say(label), "number": counts[kind], "samples": [_shape(each, kind, known) for each in samples[kind]]}
         for kind, label in labels
         if counts[kind]
     ]
 
 
-def _shape(change: Row, kind: str) -> Row:
+def _shape(change: Row, kind: str, known: Mapping[str, str]) -> Row:
     whole = kind in ("created", "deleted")
     fields = [each for each in change["fields"] if not whole or each["field"] in _TOLD_OF_WHOLE]
-    told = [{"field": each["field"], "before": show_value(each["before"]), "after": show_value(each["after"])} for each in fields]
+    told = [
+        {
+            "field": each["field"],
+            "label": known.get(each["field"], each["field"]),
+            "before": show_value(each["before"]),
+            "after": show_value(each["after"]),
+        }
+        for each in fields
+    ]
     # What is about to be created has no page yet.
     address = None if kind == "created" or change["id"] is None else f"/items/{change['id']}"
     return {"label": change["vendorSku"] or change["externalId"], "name": change["name"] or "", "address": address, "fields": told}

@@ -86,6 +86,15 @@ class View:
         """Return the language of the answer."""
         return choose_language(self.request.headers.get("Accept-Language", ""))
 
+    @property
+    def came_from(self) -> str | None:
+        """Return the page of ours that a form was sent from, None where nobody knows."""
+        try:
+            page = URL(self.request.headers.get("Referer", ""))
+        except ValueError:
+            return None
+        return page.raw_path_qs if page.host is not None and page.authority == self.request.host else None
+
     def number(self, name: str = "id") -> int:
         """Return a parameter of the path that is an id. Raises `NotFound` for what can be the id of nothing."""
         text = self.request.match_info[name]

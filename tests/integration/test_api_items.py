@@ -122,6 +122,15 @@ async def test_a_list_is_queried_and_hides_what_is_loaded(tmp_path: Path) -> Non
         assert (await running.call("GET", f"{ITEMS}/{everything[0]}/history.json"))[0] == 404
 
 
+async def test_stock_in_fractions_adds_up(tmp_path: Path) -> None:
+    """Metres of cable and pieces of lamps have one sum, exact to its last digit; whole figures stay whole."""
+    async with run_service(tmp_path, loops=(run_pushes,)) as running:
+        feed = await make_feed(running)
+        for name, stock in (("lamp", 3), ("cable", 0.1), ("wire", 0.2)):
+            await make_item(running, feed, name, inventoryQuantity=stock)
+        assert (await running.call("GET", "/api/totals.json"))[1] == {"feeds": 1, "items": 3, "connected": 0, "inStock": 3, "stock": 3.3}
+
+
 async def test_the_count_of_all_items_reads_an_index_alone(tmp_path: Path) -> None:
     """Counting all items, or those of a feed, never reads their rows, and pages by id or of a feed never sort."""
     from sinks.sqlite.service.resources.items import _SEEN

@@ -134,3 +134,26 @@ async def test_what_an_operator_keeps(empty: Running) -> None:
     assert (await empty.call("GET", "/api/plan.json"))[1]["skuLimit"] == 5000
     await sent("/feeds/1/delete", "/suppliers")
     await sent("/suppliers/1/delete", "/suppliers")
+
+
+async def test_what_cannot_be_taken_back_asks_first(seeded: Seeded) -> None:
+    """Where a press would end something for good there is a question before it, whose first answer is to leave it."""
+    session = await sign_in_as(seeded.running.service, "Ada")
+    await sign_in_as(seeded.running.service, "Bob")
+    for path, act in (("/tokens", "/tokens/1/revoke"), ("/people", "/people/2/remove"), ("/suppliers/1", "/suppliers/1/delete")):
+        _, text = await look(seeded.running, path, session)
+        before, _, _ = text.partition(f'action="{act}"')
+        assert before.rfind("<dialog") > before.rfind("</dialog>"), path
+        assert "data-closes autofocus" in text, path
+    viewer = await sign_in_as(seeded.running.service, "Vic", "viewer")
+    _, text = await look(seeded.running, "/", viewer)
+    assert not re.findall(r'href="/(?:tokens|people|system)"', text), "a viewer is led to pages that are for admins"
+
+
+async def test_a_refused_press_leads_back(seeded: Seeded) -> None:
+    """An error page after a form has the way back to the page it was sent from, and to no other site."""
+    running, session = seeded.running, await sign_in_as(seeded.running.service, "Ada")
+    for referer, found in ((f"{running.url}/tokens?x=1", True), ("https://elsewhere.test/tokens", False), ("http://[", False)):
+        data, headers = {FIELD: form_token(session)}, {"Referer": referer}
+        async with running.client.post(f"{running.url}/tokens/987/revoke", data=data, cookies={COOKIE: session}, headers=headers) as answer:
+            assert (answer.status, "Back to the page" in await answer.text()) == (404, found)

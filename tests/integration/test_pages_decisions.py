@@ -134,7 +134,7 @@ async def test_who_comes_too_late_is_told(shop: Shop) -> None:
     run = await shop.fetched("held")
     status, _, page = await shop.press(f"/runs/{run}/held", verb="reject", comment="x" * 901)
     assert status == 200
-    assert "the comment is too long" in page
+    assert "The comment is too long" in page
     assert "total stock stays" in page
     shop.supplier.close_gate()
     before = (await shop.api.call("GET", f"/api/data-imports/{run}.json"))[1]
@@ -142,7 +142,7 @@ async def test_who_comes_too_late_is_told(shop: Shop) -> None:
     await shop.supplier.reached.wait()
     status, _, page = await shop.press(f"/runs/{run}/held", verb="approve", comment="fine")
     assert status == 200
-    assert f"run {newer} of feed" in page
+    assert f"Run {newer} of feed" in page
     assert f"Run {newer} of this feed is under way" in page
     assert ">fine</textarea>" in page
     shop.supplier.open_gate()

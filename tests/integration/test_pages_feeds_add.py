@@ -27,6 +27,17 @@ BODIES = {
     "/bare.csv": ("".join(f"K{n};{n % 7};Bolt {n}\n" for n in range(30)), "text/csv"),
     "/twice.csv": ("sku,qty\n" + "".join(f"S{n % 5},{n}\n" for n in range(30)), "text/csv"),
     "/fixed.txt": ("ITEM      QTY  NAME\n" + "".join(f"A{n:<8} {n:>4}  Bolt {n:<10}\n" for n in range(40)), "text/plain"),
+    "/ceneo.xml": (
+        "<offers>"
+        + "".join(
+            f'<o id="{n}" price="2.5" stock="4"><name>Bolt {n}</name><attrs>'
+            + "".join(f'<a name="Trait {trait}">{trait}</a>' for trait in range(9))
+            + "</attrs></o>"
+            for n in range(3)
+        )
+        + "</offers>",
+        "application/xml",
+    ),
     "/shop.xml": (
         "<shop><items>"
         + "".join(f"<item><sku>A{n}</sku><qty>{n}</qty></item>" for n in range(9))
@@ -93,9 +104,9 @@ def _fields(page: str) -> dict[str, str]:
 async def test_what_goes_wrong_is_said_in_place_and_a_password_never_comes_back(desk: Desk) -> None:
     """Each failure has its sentence with the cure, what was typed is still there; a password is kept for its session and its host."""
     for location, said in (
-        ("", "paste the address"),
-        ("supplier.example/stock.csv", "an address begins with https://"),
-        ("gopher://supplier.example/stock.csv", "no connector answers the URL scheme"),
+        ("", "Paste the address"),
+        ("supplier.example/stock.csv", "An address begins with https://"),
+        ("gopher://supplier.example/stock.csv", "No connector answers the URL scheme"),
         ("http://169.254.169.254/stock.csv", "no feed may use it"),
         ("http://127.0.0.1:1/stock.csv", "check host and port"),
         (f"{desk.supplier}/none.csv", "check the path with the supplier"),
@@ -118,7 +129,7 @@ async def test_what_goes_wrong_is_said_in_place_and_a_password_never_comes_back(
     assert "does not follow to a new one" in elsewhere
     thief = Desk(desk.running, await sign_in_as(desk.running.service, "Eve"), desk.supplier)
     stolen = await thief.send("/feeds/new/look", {**kept, "location": f"{desk.supplier}/private.csv"})
-    assert "it is not kept any more: type it again" in stolen
+    assert "It is not kept any more: type it again" in stolen
     # A slash that was not percent-encoded: the address can be read in one way only.
     raw = await desk.look(desk.supplier.replace("://", "://ada:s3cret/+@") + "/private.csv")
     assert "1 record" in raw
@@ -156,7 +167,7 @@ async def test_what_a_supplier_sent_is_shown_as_text_with_its_doubts(desk: Desk)
     assert "only 5 different ones" in unescape(twice)
     form = {**_fields(twice), "location": f"{desk.supplier}/twice.csv", "supplier_name": "Acme", "name": "twice"}
     page = await desk.send("/feeds/new", form)
-    assert "no row is mapped to sku" in unescape(page)
+    assert "No row is mapped to sku" in unescape(page)
     assert (await desk.running.call("GET", "/api/inventory-feeds.json"))[1] == []
     assert (await desk.running.call("GET", "/api/dropship-providers.json"))[1] == []
     fixed = await desk.look(f"{desk.supplier}/fixed.txt")
@@ -202,3 +213,14 @@ async def test_a_feed_is_saved_as_it_was_seen_and_by_admins_alone(desk: Desk) ->
         text = await answer.text()
     assert answer.status == 200
     assert feed["hash"] not in text
+
+
+async def test_a_known_format_says_what_its_columns_are_for(desk: Desk) -> None:
+    """Of a format that is known each column shows what it is used for, and the many that nothing is made of are folded away."""
+    page = unescape(await desk.look(f"{desk.supplier}/ceneo.xml"))
+    used, _, idle = page.partition("columns that are not used")
+    assert "the known format ceneo" in used
+    assert 'value="" selected>Stock, pieces</option>' in used
+    assert 'value="" selected>not used</option>' not in used
+    assert idle.count('value="" selected>not used</option>') == 9
+    assert "3 of 3 records become items" in page

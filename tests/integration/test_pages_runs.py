@@ -125,7 +125,7 @@ async def test_many_changes_are_looked_at_when_somebody_asks(desk: Desk, monkeyp
     assert "Show samples" in await desk.page(f"/runs/{run}")
     assert "Show samples" in await desk.page(f"/runs/{run}?part=changes")
     assert "Reading what changed" in await desk.page(f"/runs/{run}?all=1")
-    assert "inventoryQuantity" in await desk.page(f"/runs/{run}?all=1&part=changes")
+    assert "Created" in await desk.page(f"/runs/{run}?all=1&part=changes")
 
 
 async def test_what_failed_says_what_to_do(desk: Desk) -> None:

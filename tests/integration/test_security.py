@@ -308,6 +308,10 @@ async def test_secrets_stay_out_of_logs_and_the_database(tmp_path: Path, monkeyp
         secrets = [running.token, made["token"], made["token"][3:], secret, "pa55word", "s3cretkey"]
         assert (await running.call("POST", "/webhooks/doors.json", {}, headers={"jetti-webhook-hash": secret}))[0] == 200
         assert (await running.call("GET", "/api/doors/broken.json"))[0] == 500
+        seen = {"Authorization": f"Bearer {running.token}", "Accept": "text/html,*/*;q=0.8"}
+        async with running.client.get(f"{running.url}/api/doors/broken.json", headers=seen) as response:
+            assert (response.status, response.content_type) == (500, "text/html")
+            assert "<h1>Internal Server Error</h1>" in await response.text()
         assert (await running.call("GET", f"{TOKENS}?where[token]={made['token']}"))[0] == 422
         assert (await running.call("PUT", f"/api/doors/{feed}/push.json", {}, token=made["token"]))[0] == 403
         broken = f"GET / HTTP/1.1\r\nAuthorization: Bearer {made['token']}\r\nbad header\r\n\r\n"
@@ -321,6 +325,7 @@ async def test_secrets_stay_out_of_logs_and_the_database(tmp_path: Path, monkeyp
     assert [(line["method"], line["path"], line["status"], line["token_id"]) for line in logged] == [
         ("POST", TOKENS, 200, 1),
         ("POST", "/webhooks/doors.json", 200, None),
+        ("GET", "/api/doors/broken.json", 500, 1),
         ("GET", "/api/doors/broken.json", 500, 1),
         ("GET", TOKENS, 422, 1),
         ("PUT", "/api/doors/{id}/push.json", 403, 2),

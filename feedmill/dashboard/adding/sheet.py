@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +11,7 @@ import orjson
 
 from feedmill.dashboard.adding.reading import TOP, ChosenColumn, Reading
 from feedmill.dashboard.adding.words import purposes, types
+from feedmill.dashboard.mapping.presets import columns_of_preset
 
 if TYPE_CHECKING:
     from feedmill.dashboard.view import View
@@ -29,6 +31,12 @@ _ENCODINGS: Final = (
 _DETECTED: Final = frozenset({"delimiter", "encoding", "csvHasHeader", "columnWidths"})
 """Settings that are detected in each file unless they are set."""
 
+_COUNT: Final = re.compile(r", \d+ records?(?= at )")
+"""A number that stands beside what is said anyway."""
+
+_SHOWN: Final = ("no key:", "no stock:", "stock stands in ")
+"""Notes of what the table of columns and the first records show as well."""
+
 _ASKED: Final = {"quote": '"', "headerRow": 1, "mapping": "custom", "xmlMapping": "custom"}
 """Settings that are not worth a word while they are what they usually are."""
 
@@ -47,7 +55,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRow:
-    """A column: its name, examples and figures, what it is for, and why; `doubts` are what else it may be for."""
+    """A column: its name, examples and figures, what it is for, and why; `doubts` are what else it may be for.
+
+    `preset` is what a known format uses it for unless it is for something else here.
+    """
 
     name: str
     label: str
@@ -59,6 +70,12 @@ class ColumnRow:
     doubts: tuple[str, ...]
     rivals: tuple[str, ...]
     rules: str
+    preset: str
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing is made of the column, and nobody thinks that something might be."""
+        return not (self.purpose or self.preset or self.doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,11 @@ def make_sheet(view: View, guess: Mapping[str, Any], reading: Reading) -> Sheet:
     """Return what is shown of a guess; what somebody has chosen for a column stays, as long as there is a column of that name."""
     said = {str(each["attribute"]): each for each in guess["settings"]}
     sure = {name: each["value"] for name, each in said.items() if each["sure"] and name not in reading.chosen}
-    rows = _rows(view, guess, {each.name: each.purpose for each in reading.columns if each.purpose != each.guessed})
+    preset = next((str(sure[name]) for name in ("xmlMapping", "mapping") if sure.get(name) not in (None, "custom")), "")
+    names = [str(column["name"]) for column in guess["columns"]]
+    kind = str(reading.chosen.get("resourceType") or said["resourceType"]["value"])
+    by_preset = columns_of_preset(view.service.registry, kind, preset, names) if preset else {}
+    rows = _rows(view, guess, {each.name: each.purpose for each in reading.columns if each.purpose != each.guessed}, by_preset)
     choices = tuple(_choices(view, guess, said, reading))
     shown = {choice.name for choice in choices}
     others = tuple(
@@ -95,13 +116,12 @@ def make_sheet(view: View, guess: Mapping[str, Any], reading: Reading) -> Sheet:
         for name, each in said.items()
         if name not in shown and _ASKED.get(name) != each["value"] and name != "mapping"
     )
-    preset = next((str(sure[name]) for name in ("xmlMapping", "mapping") if sure.get(name) not in (None, "custom")), "")
     return Sheet(
-        str(guess["what"]),
+        _COUNT.sub("", str(guess["what"])),
         int(guess["records"]),
         bool(guess["complete"]),
         int(guess["bytes"]),
-        tuple(map(str, guess["notes"])),
+        tuple(str(note) for note in guess["notes"] if not str(note).startswith(_SHOWN)),
         choices,
         others,
         tuple(rows),
@@ -120,7 +140,7 @@ def _choices(view: View, guess: Mapping[str, Any], said: Mapping[str, Mapping[st
 
     made = [choice("resourceType", view.say("Format"), types(view))]
     if kind == "ftpCsv":
-        marks = ((";", view.say("semicolon ;")), (",", view.say("comma ,")), ("tab", view.say("tab")), ("|", view.say("pipe |")))
+        marks = ((";", view.say("semicolon")), (",", view.say("comma")), ("tab", view.say("tab")), ("|", view.say("vertical bar")))
         header = (("true", view.say("the first row names the columns")), ("false", view.say("there is no header")))
         if "columnWidths" in said:
             made.append(choice("columnWidths", view.say("Column positions")))
@@ -129,8 +149,10 @@ def _choices(view: View, guess: Mapping[str, Any], said: Mapping[str, Mapping[st
         made.append(choice("csvHasHeader", view.say("Header"), header, view.say("the first row names the columns")))
     elif kind == "xml":
         paths = [(str(each["path"]), _counted(view, each)) for each in guess["recordPaths"]]
-        made.append(choice("xmlPath", view.say("Records stand at"), paths))
-        if said.get("xmlMapping", {}).get("value") != "custom" or reading.chosen.get("xmlMapping"):
+        by_format = said.get("xmlMapping", {}).get("value") != "custom"
+        usual = view.say("where the format has them") if by_format and "xmlMapping" not in reading.chosen else ""
+        made.append(choice("xmlPath", view.say("Records stand at"), paths, usual))
+        if by_format or reading.chosen.get("xmlMapping"):
             made.append(choice("xmlMapping", view.say("Mapping"), (("custom", view.say("my own, column by column")),)))
     elif kind == "json":
         roots = [(str(each["path"]) or TOP, _counted(view, each)) for each in guess["recordPaths"]]
@@ -154,7 +176,7 @@ def _choice(
     if chosen is not None:
         blank = view.say("let Feedmill guess")
     elif found and (each["sure"] or name in _DETECTED):
-        blank = view.say("as guessed: %(value)s", value=options.get(found, found))
+        blank = view.say("%(value)s (guessed)", value=options.get(found, found))
     elif found:
         reason = view.say("perhaps %(value)s: %(reason)s", value=options.get(found, found), reason=reason)
     known = {**options, **({value: value} if value and value not in options else {})}
@@ -176,7 +198,7 @@ def _as_option(name: str, value: object) -> str:
     return "tab" if value == "\t" else str(value)
 
 
-def _rows(view: View, guess: Mapping[str, Any], overridden: Mapping[str, str]) -> list[ColumnRow]:
+def _rows(view: View, guess: Mapping[str, Any], overridden: Mapping[str, str], by_preset: Mapping[str, str]) -> list[ColumnRow]:
     by_column: dict[str, list[Mapping[str, Any]]] = {}
     for each in guess["fields"]:
         by_column.setdefault(str(each["row"]["name"]), []).append(each)
@@ -185,8 +207,8 @@ def _rows(view: View, guess: Mapping[str, Any], overridden: Mapping[str, str]) -
         guesses = by_column.get(column["name"], [])
         sure = [each for each in guesses if each["sure"]]
         unsure = [each for each in guesses if not each["sure"]]
-        rows.append(_row(view, guess, column, sure[0] if sure else None, unsure, overridden))
-        rows += [_row(view, guess, column, each, (), overridden) for each in sure[1:]]
+        rows.append(_row(view, guess, column, sure[0] if sure else None, unsure, overridden, by_preset))
+        rows += [_row(view, guess, column, each, (), overridden, {}) for each in sure[1:]]
     return rows
 
 
@@ -197,6 +219,7 @@ def _row(
     chosen: Mapping[str, Any] | None,
     unsure: Sequence[Mapping[str, Any]],
     overridden: Mapping[str, str],
+    by_preset: Mapping[str, str],
 ) -> ColumnRow:
     known = dict(purposes(view))
     guessed = str(chosen["row"]["purpose"]) if chosen is not None else ""
@@ -216,4 +239,5 @@ def _row(
         doubts=tuple(f"{known.get(str(each['row']['purpose']), each['row']['purpose'])}? {each['reason']}" for each in unsure),
         rivals=tuple(map(str, chosen["alsoLookedAt"])) if chosen is not None else (),
         rules=orjson.dumps(rules).decode(),
+        preset="" if (purpose := by_preset.get(str(column["name"]))) is None else known.get(purpose, purpose),
     )

@@ -53,10 +53,17 @@ def show_preview(view: View, preview: Mapping[str, Any]) -> ShownPreview:
     found = {str(field["attribute"]) for record in preview["records"] for field in record["fields"]}
     order = [name for name in _ORDER if name in found] + sorted(found.difference(_ORDER))
     labels = attributes(view)
+    if all(_is_sku(record["item"]) for record in preview["records"]):
+        order = [name for name in order if name != "externalId"]
     records = tuple(_record(record, order) for record in preview["records"])
     problems = tuple(str(each["message"]) for each in preview["problems"])
     heads = tuple((name, labels.get(name, name), name in _NUMBERS) for name in order)
     return ShownPreview(heads, records, problems, sum(record.accepted for record in records), "inventoryQuantity" in found)
+
+
+def _is_sku(item: Mapping[str, Any] | None) -> bool:
+    """Return whether the id of an item is its SKU, so that one of them says it all."""
+    return item is None or item["externalId"] == item["vendorSku"]
 
 
 def _record(record: Mapping[str, Any], order: Sequence[str]) -> ShownRecord:

@@ -57,6 +57,13 @@ def offered_rows(registry: Registry, resource_type: str, draft: Draft, columns: 
     return found
 
 
+def columns_of_preset(registry: Registry, resource_type: str, preset: str, columns: Sequence[str]) -> dict[str, str]:
+    """Return the columns of a source that a preset uses, each with its purpose."""
+    known = {normal(column): column for column in columns}
+    rows = _presets(registry, resource_type).get(preset, ())
+    return {known[normal(name)]: each.purpose for each in rows for name in each.names if normal(name) in known}
+
+
 def can_copy(resource_type: str, draft: Draft) -> bool:
     """Return whether rows of one's own can do what the preset does."""
     return preset_of(resource_type, draft) not in (CUSTOM, *_JOINING)

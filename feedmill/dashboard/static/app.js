@@ -103,6 +103,8 @@
   document.addEventListener("htmx:oobAfterSwap", (event) => prepare(event.detail.target));
   document.addEventListener("DOMContentLoaded", () => {
     prepare(document);
+    // In a narrow window the pages lie in a row that is wider than it: where one is has to be seen.
+    document.querySelector(".side nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     if (document.body.dataset.events) follow(document.body.dataset.events);
   });
 })();

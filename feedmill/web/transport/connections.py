@@ -10,6 +10,7 @@ import asyncio
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -105,7 +106,7 @@ class Connection(web.RequestHandler):
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        """Answer what the library could not read, or what nobody foresaw, with a problem document, and log what is our fault."""
+        """Answer what the library could not read, or what nobody foresaw, as a problem, and log what is our fault."""
         log = structlog.get_logger("feedmill")
         if isinstance(exc, ConnectionError):
             raise ConnectionError("the client is gone") from exc
@@ -116,7 +117,8 @@ class Connection(web.RequestHandler):
             log.info("a request could not be read", client=request.remote, error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun, so that no other can be given")
-        response = _problem_of(status, exc).response()
+        problem = _problem_of(status, exc)
+        response = _page(problem) if "text/html" in request.headers.get("Accept", "") else problem.response()
         response.headers.update({"Server": SERVER, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"})
         response.force_close()
         return response
@@ -181,6 +183,15 @@ class Connection(web.RequestHandler):
 def _told(error: object) -> str:
     """Return a traceback as text, here and not in the log: renderers for people read sources, which the loop must not wait for."""
     return "".join(traceback.format_exception(error)).strip() if isinstance(error, BaseException) else "unknown"
+
+
+def _page(problem: Problem) -> web.Response:
+    """Return a problem as a page, for whoever looks with a browser. It is made of nothing that could be what has failed."""
+    title = str(problem.document()["title"])
+    text = f"<h1>{title}</h1><p>{escape(problem.detail)}.</p><p><a href='/'>Overview</a></p>"
+    head = f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='color-scheme' content='light dark'><title>{title}</title>"
+    policy = {"Content-Security-Policy": "default-src 'none'"}
+    return web.Response(status=problem.status, text=f"{head}{text}</html>", content_type="text/html", headers=policy)
 
 
 def _too_large() -> Problem:

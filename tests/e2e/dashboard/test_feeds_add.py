@@ -55,7 +55,7 @@ async def test_a_pasted_address_becomes_a_feed_that_is_fetched(running: Running,
     await page.get_by_text("No column is used for the stock").wait_for()
     assert ACCOUNT.password not in await page.content()
     assert await page.get_by_label("Password, or token").input_value() == ""
-    assert await page.get_by_text("<b onclick=x>Schräubchen</b> 3").first.is_visible()
+    assert await page.locator(".value", has_text="<b onclick=x>Schräubchen</b> 3").first.is_visible()
     await check_accessible(page)
     fetched = await ftp.count("RETR")
 

@@ -74,7 +74,7 @@ async def test_from_the_first_login_to_an_undo(running: Running, browser: Browse
         await page.get_by_role("button", name="Save and fetch").click()
         await page.get_by_role("heading", name="Complete").wait_for()
         await expect(page.locator(".sum")).to_contain_text("60")
-        await vic.page.get_by_role("link", name="Acme stock").wait_for()
+        await vic.page.get_by_role("region", name="Feeds").get_by_role("link", name="Acme stock").wait_for()
 
         await page.get_by_role("link", name="Items", exact=True).click()
         await expect(page.locator("#items-list tbody tr")).to_have_count(50)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import Conflict, UnderWay
+from feedmill.dashboard.items.showing import labels
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.standing import Row, Standing, list_kinds, nothing_new, read_standing, show_value
 from feedmill.web.problems import Problem, explain
@@ -76,7 +77,8 @@ def _did(undo: Row) -> bool:
 def _shape(view: View, conflict: Row) -> Row:
     address = None if conflict["did"] == "deleted" else f"/items/{conflict['id']}"
     values = {"left": show_value(conflict["left"]), "now": show_value(conflict["now"])}
-    return {**conflict, **values, "by": _by(view, conflict), "address": address}
+    field = conflict["field"] and labels(view).get(conflict["field"], conflict["field"])
+    return {**conflict, **values, "field": field, "by": _by(view, conflict), "address": address}
 
 
 def _by(view: View, conflict: Row) -> str:

@@ -10,6 +10,7 @@ from yarl import URL
 
 from engine.contracts import PUSHED
 from engine.errors import Conflict, NotFound, UnderWay
+from feedmill.dashboard.items.showing import labels
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.pages.runs.runs import UNDER_WAY
 from feedmill.dashboard.presenters.changes import show_value
@@ -94,7 +95,7 @@ def _records_of(run: int, reason: Mapping[str, Any]) -> str:
 
 async def _changes(view: View, run: Mapping[str, Any], *, ask: bool) -> dict[str, Any]:
     changed = run["created"] + run["updated"] + run["removed"]
-    shown: dict[str, Any] = {"state": "none", "diff": None, "lost": "", "kinds": _KINDS, "show_value": show_value}
+    shown: dict[str, Any] = {"state": "none", "diff": None, "lost": "", "kinds": _KINDS, "show_value": show_value, "labels": labels(view)}
     if run["status"] not in ("complete", "held") or not changed:
         return shown
     if changed > SHOWN_AT_ONCE and "all" not in view.query:

@@ -65,6 +65,11 @@ async def _ping(view: View) -> web.StreamResponse:
     return view.go(f"/webhooks/log/{payload['id']}")
 
 
+async def _resume(view: View) -> web.StreamResponse:
+    await view.send("PUT", _one(view), {"enabled": True})
+    return view.go("/webhooks", view.say("It goes on: what waits is sent."))
+
+
 async def _delete(view: View) -> web.StreamResponse:
     await view.send("DELETE", _one(view))
     return view.go("/webhooks", view.say("The webhook was removed."))
@@ -115,6 +120,7 @@ PAGES: Final[tuple[Page, ...]] = (
     shows("/webhooks/{id:[0-9]+}", _edit, "admin"),
     does("/webhooks/{id:[0-9]+}", _change),
     does("/webhooks/{id:[0-9]+}/ping", _ping),
+    does("/webhooks/{id:[0-9]+}/resume", _resume),
     does("/webhooks/{id:[0-9]+}/delete", _delete),
     shows("/webhooks/log/{id:[0-9]+}", _payload),
     does("/webhooks/log/{id:[0-9]+}/redeliver", _redeliver),

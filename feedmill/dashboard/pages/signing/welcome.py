@@ -25,7 +25,7 @@ async def _show(view: View) -> web.StreamResponse:
 async def _set(view: View) -> web.StreamResponse:
     person, password = await find_link(view.service, _secret(view)), view.form.get("password", "")
     if password != view.form.get("again", ""):
-        return _render(view, person, {"again": view.say("is not the same password")})
+        return _render(view, person, {"again": view.say("the two passwords are not the same")})
     try:
         session = await set_password(view.service, _secret(view), password)
     except InvalidItem as error:

@@ -23,7 +23,7 @@ class Totals(Resource):
     items: Count = Field(description="Items of all feeds.")
     connected: Count = Field(description="Items that are connected to a variant.")
     in_stock: Count = Field(description="Items with stock, as they were sent.")
-    stock: int = Field(description="The stock of all items, as it was sent; no item counts below zero.")
+    stock: float = Field(description="The stock of all items, as it was sent; no item counts below zero.")
 
 
 async def _get(call: Call) -> web.Response:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from engine.figures import pieces
+
 if TYPE_CHECKING:
     from sinks.sqlite.fence import Writer
 
@@ -23,13 +25,13 @@ _SUMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How much there is."""
+    """How much there is. `stock` is in pieces, and whole unless some supplier sells fractions of one, as metres of cable."""
 
     feeds: int = 0
     items: int = 0
     connected: int = 0
     in_stock: int = 0
-    stock: int = 0
+    stock: float = 0
 
 
 class KeptTotals:
@@ -54,7 +56,7 @@ async def read_totals(reader: Writer, kept: KeptTotals) -> Totals:
     """Return how much there is, exact where it is little and some seconds old where it is much."""
     if (totals := kept.get()) is not None:
         return totals
-    rows = await reader.query(_SUMS)
-    totals = Totals(*(int(str(value)) for value in rows[0]))
+    *counts, stock = map(str, (await reader.query(_SUMS))[0])
+    totals = Totals(*map(int, counts), stock=pieces(float(stock)))
     kept.keep(totals)
     return totals
