@@ -116,7 +116,9 @@ class _Secrets:
             gone = row.is_kept and (not self._stays or row.value is None)
             if gone:
                 say = self._view.say
-                message = say("it was typed for another host: type it again") if row.value else say("it is not kept any more: type it again")
+                message = (
+                    say("it was typed for another host: type it again") if row.value else say("it is not kept any more: type it again")
+                )
                 self._faults[f"{rows.PREFIX}{at}.value"] = message
             found.append(replace(row, value=None) if gone else row)
         return tuple(found)
@@ -170,6 +172,6 @@ def _settings(form: Mapping[str, str], url: str, reach: Reach, password: str | N
         settings["resourcePath"] = form["path"].strip()
     if (paged := paging.paging_setting(reach.paging)) is not None:
         settings["pagination"] = paged
-    if reach.rows:
-        settings["parameters"] = [row.setting for row in reach.rows]
+    if sent := rows.row_settings(reach.rows):
+        settings["parameters"] = sent
     return settings

@@ -94,10 +94,12 @@ def edit_rows(rows: Sequence[ParameterRow], act: str) -> tuple[tuple[ParameterRo
 
 
 def find_faults(view: View, rows: Sequence[ParameterRow], stored: Sequence[ParameterRow] = ()) -> dict[str, str]:
-    """Return what is wrong with rows, by field; `stored` are those of the feed, which gives a value back by its name."""
+    """Return what is wrong with rows, by field; nothing is with one that says nothing. `stored` are those of the feed, which gives a value back by its name."""
     before, now = (Counter(row.stored for row in each if row.stored) for each in (stored, rows))
     faults: dict[str, str] = {}
     for at, row in enumerate(rows):
+        if row.is_blank:
+            continue
         if not row.name:
             faults[f"{PREFIX}{at}.name"] = view.say("give it a name, or remove it")
         elif row.stored and row.value is None and not row.is_stored:
@@ -107,6 +109,11 @@ def find_faults(view: View, rows: Sequence[ParameterRow], stored: Sequence[Param
             # The API gives values back by name, the first for the first: it could be the one that was removed.
             faults[f"{PREFIX}{at}.value"] = view.say("several had this name, and which is which is not known: type the value again")
     return faults
+
+
+def row_settings(rows: Sequence[ParameterRow]) -> list[dict[str, str]]:
+    """Return rows as the API takes them, those that say nothing left out."""
+    return [row.setting for row in rows if not row.is_blank]
 
 
 def to_keep(rows: Sequence[ParameterRow]) -> dict[str, str]:

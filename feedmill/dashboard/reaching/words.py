@@ -29,9 +29,9 @@ def styles(view: View) -> tuple[tuple[str, str], ...]:
     return (
         ("", say("all in one answer")),
         ("page", say("by page number")),
-        ("offset", say("by offset, the number of records before it")),
-        ("cursor", say("by a cursor or an address that stands in each page")),
-        ("link", say("by the Link header's next")),
+        ("offset", say("by offset")),
+        ("cursor", say("by a cursor in each page")),
+        ("link", say("by the Link header")),
     )
 
 
@@ -71,6 +71,4 @@ def labels(view: View) -> Mapping[str, str]:
 def say_plainly(view: View, message: str) -> str:
     """Return a message with the fields' labels in place of the attributes that it names."""
     known = labels(view)
-    return re.sub(
-        "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True)), lambda found: f"“{known[found[0]]}”", message
-    )
+    return re.sub("|".join(re.escape(name) for name in sorted(known, key=len, reverse=True)), lambda found: f"“{known[found[0]]}”", message)

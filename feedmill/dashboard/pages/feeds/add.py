@@ -178,7 +178,12 @@ async def _answer(view: View, source: NewSource, found: Mapping[str, object], pa
         **{name: shape[1] if (shape := pattern.search(said)) is not None else "" for name, pattern in _OFFERED.items()},
         **found,
     }
-    if context["requests"] is None and part in ("wizard", "reach", "asked") and source.settings and (source.reach.is_api or part == "asked"):
+    if (
+        context["requests"] is None
+        and part in ("wizard", "reach", "asked")
+        and source.settings
+        and (source.reach.is_api or part == "asked")
+    ):
         context |= {} if source.faults else await ask_for(view, _REQUESTS, source.settings)
     if "HX-Request" in view.request.headers:
         return view.part(_TEMPLATE, part, **context)
