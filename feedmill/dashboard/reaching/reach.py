@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 WAYS: Final = ("none", "basic", "bearer", "header", "oauth2")
 TOKENS: Final = ("bearer", "header")
 """Ways of signing in that send one secret and no user."""
+
+_NUMBER: Final = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 SECRETS: Final = ("username", "password", "client_id", "client_secret", "proxy_url")
 """The fields of which a form may keep what was typed."""
@@ -51,12 +54,8 @@ class Reach:
 
 def transport_setting(reach: Reach) -> dict[str, object]:
     """Return what `transport` says of signing in and of pace, null for what goes by the default."""
-    rate: object = reach.rate or None
-    try:
-        rate = float(reach.rate) if reach.rate else None
-    except ValueError:
-        # The API says what is wrong with it.
-        pass
+    # What is no number the API judges, and says so beside its field.
+    rate: object = float(reach.rate) if _NUMBER.fullmatch(reach.rate) else reach.rate or None
     return {
         "auth": reach.way if reach.way in (*TOKENS, "oauth2") else None,
         "authHeader": (reach.header or None) if reach.way == "header" else None,

@@ -94,7 +94,10 @@ def edit_rows(rows: Sequence[ParameterRow], act: str) -> tuple[tuple[ParameterRo
 
 
 def find_faults(view: View, rows: Sequence[ParameterRow], stored: Sequence[ParameterRow] = ()) -> dict[str, str]:
-    """Return what is wrong with rows, by field; nothing is with one that says nothing. `stored` are those of the feed, which gives a value back by its name."""
+    """Return what is wrong with rows, by field; nothing is with one that says nothing.
+
+    `stored` are those of the feed, which gives a value back by its name.
+    """
     before, now = (Counter(row.stored for row in each if row.stored) for each in (stored, rows))
     faults: dict[str, str] = {}
     for at, row in enumerate(rows):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 
+from engine.contracts import PUSHED
 from engine.errors import FeedmillError, NotFound
 from feedmill.dashboard.controls import changes_of, controls_of, groups
 from feedmill.dashboard.forms import faults_of, problem_of
@@ -23,20 +24,28 @@ _TEMPLATE: Final = "feeds/settings.html"
 async def _show(view: View) -> web.StreamResponse:
     feed = await view.get(_one(view))
     names, group = await _group(view)
-    return view.render(_TEMPLATE, feed=feed, groups=names, group=group, controls=controls_of(group, feed), problem=None, faults={})
+    controls = controls_of(group, feed, await _suppliers(view))
+    context = {"feed": feed, "groups": names, "group": group, "controls": controls, "pushed": feed["resourceType"] in PUSHED}
+    return view.render(_TEMPLATE, problem=None, faults={}, **context)
 
 
 async def _save(view: View) -> web.StreamResponse:
     feed = await view.get(_one(view))
     names, group = await _group(view)
-    controls = controls_of(group, feed)
+    controls = controls_of(group, feed, await _suppliers(view))
     try:
         await view.send("PUT", _one(view), changes_of(controls, view.form))
     except (Problem, FeedmillError) as error:
         problem = problem_of(error)
         context = {"feed": feed, "groups": names, "group": group, "controls": controls, "typed": view.form}
+        context["pushed"] = feed["resourceType"] in PUSHED
         return view.render(_TEMPLATE, status=problem.status, problem=problem, faults=faults_of(problem), **context)
     return view.go(f"/feeds/{view.number()}/settings?group={group}", view.say("Saved. The next run goes by it."))
+
+
+async def _suppliers(view: View) -> list[tuple[str, str]]:
+    listed = await view.list("/api/dropship-providers.json", {"limit": 1000, "order[attribute]": "name"})
+    return [(str(each["id"]), str(each["name"])) for each in listed.rows]
 
 
 async def _group(view: View) -> tuple[tuple[str, ...], str]:
