@@ -51,7 +51,7 @@ def read_source(view: View, *, act: str | None = None, keep: bool = True) -> New
     secret = found.take("client_secret", login.password or pasted.password, needed=reach.way == "oauth2")
     proxy = found.take("proxy_url", None, needed=True)
     reach = replace(reach, rows=found.rows(shown), focus=focus, kept=found.names)
-    faults |= {**paging.find_faults(view, reach.paging), **_find_faults(view, reach), **rows.find_faults(view, reach.rows)}
+    faults = {**paging.find_faults(view, reach.paging), **_find_faults(view, reach), **rows.find_faults(view, reach.rows), **faults}
     secrets = {"url": url, "token_url": reach.token_url, **found.kept, **rows.to_keep(reach.rows)}
     kept = form.get("kept", "")
     if keep and (url or len(secrets) > 2):

@@ -27,7 +27,7 @@ def styles(view: View) -> tuple[tuple[str, str], ...]:
     """Return how pages may follow each other, as (name in the API, label)."""
     say = view.say
     return (
-        ("", say("all in one answer")),
+        ("", say("there is none: all is in one answer")),
         ("page", say("by page number")),
         ("offset", say("by offset")),
         ("cursor", say("by a cursor in each page")),
@@ -51,7 +51,7 @@ def labels(view: View) -> Mapping[str, str]:
     """Return the labels of the form's fields by the attributes that they set."""
     say = view.say
     return {
-        "pagination.style": say("Where the next page comes from"),
+        "pagination.style": say("Next page"),
         "pagination.parameter": say("Name of the page's parameter"),
         "pagination.start": say("Number to begin with"),
         "pagination.sizeParameter": say("Name of the size's parameter"),

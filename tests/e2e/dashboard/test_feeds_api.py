@@ -33,7 +33,7 @@ async def _type_the_api(ada: Seat, shop: Api) -> None:
     await page.get_by_label("Client id").fill(CLIENT)
     await page.get_by_label("Client secret").fill(CLIENT_SECRET)
     await page.get_by_text("An API: pages, parameters, headers").click()
-    await page.get_by_label("Where the next page comes from").select_option("cursor")
+    await page.get_by_label("Next page").select_option("cursor")
     await page.get_by_label("Where the cursor stands").fill("meta.next")
     for number, (name, value) in enumerate((("shop", "hush-7"), ("X-Key", "hush-8"))):
         await page.get_by_role("button", name="Add a parameter or header").click()
