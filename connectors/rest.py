@@ -21,11 +21,12 @@ from connectors.web.oauth import get_authorised
 from connectors.web.pages import PAGE_BYTES, Page, read_page
 from connectors.web.rate import await_turn
 from connectors.web.request import addressed
+from connectors.web.showing import show_address
 from connectors.web.walking import Census, Step, Walk
 from connectors.wire.resuming import Resuming
 from connectors.wire.retrying import persist
 from engine.document import CHUNK_BYTES, Document
-from engine.errors import FeedmillError, RefuseRun, Retry
+from engine.errors import ConfigError, FeedmillError, RefuseRun, Retry
 from engine.source import Source
 
 if TYPE_CHECKING:
@@ -52,6 +53,42 @@ class RestConnector:
         source = replace(source, url=source.url.removeprefix(_PREFIX))
         paging = source.request.paging
         return _fetch_whole(source) if paging is None else _fetch_pages(source, paging)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPage:
+    """A page that was looked at: where it was asked for and where the next one is, None after the last, both as they may be shown.
+
+    `items` are its own, `total` those that the API announces, `place` is where they stand, names joined by dots.
+    """
+
+    asked: str
+    items: int
+    total: int | None
+    place: str
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """The first pages of an API, the first of them as a document; `problem` is why there are no more, None where nothing is wrong."""
+
+    pages: tuple[SeenPage, ...]
+    document: Document
+    problem: str | None
+
+
+async def peek(source: Source, most: int) -> Peek:
+    """Read the first `most` pages of a paged API and no more.
+
+    Raises what a fetch raises where that is of the first page; of a later one it is the `problem`.
+    """
+    source = replace(source, url=source.url.removeprefix(_PREFIX))
+    if source.request.paging is None:
+        raise ConfigError(f"{source.name}: is not paged: set pagination.style")
+    pages = _Pages(source, source.request.paging)
+    async with open_session(pages.source) as session:
+        return await pages.peek(session, most)
 
 
 @asynccontextmanager
@@ -125,6 +162,7 @@ class _Pages:
     def __init__(self, source: Source, paging: Paging) -> None:
         self.source = addressed(source)
         query = [(parameter.name, parameter.value.reveal()) for parameter in source.request.parameters if parameter.place == "query"]
+        self._hidden = frozenset(name for name, _ in query)
         self._name = source.name
         self._walk = Walk(self.source, paging, query)
         self._census = Census(self.source, paging)
@@ -142,15 +180,49 @@ class _Pages:
         self._census.close()
         return None
 
+    async def peek(self, session: aiohttp.ClientSession, most: int) -> Peek:
+        """Read the first pages and no more, see `peek`."""
+        seen: list[SeenPage] = []
+        document: Document | None = None
+        problem: str | None = None
+        while self._step is not None and self._number < most and problem is None:
+            step, self._number = self._step, self._number + 1
+            try:
+                found = await self._read_page(session, step)
+            except FeedmillError as error:
+                if document is None:
+                    raise
+                problem = str(error)
+            else:
+                document = document if document is not None or found is None else self._document(found)
+                seen.append(self._see(step, found))
+        if document is None:
+            raise RefuseRun(f"{self._name} holds no document")
+        return Peek(tuple(seen), document, problem)
+
+    def _see(self, step: Step, found: _Found | None) -> SeenPage:
+        asked, following = (None if each is None else self._show(each.url) for each in (step, self._step))
+        if found is None:
+            return SeenPage(asked or "", 0, None, "", None)
+        return SeenPage(asked or "", found.page.items, found.page.total, ".".join(found.page.place), following)
+
+    def _show(self, url: str) -> str:
+        return show_address(replace(self.source, url=url), self._hidden)
+
     async def _take(self, session: aiohttp.ClientSession, step: Step) -> Document | None:
-        """Read one page and find the step after it; None when it has no items. An empty first page is a document all the same."""
+        """Return one page; None when it has no items. An empty first page is a document all the same."""
+        found = await self._read_page(session, step)
+        return self._document(found) if found is not None and (found.page.items or self._number == 1) else None
+
+    async def _read_page(self, session: aiohttp.ClientSession, step: Step) -> _Found | None:
+        """Read one page and find the step after it; None where the end is."""
         found = await persist(self.source, lambda: self._ask(session, step))
         if found is None or (step.doubtful and self._census.repeats(found.page)):
             self._step = None
             return None
         with _located(self._number):
             self._step = self._judge(found)
-        return self._document(found) if found.page.items or self._number == 1 else None
+        return found
 
     def _judge(self, found: _Found) -> Step | None:
         """Count a page and return the step after it."""

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from connectors.web.pages import Page
     from engine.source import Paging, Source
 
-_PARAMETERS: Final = {"page": "page", "offset": "offset", "cursor": "cursor", "link": ""}
+PARAMETERS: Final = {"page": "page", "offset": "offset", "cursor": "cursor", "link": ""}
+"""What the query parameter of a style is called, unless a feed says otherwise."""
+
 _STARTS: Final = {"page": 1, "offset": 0}
 _WHOLE_URL: Final = re.compile(r"https?://", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -46,7 +48,7 @@ class Walk:
         self._source = source
         self._paging = paging
         self._query = query
-        self._name = paging.parameter or _PARAMETERS[paging.style]
+        self._name = paging.parameter or PARAMETERS[paging.style]
         self._count = paging.start if paging.start is not None else _STARTS.get(paging.style, 0)
         self._base = source.url
         if paging.size_parameter is not None:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal, TypeAlias
 
+from engine.contracts import PUSHED
 from engine.feed import Feed
 from engine.source import MASK
+from feedmill.dashboard.reaching.changing import ATTRIBUTES as REQUESTS
 
-Kind: TypeAlias = Literal["text", "number", "choice", "flag", "list", "secret"]
+Kind: TypeAlias = Literal["text", "number", "choice", "flag", "list", "pairs", "secret"]
 
 _SECRETS: Final = frozenset(
     (
-        *("authenticationToken", "authenticationSecret", "proxyUrl", "webhookEndpoint", "parseWebhookEndpoint"),
+        *("proxyUrl", "webhookEndpoint", "parseWebhookEndpoint"),
         *("transport.clientKeyPassword", "transport.privateKeyPassphrase"),
     )
 )
 _INNER: Final = ("guard", "transport")
-_ELSEWHERE: Final = frozenset(
-    (
-        *("dropshipProviderId", "resourceType", "parameters", "pagination", "xmlNamespaces"),
-        *("mapping", "xmlMapping", "jsonMapping", "fields", "jsonFields", "mappings"),
-    )
-)
-"""What other pages set, or the API alone."""
+ELSEWHERE: Final = REQUESTS | frozenset(("mapping", "xmlMapping", "jsonMapping", "fields", "jsonFields", "mappings"))
+"""What other pages set: how the source is asked, and the mapping."""
+
+_FETCHED_TYPES: Final = ("ftpCsv", "xml", "json")
 
 _LABELS: Final[Mapping[str, str]] = {
     "resourceLocation": "Address",
@@ -79,6 +78,8 @@ class Control:
             return ""
         if isinstance(self.value, bool):
             return str(self.value).lower()
+        if isinstance(self.value, dict):
+            return "\n".join(f"{name} = {value}" for name, value in self.value.items())
         return "\n".join(map(str, self.value)) if isinstance(self.value, list) else str(self.value)
 
     @property
@@ -97,15 +98,22 @@ def groups() -> tuple[str, ...]:
     return tuple(name for name in _notes()["feed"] if any(_is_set_here(attribute) for attribute in _notes()["feed"][name]))
 
 
-def controls_of(group: str, feed: Mapping[str, Any]) -> tuple[Control, ...]:
-    """Return the controls of a group, with the values of a feed as the API shows it."""
+def controls_of(group: str, feed: Mapping[str, Any], suppliers: Sequence[tuple[str, str]] = ()) -> tuple[Control, ...]:
+    """Return the controls of a group, with the values of a feed as the API shows it; `suppliers` are those that it may belong to."""
     schema, notes = _schema(), _notes()
     found: list[Control] = []
     for name, hint in notes["feed"][group].items():
         if name in _INNER:
             inner = schema["$defs"]["GuardLimits" if name == "guard" else "Transport"]["properties"]
             values = feed[name] or {}
-            found += [_control(f"{name}.{each}", notes[name].get(each, ""), inner[each], values.get(each)) for each in notes[name]]
+            paths = [(each, f"{name}.{each}") for each in notes[name]]
+            found += [
+                _control(path, notes[name].get(each, ""), inner[each], values.get(each)) for each, path in paths if _is_set_here(path)
+            ]
+        elif name == "dropshipProviderId":
+            found.append(Control(name, "choice", feed[name], hint, tuple(suppliers)))
+        elif name == "resourceType":
+            found.append(Control(name, "choice", feed[name], hint, _types(str(feed[name]))))
         elif _is_set_here(name):
             found.append(_control(name, hint, schema["properties"][name], feed.get(name)))
     return tuple(found)
@@ -144,6 +152,11 @@ def _parse(control: Control, text: str) -> object:
         return {"true": True, "false": False}.get(text)
     if not text.strip():
         return None
+    if control.kind == "pairs":
+        pairs = [line.partition("=") for line in text.split("\n") if line.strip()]
+        return {name.strip(): value.strip() for name, _, value in pairs}
+    if control.name == "dropshipProviderId" and text.isascii() and text.isdecimal() and len(text) < 18:
+        return int(text)
     if control.kind != "number":
         return text
     number = text.strip()
@@ -170,11 +183,19 @@ def _control(name: str, hint: str, schema: Mapping[str, Any], value: object) -> 
         return Control(name, "flag", value, hint, (*unset, ("true", "yes"), ("false", "no")))
     if kinds & {"integer", "number"}:
         return Control(name, "number", value, hint)
+    if kinds == {"object"}:
+        return Control(name, "pairs", value or None, hint)
     return Control(name, "list" if kinds == {"array"} else "text", value, hint)
 
 
+def _types(now: str) -> tuple[tuple[str, str], ...]:
+    """Return the formats that a feed may change to: one that is fetched stays fetched, one that is pushed to is pushed to."""
+    names = tuple(sorted(PUSHED)) if now in PUSHED else _FETCHED_TYPES
+    return tuple((name, name) for name in (names if now in names else (now, *names)))
+
+
 def _is_set_here(name: str) -> bool:
-    return name not in _ELSEWHERE
+    return name not in ELSEWHERE
 
 
 @cache

@@ -19,9 +19,9 @@ from feedmill.changes import shape_diff, shape_foreseen, shape_undo
 from feedmill.logs import log_event, log_listener_error
 from feedmill.service.definition.merging import State
 from feedmill.service.definition.stored_feeds import StoredFeed, read_stored_feed
-from feedmill.service.workers.looking import list_columns, preview
+from feedmill.service.workers.looking import list_columns, look_at_requests, preview
 from feedmill.service.workers.recordings import Recordings
-from feedmill.service.workers.trying import Samples, guess_settings, preview_settings
+from feedmill.service.workers.trying import Samples, guess_settings, preview_settings, try_requests
 from feedmill.shapes import dump, shape_run
 from sinks.sqlite import decisions
 from sinks.sqlite.fence import Writer
@@ -223,6 +223,8 @@ CALLS: Final[Mapping[str, Callable[[Workplace, Arguments], Awaitable[str]]]] = {
     "preview": preview,
     "guess-settings": guess_settings,
     "preview-settings": preview_settings,
+    "try-requests": try_requests,
+    "requests": look_at_requests,
     "columns": list_columns,
     "approve": approve,
     "reject": reject,

@@ -15,6 +15,8 @@ from engine.settings.transport import locate
 from feedmill.assembly import make_connector, make_recipe
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.planning import try_feed
+from feedmill.service.workers.paging import see_pages, shape_requests
+from feedmill.service.workers.trying import bounded, hurried, slow
 from feedmill.shapes import dump, shape_preview
 from mappers.guessing.offers import offer_columns
 from sinks.sqlite.sink import SqliteSink
@@ -65,6 +67,19 @@ async def list_columns(place: Workplace, arguments: Mapping[str, Any]) -> str:
         return made[key]
 
     return await _look(place, arguments, feed, source, work)
+
+
+async def look_at_requests(place: Workplace, arguments: Mapping[str, Any]) -> str:
+    """Answer what a feed's source is asked first under its settings and those that are tried, and with `fetch` what its pages hold."""
+    feed, _ = await _tried(place, arguments)
+    source = locate(feed, feed.resource_location or "", egress=place.egress)
+    if not arguments.get("fetch"):
+        return shape_requests(source, None)
+    with bounded():
+        connector = await to_thread.run_sync(make_connector, place.registry, feed, source)
+        seen, _ = await see_pages(connector, hurried(source))
+        return shape_requests(source, seen)
+    raise slow()
 
 
 async def _tried(place: Workplace, arguments: Mapping[str, Any]) -> tuple[Feed, StoredFeed]:

@@ -27,6 +27,7 @@ from feedmill.assembly import guess_type, make_connector, make_recipe
 from feedmill.feedfile.draft import name_of
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.merging import build, merge_new
+from feedmill.service.workers.paging import SeenPages, see_pages, shape_requests
 from feedmill.shapes import dump, shape_choices, shape_document, shape_preview
 from mappers.guessing.documents import guess_document
 
@@ -62,8 +63,16 @@ _READING: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Looked:
+    """What a look at a source brought: its beginning, and of a paged API what was seen of the first pages."""
+
     sample: Sample
+    pages: SeenPages | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    looked: _Looked
     until: float
 
 
@@ -73,17 +82,17 @@ class Samples:
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
-    def find(self, key: bytes) -> Sample | None:
-        """Return a sample, None where there is none or it is too old."""
+    def find(self, key: bytes) -> _Looked | None:
+        """Return what was seen, None where there is none or it is too old."""
         now = anyio.current_time()
         for old in [each for each, kept in self._kept.items() if kept.until < now]:
             del self._kept[old]
         found = self._kept.get(key)
-        return None if found is None else found.sample
+        return None if found is None else found.looked
 
-    def keep(self, key: bytes, sample: Sample) -> None:
-        """Keep a sample, and of all only the latest."""
-        self._kept[key] = _Kept(sample, anyio.current_time() + KEPT_SECONDS)
+    def keep(self, key: bytes, looked: _Looked) -> None:
+        """Keep what was seen, and of all only the latest."""
+        self._kept[key] = _Kept(looked, anyio.current_time() + KEPT_SECONDS)
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT_SAMPLES:
             self._kept.popitem(last=False)
@@ -106,39 +115,62 @@ async def guess_settings(place: Workplace, arguments: Arguments) -> str:
     `Retry` when nothing came in time.
     """
     settings: Mapping[str, Any] = arguments["settings"]
-    with _bounded():
+    with bounded():
         trial = await to_thread.run_sync(_prepare, place.registry, place.egress, settings)
-        sample = await _sample(place, trial, refetch=bool(arguments.get("refetch")))
+        sample = (await _look(place, trial, refetch=bool(arguments.get("refetch")))).sample
         known = {name: value for name, value in settings.items() if name in _READING and value is not None}
         look = partial(guess_document, sample.data, sample.facts, known, complete=sample.complete)
         found = await to_thread.run_sync(look)
         name = name_of(trial.source.path or trial.source.url)
         unpacked = {"name": name, "unpacked": sample.unpacked, "complete": sample.complete, "bytes": len(sample.data)}
         return dump({**unpacked, **shape_choices(found), **shape_document(found)})
-    raise _slow()
+    raise slow()
 
 
 async def preview_settings(place: Workplace, arguments: Arguments) -> str:
     """Answer the first `limit` records of a source, raw beside mapped, under `settings` that are stored nowhere. Raises as a guess does."""
     limit = int(arguments["limit"])
-    with _bounded():
+    with bounded():
         trial = await to_thread.run_sync(_prepare, place.registry, place.egress, arguments["settings"])
         recipe = await to_thread.run_sync(make_recipe, place.registry, trial.feed)
-        sample = await _sample(place, trial)
+        sample = (await _look(place, trial)).sample
         found: Preview = await to_thread.run_sync(partial(preview_sample, recipe, sample, limit=limit))
         if not found.records and not sample.complete:
             # A record longer than the sample, or a long way to the first one.
             found = await preview_source(recipe, trial.connector, trial.source, limit=limit)
         return dump(shape_preview(replace(found, records=found.records[:limit])))
-    raise _slow()
+    raise slow()
 
 
-def _bounded() -> anyio.CancelScope:
+async def try_requests(place: Workplace, arguments: Arguments) -> str:
+    """Answer what a source would be asked first under `settings` that are stored nowhere, and with `fetch` what its first pages hold.
+
+    Raises as a guess does.
+    """
+    with bounded():
+        trial = await to_thread.run_sync(_prepare, place.registry, place.egress, arguments["settings"])
+        if not arguments.get("fetch"):
+            return shape_requests(trial.source, None)
+        looked = await _look(place, trial)
+        if looked.pages is not None and not looked.pages.fits(trial.source):
+            looked = await _look(place, trial, refetch=True)
+        return shape_requests(trial.source, looked.pages)
+    raise slow()
+
+
+def bounded() -> anyio.CancelScope:
+    """Return the time that one look may take."""
     return anyio.move_on_after(TRYING_SECONDS)
 
 
-def _slow() -> Retry:
+def slow() -> Retry:
+    """Return what to raise when it is over."""
     return Retry(f"the source did not answer within {TRYING_SECONDS:g} s: try again, or ask the supplier whether it is up", retry_after=5.0)
+
+
+def hurried(source: Source) -> Source:
+    """Return a source that is waited for as long as a person does."""
+    return replace(source, patience=_PATIENCE, persistence=_PERSISTENCE)
 
 
 def _prepare(registry: Registry, egress: Egress, settings: Mapping[str, Any]) -> _Trial:
@@ -156,19 +188,20 @@ def _prepare(registry: Registry, egress: Egress, settings: Mapping[str, Any]) ->
         raise ConfigError("nothing can be looked at", problems=(f"resourceType: {feed.resource_type} is pushed to, not fetched",))
     if refused := list(Judge(registry, egress).find_refused(feed)):
         raise ConfigError("the source cannot be looked at", problems=tuple(refused))
-    source = replace(locate(feed, location, patience=_PATIENCE, egress=egress), persistence=_PERSISTENCE)
+    source = hurried(locate(feed, location, egress=egress))
     return _Trial(feed, source, make_connector(registry, feed, source), _key(feed))
 
 
 def _key(feed: Feed) -> bytes:
-    # A REST API is read page by page, and so is another document than what stands at the same address.
+    # Whether it is read page by page is said by `pagination` alone: an API of one page is what stands at its address.
     reached = feed.model_dump(mode="json", by_alias=True, include=_REACHING)
-    return hashlib.sha256(orjson.dumps([reached, feed.resource_type == "json"], option=orjson.OPT_SORT_KEYS)).digest()
+    return hashlib.sha256(orjson.dumps(reached, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-async def _sample(place: Workplace, trial: _Trial, *, refetch: bool = False) -> Sample:
-    sample = None if refetch else place.samples.find(trial.key)
-    if sample is None:
-        sample = await sample_source(Decoding.of(trial.feed), trial.connector, trial.source)
-        place.samples.keep(trial.key, sample)
-    return sample
+async def _look(place: Workplace, trial: _Trial, *, refetch: bool = False) -> _Looked:
+    looked = None if refetch else place.samples.find(trial.key)
+    if looked is None:
+        pages, connector = await see_pages(trial.connector, trial.source)
+        looked = _Looked(await sample_source(Decoding.of(trial.feed), connector, trial.source), pages)
+        place.samples.keep(trial.key, looked)
+    return looked

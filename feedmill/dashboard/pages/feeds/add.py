@@ -10,10 +10,12 @@ from feedmill.dashboard.adding.reading import Reading, read_reading
 from feedmill.dashboard.adding.saving import Unsaved, save_feed
 from feedmill.dashboard.adding.sheet import make_sheet
 from feedmill.dashboard.adding.shown import show_preview
-from feedmill.dashboard.adding.source import NewSource, read_source
+from feedmill.dashboard.adding.source import EMPTY, NewSource, read_source
 from feedmill.dashboard.adding.words import frequencies, purposes, pushed_types
 from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.page import Page, does, shows
+from feedmill.dashboard.reaching.asking import ask_for, form_words
+from feedmill.dashboard.reaching.rows import PREFIX
 from feedmill.web.problems import Problem
 
 if TYPE_CHECKING:
@@ -23,17 +25,22 @@ if TYPE_CHECKING:
 
     from feedmill.dashboard.view import View
 
-Part: TypeAlias = Literal["wizard", "reading", "preview"]
+Part: TypeAlias = Literal["wizard", "reach", "asked", "reading", "preview"]
 
 _TEMPLATE: Final = "feeds/add.html"
 _API: Final = "/api/inventory-feeds"
+_REQUESTS: Final = f"{_API}/requests.json"
 _RECORDS: Final = 20
 _FIELDS: Final = {
     "resourceLocation": "location",
     "resourcePath": "path",
     "transport.hostKey": "host_key",
     "transport.authHeader": "auth_header",
+    "transport.tokenUrl": "token_url",
+    "transport.scope": "scope",
     "authenticationToken": "password",
+    "authenticationSecret": "client_secret",
+    "proxyUrl": "proxy_url",
 }
 """The fields of the form that attributes of the API come from."""
 
@@ -46,7 +53,7 @@ _OFFERED: Final = {
 
 async def _show(view: View) -> web.StreamResponse:
     shown = {"supplier": view.query.get("supplier", ""), "form": {}}
-    return await _answer(view, NewSource({}, "", "", has_password=False, kept="", faults={}), shown)
+    return await _answer(view, EMPTY, shown)
 
 
 async def _look(view: View) -> web.StreamResponse:
@@ -72,6 +79,21 @@ async def _preview(view: View) -> web.StreamResponse:
     """Show the first records under what the form says now."""
     source, reading = read_source(view), read_reading(view)
     return await _answer(view, source, await _try(view, source, reading.settings, reading.fields), "preview")
+
+
+async def _reach(view: View) -> web.StreamResponse:
+    """Add or remove a row of what goes along with each request; everything else stays as it was typed."""
+    source, reading = read_source(view, act=view.form.get("act", "")), read_reading(view)
+    lost = {name: said for name, said in source.faults.items() if name.startswith(PREFIX) and name.endswith(".value")}
+    found: dict[str, object] = {}
+    if "HX-Request" not in view.request.headers and reading.guessed and not source.faults:
+        found = await _guess(view, source, reading)
+    return await _answer(view, source, {**found, "faults": lost}, "reach")
+
+
+async def _ask(view: View) -> web.StreamResponse:
+    """Say what would be asked first, while somebody types."""
+    return await _answer(view, read_source(view, keep=False), {}, "asked")
 
 
 async def _save(view: View) -> web.StreamResponse:
@@ -111,7 +133,8 @@ async def _guess_freely(view: View, source: NewSource, reading: Reading) -> dict
 async def _present(view: View, source: NewSource, reading: Reading, guess: Mapping[str, Any]) -> dict[str, object]:
     sheet = make_sheet(view, guess, reading)
     now = Reading(sheet.sure, reading.chosen, sheet.chosen())
-    return {"sheet": sheet, "guessed_name": guess["name"], **await _try(view, source, now.settings, now.fields)}
+    seen = await ask_for(view, _REQUESTS, {**source.settings, **now.settings}, fetch=True) if source.reach.is_paged else {}
+    return {"sheet": sheet, "guessed_name": guess["name"], **seen, **await _try(view, source, now.settings, now.fields)}
 
 
 async def _try(view: View, source: NewSource, settings: Mapping[str, object], fields: object) -> dict[str, object]:
@@ -148,9 +171,20 @@ async def _answer(view: View, source: NewSource, found: Mapping[str, object], pa
         "sheet": None,
         "preview": None,
         "guessed_name": "",
+        "requests": None,
+        "unasked": None,
+        "base": "/feeds/new",
+        **form_words(view),
         **{name: shape[1] if (shape := pattern.search(said)) is not None else "" for name, pattern in _OFFERED.items()},
         **found,
     }
+    if (
+        context["requests"] is None
+        and part in ("wizard", "reach", "asked")
+        and source.settings
+        and (source.reach.is_api or part == "asked")
+    ):
+        context |= {} if source.faults else await ask_for(view, _REQUESTS, source.settings)
     if "HX-Request" in view.request.headers:
         return view.part(_TEMPLATE, part, **context)
     return view.answer(view.html(_TEMPLATE, **context))
@@ -162,4 +196,6 @@ PAGES: Final[tuple[Page, ...]] = (
     does("/feeds/new/look", _look),
     does("/feeds/new/read", _read),
     does("/feeds/new/preview", _preview),
+    does("/feeds/new/rows", _reach),
+    does("/feeds/new/asked", _ask),
 )

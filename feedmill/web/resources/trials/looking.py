@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from engine.settings.resource import Resource
 from feedmill.web.endpoint import Endpoint
-from feedmill.web.resources.runs import PREVIEW, check_rows
+from feedmill.web.resources.runs import NO_SOURCE, PREVIEW, check_rows, require_source
 
 if TYPE_CHECKING:
     from feedmill.web.endpoint import Call, Schema
@@ -33,6 +33,18 @@ class TrialWish(Resource):
 
     settings: dict[str, Any]
     limit: Annotated[int, Field(ge=1, le=200)] = 20
+
+    @field_validator("settings")
+    @classmethod
+    def _check_rows(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return check_rows(settings)
+
+
+class RequestsWish(Resource):
+    """Settings by the API's names, of which none are stored; with `fetch` the first two pages of a paged API are fetched."""
+
+    settings: dict[str, Any] = Field(default_factory=dict)
+    fetch: bool = False
 
     @field_validator("settings")
     @classmethod
@@ -82,6 +94,36 @@ _GUESS: Final[Schema] = {
 }
 
 
+_OR_NOTHING: Final[Schema] = {"type": ["string", "null"]}
+_REQUESTS: Final[Schema] = {
+    **_object(
+        {
+            "request": {
+                **_object({"address": _TEXT, "headers": _array({"name": _TEXT, "value": _TEXT})}),
+                "description": "The first request, secrets masked.",
+            },
+            "token": {
+                "type": ["object", "null"],
+                "description": "Where a token is had first.",
+                "properties": {"address": _TEXT, "scope": _OR_NOTHING},
+            },
+            "pages": _array(
+                {
+                    "page": _COUNT,
+                    "asked": _TEXT,
+                    "records": _COUNT,
+                    "total": {"type": ["integer", "null"], "description": "How many items the API announces in all."},
+                    "place": {**_TEXT, "description": "Where the items stand in the page, empty at its top."},
+                    "next": {**_OR_NOTHING, "description": "Where the next page is asked for, null after the last."},
+                }
+            ),
+            "problem": {**_OR_NOTHING, "description": "Why there is no further page, null where nothing is wrong."},
+        }
+    ),
+    "title": "Requests",
+}
+
+
 async def _guess(call: Call) -> web.Response:
     wish = call.body(GuessWish)
     arguments = {"settings": wish.settings, "refetch": wish.refetch}
@@ -91,6 +133,18 @@ async def _guess(call: Call) -> web.Response:
 async def _preview(call: Call) -> web.Response:
     wish = call.body(TrialWish)
     return _as_json(await call.service.workers.call("preview-settings", {"settings": wish.settings, "limit": wish.limit}))
+
+
+async def _try_requests(call: Call) -> web.Response:
+    wish = call.body(RequestsWish)
+    return _as_json(await call.service.workers.call("try-requests", {"settings": wish.settings, "fetch": wish.fetch}))
+
+
+async def _requests(call: Call) -> web.Response:
+    wish = call.body(RequestsWish)
+    async with call.service.store.reading() as reader:
+        await require_source(reader, call.id)
+    return _as_json(await call.service.workers.call("requests", {"feed": call.id, "settings": wish.settings, "fetch": wish.fetch}))
 
 
 def _as_json(text: str) -> web.Response:
@@ -119,5 +173,25 @@ ENDPOINTS: Final = (
         answer=PREVIEW,
         statuses=_FAILED,
         aliases=("/api/inventory-feed/preview.json",),
+    ),
+    Endpoint(
+        *("POST", "/api/inventory-feeds/requests.json", _try_requests),
+        summary="Show what a source would be asked first, and what its first pages hold, under settings that are not stored.",
+        tag="inventory-feeds",
+        scope="admin",
+        body=RequestsWish,
+        answer=_REQUESTS,
+        statuses=_FAILED,
+        aliases=("/api/inventory-feed/requests.json",),
+    ),
+    Endpoint(
+        *("POST", "/api/inventory-feeds/{id}/requests.json", _requests),
+        summary="Show what a feed's source is asked first, and what its first pages hold, with changes that are not stored.",
+        tag="inventory-feeds",
+        scope="admin",
+        body=RequestsWish,
+        answer=_REQUESTS,
+        statuses={**NO_SOURCE, **_FAILED},
+        aliases=("/api/inventory-feed/{id}/requests.json",),
     ),
 )
