@@ -38,13 +38,11 @@ _LONG_PAST: Final = 1_000_000_000
 _BARE: Final = "pass"
 _PROGRAM: Final = "from feedmill.cli import main; main()"
 _LIST: Final = f"""
-import sys
-listed = sys.argv.pop(1)
-try:
-    {_PROGRAM}
-finally:
-    with open(listed, "w") as file:
-        file.write("\\n".join(sys.modules))
+import atexit, sys
+from pathlib import Path
+listed = Path(sys.argv.pop(1))
+atexit.register(lambda: listed.write_text("\\n".join(sys.modules)))
+{_PROGRAM}
 """
 _IMPORT: Final = """
 import sys

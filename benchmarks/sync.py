@@ -11,6 +11,7 @@ import anyio
 import feedmill
 from benchmarks.catalogue import FEED, FIELDS, SETTINGS
 from benchmarks.subject import hand_back
+from feedmill.process import end_process
 
 if TYPE_CHECKING:
     from feedmill.lanes.choosing import LaneName
@@ -23,7 +24,7 @@ def run_sync(
     fields: Sequence[Mapping[str, object]],
     lane: LaneName = "auto",
 ) -> None:
-    """Sync once and hand back what the run counted and how long each of its stages worked."""
+    """Sync once, hand back what the run counted and how long each of its stages worked, and end the process as the command line does."""
 
     async def sync() -> feedmill.RunRecord:
         return await feedmill.sync(url, to=database, feed=FEED, settings=settings, fields=fields, lane=lane)
@@ -41,6 +42,7 @@ def run_sync(
         unchanged=counts.unchanged,
         busy={name: round(times.busy, 3) for name, times in run.stages.items()},
     )
+    end_process(0)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from engine.errors import FeedmillError
 from feedmill.exits import Exit, exit_of_error
@@ -54,8 +54,8 @@ _COMMANDS: Final = (
 """Under which name in common commands stand, what for, and where under `feedmill.commands` each is: MODULE:FUNCTION, =NAME if another."""
 
 
-def main() -> None:
-    """Run the command line and exit with its code."""
+def main() -> NoReturn:
+    """Run the command line and end the process with its code; what is to be done after it is registered with `atexit`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # What is printed is JSON and suppliers' texts, whatever the locale: UTF-8, and never an error for a character.
@@ -63,10 +63,20 @@ def main() -> None:
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except OSError:
-        # The reader (`head`) has seen enough, or the disk is full; the command itself has done its work.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    except BrokenPipeError:
+        # The reader (`head`) has seen enough; the command itself has done its work.
+        _print_no_more()
+    except OSError as error:
+        sys.stderr.write(f"feedmill: what was printed could not be written: {error.strerror}; the command itself has done its work\n")
+        code = code or Exit.FAILED
+        _print_no_more()
+    from feedmill.process import end_process
+
+    end_process(code)
+
+
+def _print_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: list[str]) -> int:

@@ -1,11 +1,13 @@
-"""How a Python process that belongs to Feedmill is set up: the command line, a worker, a mapper, a benchmark."""
+"""How a Python process that belongs to Feedmill is set up and ended: the command line, a worker, a mapper, a benchmark."""
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
-from typing import Final
+import threading
+from typing import Final, NoReturn
 
 _SWITCH_SECONDS = 0.0005
 _COLLECT_EVERY = (100_000, 50, 50)
@@ -74,3 +76,38 @@ def _spare_locks() -> None:
     config = getattr(ctypes.CDLL(module.origin), "sqlite3_config", None)
     if config is not None:
         config(_MEMSTATUS, 0)
+
+
+def end_process(code: int) -> NoReturn:
+    """End the process with an exit code: what is registered for its end is done and what was printed is out, but nothing is taken apart.
+
+    Call it last, from the main thread, with everything closed: freeing each object and each module takes a tenth of a second, and the
+    kernel has the memory back at once. Raises `SystemExit`, and so ends the process in the ordinary way, where that way has a point of
+    its own: a thread is to be waited for, somebody watches, or what was printed cannot be written.
+    """
+    if _is_awaited() or _is_watched():
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    try:
+        # Last: what was registered for the end may have printed something.
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)
+    os._exit(code)
+
+
+def _is_awaited() -> bool:
+    """Return whether another thread has work that the process may not end without."""
+    return any(not each.daemon for each in threading.enumerate() if each is not threading.current_thread())
+
+
+def _is_watched() -> bool:
+    """Return whether a debugger, a profiler or a measure of coverage follows, or a developer who wants to be told at the end."""
+    tools = getattr(sys, "monitoring", None)
+    return (
+        sys.gettrace() is not None
+        or sys.getprofile() is not None
+        or bool(sys.flags.inspect or sys.flags.dev_mode or sys.flags.verbose)
+        or (tools is not None and any(tools.get_tool(number) is not None for number in range(6)))
+    )

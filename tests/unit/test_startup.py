@@ -15,12 +15,10 @@ from sinks.sqlite.history.effects import IMAGE, LOGGED
 from sinks.sqlite.tables import VARIANTS
 
 LIST: Final = """
-import sys
-try:
-    from feedmill.cli import main
-    main()
-finally:
-    print("\\n".join(sys.modules), file=sys.stderr)
+import atexit, sys
+atexit.register(lambda: print("\\n".join(sys.modules), file=sys.stderr))
+from feedmill.cli import main
+main()
 """
 """The command line, which tells what it has imported by its end."""
 
