@@ -13,7 +13,7 @@ from typing import Final
 from benchmarks.catalogue import write_catalogue
 from benchmarks.formats.compare import FORMATS_ONLY, compare_formats
 from benchmarks.growth import GROWTH, measure_growth
-from benchmarks.machine import describe_machine
+from benchmarks.machine import compile_sources, describe_machine
 from benchmarks.measure import SubjectFailed
 from benchmarks.page import put_in
 from benchmarks.parts import PARTS, STAGES, measure_part
@@ -62,6 +62,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def measure_all(chosen: argparse.Namespace) -> Results:
     """Measure what was chosen, with every file in a directory that is removed behind each subject."""
+    compile_sources()
     results = Results(chosen.rows, chosen.pairs, describe_machine())
     wanted = set(_SUBJECTS) if chosen.only is None else {chosen.only}
     rows, pairs = chosen.rows, chosen.pairs

@@ -61,9 +61,9 @@ def write_peers(found: Comparison, *, promised: bool) -> Iterator[str]:
         f"another stock or price; from a file, and over HTTP from a server on loopback that names no version. {found.rows:,} rows, "
         f"{found.slow_rows:,} for the slow programs. Everyone converts the same eleven columns and writes every row by "
         "its key; Feedmill also checks each row, keeps a change log and hashes. All take part in turn, each in a process of its own; who "
-        "begins changes from pair to pair. Seconds are by the program's own clock, without starting Python and its imports, *wall* from "
-        "start to exit, both medians; *times as fast* is how many times as fast Feedmill was in the same pair, the median and every "
-        "pair, by own clocks beside Python programs and by wall seconds beside programs in C.",
+        "begins changes from pair to pair. Bytecode is compiled, as in every installation. Seconds are by the program's own clock, without "
+        "starting Python and its imports, *wall* from start to exit, both medians; *times as fast* is how many times as fast Feedmill was "
+        "in the same pair, the median and every pair, by own clocks beside Python programs and by wall seconds beside programs in C.",
         118,
     )
     yield from ("", *textwrap.wrap(" ".join(_notes(found)), 118))
