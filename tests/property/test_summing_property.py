@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.batch import Value
 from sinks.sqlite.history.kinds import ItemChange, Row, describe_change
 from sinks.sqlite.history.summing import SAMPLES, Summing
 
@@ -34,7 +35,7 @@ _ROWS = st.fixed_dictionaries(
 @st.composite
 def sides(draw: st.DrawFn) -> tuple[Row | None, Row | None]:
     """Draw an item before and after, of which both know the same columns."""
-    whole = {"id": draw(st.integers(1, 9)), "external_id": draw(st.sampled_from(["a", "b"]))}
+    whole: dict[str, Value] = {"id": draw(st.integers(1, 9)), "external_id": draw(st.sampled_from(["a", "b"]))}
     drawn = draw(_ROWS), draw(_ROWS)
     columns = dict.fromkeys(drawn[0] | drawn[1])
     before: Row = {**columns, **drawn[0], **whole}
