@@ -27,6 +27,9 @@ _INNER: Final = ("guard", "transport")
 ELSEWHERE: Final = REQUESTS | frozenset(("mapping", "xmlMapping", "jsonMapping", "fields", "jsonFields", "mappings"))
 """What other pages set: how the source is asked, and the mapping."""
 
+_LABELS: Final = {"dropshipProviderId": "Supplier", "resourceType": "Format"}
+"""What is called otherwise in the dashboard than in the API."""
+
 _FETCHED_TYPES: Final = ("ftpCsv", "xml", "json")
 
 
@@ -43,6 +46,8 @@ class Control:
     @property
     def label(self) -> str:
         """Return the name in words: `guard.minItems` is "Min items"."""
+        if self.name in _LABELS:
+            return _LABELS[self.name]
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name.rpartition(".")[2])
         return words[:1].upper() + words[1:].lower()
 
