@@ -30,6 +30,8 @@ ELSEWHERE: Final = REQUESTS | frozenset(("mapping", "xmlMapping", "jsonMapping",
 _FETCHED_TYPES: Final = ("ftpCsv", "xml", "json")
 
 _LABELS: Final[Mapping[str, str]] = {
+    "dropshipProviderId": "Supplier",
+    "resourceType": "Format",
     "resourceLocation": "Address",
     "resourcePath": "File or pattern below the address",
     "authenticationToken": "User, or token",
@@ -48,6 +50,7 @@ _LABELS: Final[Mapping[str, str]] = {
     "reviewChanges": "Hold every run that changes something",
     "historyDays": "Days of history",
 }
+"""What is called otherwise in the dashboard than in the API."""
 
 _COMMANDS: Final = re.compile(r"--\w|command line|\bSOURCE\b|[Ss]ync by hand|cannot be fetched from again")
 """What is said of a setting to who types commands."""

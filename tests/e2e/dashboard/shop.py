@@ -25,6 +25,7 @@ PAGES: Final = {
     "feed": "/feeds/1",
     "mapping": "/feeds/1/mapping",
     "settings": "/feeds/1/settings?group=Guard",
+    "requests": "/feeds/1/settings/requests",
     "runs": "/runs",
     "run": "/runs/1",
     "held": "/held",
