@@ -50,7 +50,8 @@ async def look_at(view: View, feed: Mapping[str, Any], draft: Draft) -> Looked:
     # A source that cannot be reached is waited for once.
     if problem is None or problem.status == 422:
         preview, problem = await _ask(view, feed, "preview", {**body, "limit": RECORDS})
-    names = [str(column["name"]) for column in columns or ()]
+    columns = [{**column, "at": at} for at, column in enumerate(columns or ())]
+    names = [str(column["name"]) for column in columns]
     records = [] if preview is None else preview["records"]
     offered = offered_rows(view.service.registry, feed["resourceType"], draft, names)
     faults, rest = place_faults(tried, problem)
@@ -59,7 +60,7 @@ async def look_at(view: View, feed: Mapping[str, Any], draft: Draft) -> Looked:
         [] if preview is None else preview["problems"],
         see_rows(draft, records),
         [(each, see_row(each.row, "fields", records)) for each in offered],
-        left_over(draft, columns or (), [each.used for each in offered if each.used is not None])[:_MOST_LEFT],
+        left_over(draft, columns, [each.used for each in offered if each.used is not None])[:_MOST_LEFT],
         names,
         problem,
         {_moved(place, places): told for place, told in faults.items()},
