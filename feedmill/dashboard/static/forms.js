@@ -225,12 +225,13 @@
       return;
     }
     event.preventDefault();
-    submit(button);
+    submit(button ?? event.target.querySelector("button[data-whole]"));
   });
 
   // Who has pressed a button twice meant it once, unless something was changed in between: then a look begins anew.
   function submit(button) {
-    const whole = button.dataset.whole !== undefined;
+    // Enter in a field presses the first button, which is not seen, and asks for nothing, where the form is about something else.
+    const whole = button.dataset.whole !== undefined && button.checkVisibility();
     if (presses.some((each) => each.button === button)) return;
     if (sent?.button === button) {
       if (!whole || !changed(sent.before).length) return;
