@@ -166,6 +166,7 @@ def _typed_as_before(row: Row, before: Sequence[Mapping[str, Any]]) -> Row:
 
 
 def read_object(text: str) -> dict[str, Any]:
+    """Return an object in JSON, an empty one where the text is none."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
