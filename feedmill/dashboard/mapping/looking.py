@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.mapping.draft import Draft, for_api, without_blank
 from feedmill.dashboard.mapping.presets import Offered, offered_rows
@@ -75,7 +76,7 @@ def _moved(place: str, places: Mapping[str, Sequence[int]]) -> str:
 
 async def _ask(view: View, feed: Mapping[str, Any], what: str, body: Mapping[str, Any]) -> tuple[Any, Problem | None]:
     try:
-        return await view.send("POST", f"/api/inventory-feeds/{feed['id']}/{what}.json", body), None
+        return await view.send("POST", feed_call(feed["id"], what), body), None
     except (Problem, FeedmillError) as error:
         return None, problem_of(error)
 

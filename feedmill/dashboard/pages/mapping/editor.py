@@ -11,6 +11,7 @@ from anyio import to_thread
 
 from engine.contracts import PUSHED
 from engine.errors import FeedmillError, NotFound
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.forms import faults_of, problem_of
 from feedmill.dashboard.mapping.acts import edit
 from feedmill.dashboard.mapping.draft import NUMBER, RULE_NUMBERS, Draft, draft_of, draft_sent, for_api, mapping_of, number_rows
@@ -48,7 +49,7 @@ async def _show(view: View) -> web.StreamResponse:
 
 
 async def _version(view: View) -> Mapping[str, Any]:
-    versions = await view.get(f"/api/inventory-feeds/{view.number()}/mapping-history.json")
+    versions = await view.get(feed_call(view.number(), "mapping-history"))
     found = next((each for each in versions if str(each["id"]) == view.query["version"]), None)
     if found is None:
         raise NotFound(view.say("this version of the mapping is not kept any more"))
@@ -93,7 +94,7 @@ async def _save(view: View) -> web.StreamResponse:
     problem: Problem | None = None
     for _ in range(_ATTEMPTS):
         try:
-            await view.send("PUT", _one(view), {**for_api(draft).settings, "updatedAt": draft.updated_at})
+            await view.send("PUT", feed_call(view.number()), {**for_api(draft).settings, "updatedAt": draft.updated_at})
         except (Problem, FeedmillError) as error:
             problem = problem_of(error)
         else:
@@ -164,12 +165,8 @@ def words_of(name: str) -> str:
 async def _feed(view: View) -> dict[str, Any]:
     # What the rules say of themselves is read from a file the first time.
     await to_thread.run_sync(load_notes)
-    feed: dict[str, Any] = await view.get(_one(view))
+    feed: dict[str, Any] = await view.get(feed_call(view.number()))
     return feed
-
-
-def _one(view: View) -> str:
-    return f"/api/inventory-feeds/{view.number()}.json"
 
 
 PAGES: Final[tuple[Page, ...]] = (
