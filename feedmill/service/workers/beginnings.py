@@ -67,7 +67,7 @@ class _Spent(Exception):
 
 @dataclass(slots=True)
 class _Beginning:
-    """What was read of the documents of a source, each with its chunks, how many had ended, whether that was all, and what was made of it."""
+    """What was read of a source: its documents with their chunks, how many had ended, whether that was all, and what was made of it."""
 
     key: bytes
     kind: type

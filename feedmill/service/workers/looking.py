@@ -63,7 +63,7 @@ async def list_columns(place: Workplace, arguments: Mapping[str, Any]) -> str:
         sample = await made.take_sample(feed, connector, source)
         offer = partial(offer_columns, sample.data, sample.facts, feed.resource_type, known, complete=sample.complete)
         columns = await to_thread.run_sync(offer)
-        made.answers[key] = dump([{"name": each.name, "values": each.values, "row": each.row, "reason": each.reason} for each in columns])
+        made.answers[key] = dump([{"name": each.name, "values": each.examples, "row": each.row, "reason": each.reason} for each in columns])
         return made.answers[key]
 
     return await _look(place, arguments, feed, source, work)
