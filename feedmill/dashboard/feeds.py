@@ -16,6 +16,11 @@ MOST: Final = 500
 _SHORT: Final = (("attributes[]", "id"), ("attributes[]", "inventoryFeedId"))
 
 
+def feed_call(number: int, what: str = "") -> str:
+    """Return the address of a feed in the API, or of something that belongs to it: `feed_call(1, "preview")`."""
+    return f"/api/inventory-feeds/{number}{what and '/'}{what}.json"
+
+
 async def held_runs(view: View, feed: int | None = None) -> dict[int, int]:
     """Return the runs that are held, the newest of each feed, by the feed; of one feed where it is named."""
     of_feed = () if feed is None else (("where[inventoryFeedId]", str(feed)),)
@@ -32,5 +37,5 @@ async def judged_feeds(view: View) -> list[FeedHealth]:
 
 async def judged_feed(view: View, number: int) -> FeedHealth:
     """Return one feed with how it fares. Raises `NotFound`."""
-    feed: dict[str, Any] = await view.get(f"/api/inventory-feeds/{number}.json")
+    feed: dict[str, Any] = await view.get(feed_call(number))
     return judge_feed(feed, await held_runs(view, number), datetime.now(UTC))

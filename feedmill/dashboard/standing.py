@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import orjson
 from aiohttp import web
 
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.items.showing import labels as attribute_labels
 from feedmill.dashboard.view import HEADERS
 
@@ -49,7 +50,7 @@ class Standing:
 async def read_standing(view: View, number: int) -> Standing:
     """Return how a run stands. Raises `NotFound` when there is none."""
     run = await view.get(f"/api/data-imports/{number}.json")
-    feed = await view.get(f"/api/inventory-feeds/{run['inventoryFeedId']}.json")
+    feed = await view.get(feed_call(run["inventoryFeedId"]))
     last = {"where[inventoryFeedId]": feed["id"], "order[attribute]": "id", "order[descending]": True, "limit": 1}
     newest = (await view.list("/api/data-imports.json", last)).rows
     return Standing(run, feed, newest[0] if newest else run)

@@ -1,33 +1,20 @@
-"""What a document has to be mapped, and for what: every column with its first values and the row that is offered for it."""
+"""What a document has to be mapped, and for what: every column with the row that is offered for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import replace
 
-from engine.batch import SEVERAL, JsonValue, clip
+from engine.batch import JsonValue
 from engine.contracts import DocumentFacts
 from mappers.guessing.columns import Column, FieldGuess, choose, look_at
-
-VALUES: Final = 3
-_SHOWN: Final = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A column as a mapping row names it, its first different values, and the row that is offered for it, with the reason."""
-
-    name: str
-    values: tuple[str, ...]
-    row: Mapping[str, JsonValue] | None
-    reason: str
+from mappers.guessing.shown import ShownColumn, show_columns
 
 
 def offer_columns(
     data: bytes, facts: DocumentFacts, resource_type: str, attributes: Mapping[str, JsonValue], *, complete: bool
-) -> tuple[Offer, ...]:
-    """Return the columns of a document, as they stand in it, by its first bytes.
+) -> tuple[ShownColumn, ...]:
+    """Return the columns of a document with what is offered for each, as they stand in it, by its first bytes.
 
     `attributes` are those of the feed, which say how the document is read. Raises `RefuseRun` for one that cannot be read, or has no
     records.
@@ -36,7 +23,8 @@ def offer_columns(
     guesses: dict[str, FieldGuess] = {}
     for guess in choose(columns).fields:
         guesses.setdefault(str(guess.row["name"]), guess)
-    return tuple(_offer(column, guesses.get(column.name)) for column in columns)
+    shown = zip(columns, show_columns(columns), strict=True)
+    return tuple(_offer(each, column, guesses.get(column.name)) for column, each in shown)
 
 
 def _columns(
@@ -56,15 +44,13 @@ def _columns(
     return table_columns(data, facts, attributes, complete=complete)
 
 
-def _offer(column: Column, guess: FieldGuess | None) -> Offer:
-    several = dict.fromkeys(value.strip() for cell in column.values for value in cell.split(SEVERAL) if value.strip())
-    values = tuple(clip(value, _SHOWN) for value in list(several)[:VALUES])
+def _offer(shown: ShownColumn, column: Column, guess: FieldGuess | None) -> ShownColumn:
     if guess is not None:
-        return Offer(column.name, values, guess.row, guess.reason)
+        return replace(shown, row=guess.row, reason=guess.reason)
     found = look_at(column)
     vote = next((vote for vote in found.votes if vote != "currency"), None)
     if vote is None:
-        return Offer(column.name, values, None, "")
+        return shown
     purpose, _, option = vote.partition(":")
     row = {"name": column.name, "purpose": purpose, **({"optionName": option} if option else {})}
-    return Offer(column.name, values, row, found.said(vote))
+    return replace(shown, row=row, reason=found.said(vote))

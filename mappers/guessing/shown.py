@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import SEVERAL, clip
+from engine.batch import SEVERAL, JsonValue, clip
 
 if TYPE_CHECKING:
     from mappers.guessing.columns import Column
 
 EXAMPLES: Final = 3
 PLACES: Final = 12
-_LONGEST: Final = 60
+_LONGEST: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
 class ShownColumn:
-    """A column: `name` as a mapping row has it, `label` as its source calls it, a few values of it, and in how many records it has one."""
+    """A column: `name` as a mapping row has it, `label` as its source calls it, a few values of it, and in how many records it has one.
+
+    `row` is the mapping row that is offered for it alone, with the `reason`; None where none is, or where none was asked for.
+    """
 
     name: str
     label: str
     examples: tuple[str, ...]
     filled: int
     different: int
+    row: Mapping[str, JsonValue] | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def show_columns(columns: Sequence[Column]) -> tuple[ShownColumn, ...]:
 
 
 def _show(column: Column) -> ShownColumn:
-    filled = [value for value in column.values if value.strip()]
+    filled = [shown for value in column.values if (shown := value.strip())]
     different = dict.fromkeys(filled)
     examples = tuple(clip(value.replace(SEVERAL, ", "), _LONGEST) for value in list(different)[:EXAMPLES])
     return ShownColumn(column.name, column.label, examples, len(filled), len(different))

@@ -13,7 +13,6 @@ from feedmill.commands.service.existing import open_existing
 
 if TYPE_CHECKING:
     from sinks.sqlite.fence import Writer
-    from sinks.sqlite.service.resources.people import Person
 
 Name = Annotated[str, Parameter(help="The name by which the person signs in.")]
 Address = Annotated[str, Parameter(help="The address of the service, as browsers reach it.")]
@@ -65,9 +64,10 @@ def link(
     Exit codes: 0 made, 2 usage, 78 there is nobody of that name.
     """
     from feedmill.service.security.people import make_link, open_session
+    from sinks.sqlite.service.resources.people import read_person
 
     async def work(writer: Writer) -> str:
-        person = await _find(writer, name)
+        person = await read_person(writer, name)
         if enter:
             return f"{url}/enter/{await open_session(writer, person.id)}"
         return f"{url}/welcome/{await make_link(writer, person.id)}"
@@ -80,10 +80,10 @@ def remove(name: Name, /, *, db: Database) -> int:
 
     Exit codes: 0 removed, 2 usage, 78 there is nobody of that name, or it is the last admin.
     """
-    from sinks.sqlite.service.resources.people import delete_person
+    from sinks.sqlite.service.resources.people import delete_person, read_person
 
     async def work(writer: Writer) -> str:
-        person = await _find(writer, name)
+        person = await read_person(writer, name)
         await delete_person(writer, person.id)
         return f"{person.name} is removed"
 
@@ -102,13 +102,3 @@ def _print(db: str, work: Callable[[Writer], Awaitable[str]]) -> int:
         return Exit.COMPLETE
 
     return run_async(do)
-
-
-async def _find(writer: Writer, name: str) -> Person:
-    from engine.errors import NotFound
-    from sinks.sqlite.service.resources.people import read_people
-
-    for person in await read_people(writer):
-        if person.name.casefold() == name.casefold():
-            return person
-    raise NotFound(f"there is nobody called {name!r}; `feedmill people list` prints who there is")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -58,8 +60,11 @@ class ColumnRow:
     """A column: its name, examples and figures, what it is for, and why; `doubts` are what else it may be for.
 
     `preset` is what a known format uses it for unless it is for something else here.
+
+    `id` is that of its row in the page, which is another column's nowhere: what was chosen for one is not taken for the choice of the next.
     """
 
+    id: str
     name: str
     label: str
     examples: tuple[str, ...]
@@ -209,7 +214,17 @@ def _rows(view: View, guess: Mapping[str, Any], overridden: Mapping[str, str], b
         unsure = [each for each in guesses if not each["sure"]]
         rows.append(_row(view, guess, column, sure[0] if sure else None, unsure, overridden, by_preset))
         rows += [_row(view, guess, column, each, (), overridden, {}) for each in sure[1:]]
-    return rows
+    return _with_ids(rows)
+
+
+def _with_ids(rows: Sequence[ColumnRow]) -> list[ColumnRow]:
+    # A column may have two rows.
+    seen = Counter[str]()
+    found: list[ColumnRow] = []
+    for row in rows:
+        found.append(replace(row, id=f"{row.id}-{seen[row.id]}"))
+        seen[row.id] += 1
+    return found
 
 
 def _row(
@@ -229,6 +244,7 @@ def _row(
     }
     values = {"filled": column["filled"], "records": guess["records"], "different": column["different"]}
     return ColumnRow(
+        id=sha256(str(column["name"]).encode()).hexdigest()[:12],
         name=str(column["name"]),
         label=str(column["label"] or column["name"]),
         examples=tuple(map(str, column["examples"])),

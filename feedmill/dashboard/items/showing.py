@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from engine.errors import NotFound
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.forms import faults_of, status_of
 from feedmill.dashboard.items.origins import GROUPS, Origin, find_origins, origin_of
 from feedmill.dashboard.items.quantity import Override, describe_outcome, explain_quantity
@@ -51,7 +52,7 @@ def is_link(address: object) -> bool:
 async def show_item(view: View, number: int, refused: Refused | None = None) -> web.Response:
     """Answer the page of an item. Raises `NotFound` where there is none."""
     item = await view.get(f"{item_address(number)}.json")
-    feed = await view.get(f"/api/inventory-feeds/{item['inventoryFeedId']}.json")
+    feed = await view.get(feed_call(item["inventoryFeedId"]))
     history = await view.list(f"{item_address(number)}/history.json", {"limit": _KNOWN})
     page = _page(view)
     first = page * HISTORY

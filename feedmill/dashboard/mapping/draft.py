@@ -1,15 +1,20 @@
-"""A mapping in the making: what a feed or an older version holds, what a form sends, and what its buttons do to it. Pure."""
+"""A mapping in the making: what a feed or an older version holds, and what a form sends. Pure.
+
+Each row has a number, and so has each rule of a plugin in it, which it keeps wherever it is moved: what was pressed while an earlier answer
+was still under way is meant for a row, not for the place where it stood.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 import orjson
 
-from feedmill.dashboard.mapping.rules import KINDS, defaults_of, parse_value, parts_of, rule_named
+from feedmill.dashboard.mapping.rules import KINDS, defaults_of, parse_value, parts_of
 from feedmill.service.definition.differences import DEFAULTS
 from sinks.sqlite.history.mappings import ATTRIBUTES
 
@@ -18,9 +23,13 @@ Row: TypeAlias = dict[str, Any]
 SET: Final = tuple(name for name in ATTRIBUTES if name != "resourceType")
 """The attributes beside the rows that the editor sets."""
 
-_FIELD: Final = re.compile(r"(fields|jsonFields|mappings)\.(\d{1,4})\.(\w+)")
-_PLACE: Final = re.compile(r"(\w[\w-]*):(fields|jsonFields|mappings)(?:\.(\d{1,4}))?(?:\.(\w+))?(?:\.(\d{1,4}))?")
-_NEW: Final[Mapping[str, Row]] = {
+NUMBER: Final = "+number"
+RULE_NUMBERS: Final = "+rules"
+"""Where a row in the making holds its number, and those of its rules of plugins. No attribute of the API has such a name."""
+
+_DIGITS: Final = 6
+_FIELD: Final = re.compile(r"(fields|jsonFields|mappings)\.(\d{1,6})\.(\+?\w+)")
+NEW_ROWS: Final[Mapping[str, Row]] = {
     "fields": {"name": "", "purpose": "sku"},
     "jsonFields": {"object": "variant", "path": "", "purpose": "inventoryQuantity"},
     "mappings": {"field": "optionName", "matchType": "matches", "transformFrom": [], "transformTo": ""},
@@ -29,12 +38,16 @@ _NEW: Final[Mapping[str, Row]] = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A mapping that is not saved: attributes, rows by what they are of, what was shown when it was begun, and as of when."""
+    """A mapping that is not saved: attributes, rows by what they are of, what was shown when it was begun, and as of when.
+
+    `unused` is the first number that no row has had; `focus` is where the work goes on, `fields.3.name` in the row of the number 3.
+    """
 
     attributes: Mapping[str, Any]
     rows: Mapping[str, Sequence[Row]]
     base: Mapping[str, Any]
     updated_at: str
+    unused: int = 0
     focus: str = ""
 
     @property
@@ -58,76 +71,51 @@ def draft_of(feed: Mapping[str, Any], version: Mapping[str, Any] | None = None) 
 
 
 def draft_sent(sent: Sequence[tuple[str, str]]) -> Draft:
-    """Return the draft that a form sends."""
+    """Return the draft that a form sends, its rows in the order in which they stand there."""
     form = dict(sent)
     rows: dict[str, dict[int, Row]] = {kind: {} for kind in KINDS}
     typed: dict[tuple[str, int, str], list[str]] = {}
     for name, value in sent:
         if (found := _FIELD.fullmatch(name)) is not None:
             typed.setdefault((found[1], int(found[2]), found[3]), []).append(value)
-    base = _read_base(form.get("base", "{}"))
+    base = read_object(form.get("base", "{}"))
     for (kind, at, name), values in typed.items():
-        row = rows[kind].setdefault(at, {})
+        row = rows[kind].setdefault(at, {NUMBER: at})
         part = parts_of(kind).get(name)
         if name == "enabled":
             row[name] = values[-1] == "true"
+        elif name == RULE_NUMBERS:
+            row[name] = [int(value) for value in values if _is_number(value)]
         elif part is not None:
             row[name] = parse_value(part.kind, values)
-    found_rows = {kind: [_tidy(kind, _typed_as_before(row, base.get(kind, ()))) for _, row in sorted(rows[kind].items())] for kind in KINDS}
+    found_rows = {kind: [_tidy(kind, _typed_as_before(row, base.get(kind, ()))) for row in rows[kind].values()] for kind in KINDS}
     attributes: dict[str, Any] = {name: form[name].strip() for name in SET if form.get(name, "").strip()}
     if "xmlNamespaces" in attributes:
-        attributes["xmlNamespaces"] = _read_base(attributes["xmlNamespaces"])
-    return Draft(attributes, found_rows, base, form.get("updatedAt", ""))
+        attributes["xmlNamespaces"] = read_object(attributes["xmlNamespaces"])
+    unused = form.get("unused", "")
+    return number_rows(Draft(attributes, found_rows, base, form.get("updatedAt", ""), int(unused) if _is_number(unused) else 0))
 
 
-def edit(draft: Draft, act: str, form: Mapping[str, str]) -> Draft:
-    """Return a draft after a button was pressed, with where the work goes on; what is no button of the editor changes nothing.
+def number_rows(draft: Draft) -> Draft:
+    """Return a draft of which each row, and each rule of a plugin, has a number."""
+    numbers = count(max([draft.unused, *(at + 1 for rows in draft.rows.values() for row in rows for at in _numbers_of(row))]))
 
-    `act` is a verb and a place: `add:fields`, `remove:fields.0`, `up:fields.1`, `down:fields.0`, `rule:fields.0` for the rule that is
-    chosen there, `drop:fields.0.strip`, `earlier:fields.0.rules.1`; or `take:` and a row in JSON.
-    """
-    if act.startswith("take:"):
-        row = _read_base(act.removeprefix("take:"))
-        return _with(draft, "fields", [*draft.rows["fields"], row], f"fields.{len(draft.rows['fields'])}.purpose") if row else draft
-    found = _PLACE.fullmatch(act)
-    if found is None:
-        return draft
-    verb, kind, number, name, place = found.groups()
-    rows = list(draft.rows[kind])
-    if verb == "add":
-        return _with(draft, kind, [*rows, dict(_NEW[kind])], f"{kind}.{len(rows)}.{next(iter(_NEW[kind]))}")
-    at = int(number or 0)
-    if not number or at >= len(rows):
-        return draft
-    if verb == "remove":
-        return _with(draft, kind, rows[:at] + rows[at + 1 :], f"add-{kind}")
-    if verb in ("up", "down"):
-        to = min(max(at + (1 if verb == "down" else -1), 0), len(rows) - 1)
-        rows.insert(to, rows.pop(at))
-        return _with(draft, kind, rows, f"{verb}-{kind}.{to}")
-    row, focus = _edit_row(rows[at], verb, name or form.get(f"{kind}.{at}.+rule", ""), int(place or 0))
-    return _with(draft, kind, [*rows[:at], row, *rows[at + 1 :]], f"{kind}.{at}.{focus}")
+    def numbered(row: Row) -> Row:
+        found = row if NUMBER in row else {**row, NUMBER: next(numbers)}
+        if len(found.get(RULE_NUMBERS, ())) != len(found.get("rules", ())):
+            found = {**found, RULE_NUMBERS: [next(numbers) for _ in found.get("rules", ())]}
+        return found
+
+    rows = {kind: [numbered(row) for row in draft.rows[kind]] for kind in KINDS}
+    return replace(draft, rows=rows, unused=next(numbers))
 
 
-def _edit_row(row: Row, verb: str, name: str, place: int) -> tuple[Row, str]:
-    rule = rule_named(name)
-    if rule is None:
-        return row, "+rule"
-    names = list(row.get("rules", ()))
-    if verb == "rule" and name == "rules":
-        return {**row, "rules": [*names, ""]}, f"rules.{len(names)}"
-    if verb == "rule" and not rule.is_in(row):
-        begun = {part.name: parse_value(part.kind, [part.empty or ("true" if part.kind == "flag" else "")]) for part in rule.parts}
-        return {**row, **begun}, rule.parts[0].name
-    if verb == "earlier" and name == "rules" and 0 < place < len(names):
-        names.insert(place - 1, names.pop(place))
-        return {**row, "rules": names}, f"rules.{place - 1}"
-    if verb == "drop" and name == "rules":
-        left = names[:place] + names[place + 1 :]
-        return {**{key: value for key, value in row.items() if key != "rules"}, **({"rules": left} if left else {})}, "+rule"
-    if verb == "drop":
-        return {key: value for key, value in row.items() if key not in {part.name for part in rule.parts}}, "+rule"
-    return row, "+rule"
+def _numbers_of(row: Row) -> list[int]:
+    return [*([row[NUMBER]] if NUMBER in row else ()), *row.get(RULE_NUMBERS, ())]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 def for_api(draft: Draft) -> Draft:
@@ -151,14 +139,10 @@ def _named(row: Row) -> Row:
     return {**row, "rules": [name for name in row["rules"] if name]} if "rules" in row else row
 
 
-def _with(draft: Draft, kind: str, rows: Sequence[Row], focus: str) -> Draft:
-    return replace(draft, rows={**draft.rows, kind: rows}, focus=focus)
-
-
 def _short(kind: str, row: Mapping[str, Any]) -> Row:
-    """Return a row without what is the default."""
+    """Return a row without what is the default, and without the numbers that are the editor's own."""
     defaults = defaults_of(kind)
-    kept = {name: value for name, value in row.items() if name != "id"}
+    kept = {name: value for name, value in row.items() if name not in ("id", NUMBER, RULE_NUMBERS)}
     return {name: value for name, value in kept.items() if name not in defaults or not _is_default(value, defaults[name])}
 
 
@@ -169,7 +153,7 @@ def _is_default(value: object, default: object) -> bool:
 def _tidy(kind: str, row: Row) -> Row:
     if kind == "fields" and row.get("enabled") is not False:
         row = {name: value for name, value in row.items() if name != "enabled"}
-    return {**{name: value for name, value in _NEW[kind].items() if name not in row}, **row}
+    return {**{name: value for name, value in NEW_ROWS[kind].items() if name not in row}, **row}
 
 
 def _typed_as_before(row: Row, before: Sequence[Mapping[str, Any]]) -> Row:
@@ -181,7 +165,8 @@ def _typed_as_before(row: Row, before: Sequence[Mapping[str, Any]]) -> Row:
     return {**row, "lookup": {text: known[text] if str(known.get(text)) == str(value) else value for text, value in table.items()}}
 
 
-def _read_base(text: str) -> dict[str, Any]:
+def read_object(text: str) -> dict[str, Any]:
+    """Return an object in JSON, an empty one where the text is none."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:

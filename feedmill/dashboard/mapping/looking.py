@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.forms import problem_of
 from feedmill.dashboard.mapping.draft import Draft, for_api, without_blank
 from feedmill.dashboard.mapping.presets import Offered, offered_rows
@@ -50,7 +51,8 @@ async def look_at(view: View, feed: Mapping[str, Any], draft: Draft) -> Looked:
     # A source that cannot be reached is waited for once.
     if problem is None or problem.status == 422:
         preview, problem = await _ask(view, feed, "preview", {**body, "limit": RECORDS})
-    names = [str(column["name"]) for column in columns or ()]
+    columns = [{**column, "at": at} for at, column in enumerate(columns or ())]
+    names = [str(column["name"]) for column in columns]
     records = [] if preview is None else preview["records"]
     offered = offered_rows(view.service.registry, feed["resourceType"], draft, names)
     faults, rest = place_faults(tried, problem)
@@ -59,7 +61,7 @@ async def look_at(view: View, feed: Mapping[str, Any], draft: Draft) -> Looked:
         [] if preview is None else preview["problems"],
         see_rows(draft, records),
         [(each, see_row(each.row, "fields", records)) for each in offered],
-        left_over(draft, columns or (), [each.used for each in offered if each.used is not None])[:_MOST_LEFT],
+        left_over(draft, columns, [each.used for each in offered if each.used is not None])[:_MOST_LEFT],
         names,
         problem,
         {_moved(place, places): told for place, told in faults.items()},
@@ -74,7 +76,7 @@ def _moved(place: str, places: Mapping[str, Sequence[int]]) -> str:
 
 async def _ask(view: View, feed: Mapping[str, Any], what: str, body: Mapping[str, Any]) -> tuple[Any, Problem | None]:
     try:
-        return await view.send("POST", f"/api/inventory-feeds/{feed['id']}/{what}.json", body), None
+        return await view.send("POST", feed_call(feed["id"], what), body), None
     except (Problem, FeedmillError) as error:
         return None, problem_of(error)
 

@@ -19,9 +19,9 @@ from feedmill.changes import shape_diff, shape_foreseen, shape_undo
 from feedmill.logs import log_event, log_listener_error
 from feedmill.service.definition.merging import State
 from feedmill.service.definition.stored_feeds import StoredFeed, read_stored_feed
+from feedmill.service.workers.beginnings import Beginnings
 from feedmill.service.workers.looking import list_columns, look_at_requests, preview
-from feedmill.service.workers.recordings import Recordings
-from feedmill.service.workers.trying import Samples, guess_settings, preview_settings, try_requests
+from feedmill.service.workers.trying import guess_settings, preview_settings, try_requests
 from feedmill.shapes import dump, shape_run
 from sinks.sqlite import decisions
 from sinks.sqlite.fence import Writer
@@ -53,7 +53,7 @@ PAUSE_SECONDS: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a worker works with; `tell` is told how far a run has come, `recordings` are kept from one call to the next."""
+    """What a worker works with; `tell` is told how far a run has come, `beginnings` are kept from one call to the next."""
 
     database: Database
     keys: KeyRing
@@ -61,8 +61,7 @@ class Workplace:
     egress: Egress
     lane: LaneName = "auto"
     tell: Callable[[Progress], None] | None = None
-    samples: Samples = field(default_factory=Samples)
-    recordings: Recordings = field(default_factory=Recordings)
+    beginnings: Beginnings = field(default_factory=Beginnings)
 
     async def stored_feed(self, number: int) -> StoredFeed:
         """Return a feed with its secrets."""

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anyio import to_thread
 
-from engine.decode import Decoding
 from engine.flow.preview import preview_source
-from engine.flow.sample import sample_source
 from engine.settings.transport import locate
 from feedmill.assembly import make_connector, make_recipe
 from feedmill.service.definition.judging import Judge
 from feedmill.service.definition.planning import try_feed
+from feedmill.service.workers.beginnings import Made, source_key
 from feedmill.service.workers.paging import see_pages, shape_requests
 from feedmill.service.workers.trying import bounded, hurried, slow
 from feedmill.shapes import dump, shape_preview
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from feedmill.service.definition.stored_feeds import StoredFeed
     from feedmill.service.workers.calls import Workplace
 
+OLDEST_SECONDS: Final = 120.0
+"""How old what was fetched may be: somebody who judges by it must not judge yesterday's file."""
+
 _ROWS: Final = {"fields", "json_fields", "mappings"}
 """What says nothing of how a document is read."""
 
@@ -43,7 +45,7 @@ async def preview(place: Workplace, arguments: Mapping[str, Any]) -> str:
     source = locate(feed, feed.resource_location or "", egress=place.egress)
     limit = int(arguments["limit"])
 
-    async def work(connector: Connector, _: dict[str, str]) -> str:
+    async def work(connector: Connector, _: Made) -> str:
         found = await preview_source(recipe, connector, source, limit=limit)
         return dump(shape_preview(replace(found, records=found.records[:limit])))
 
@@ -57,14 +59,14 @@ async def list_columns(place: Workplace, arguments: Mapping[str, Any]) -> str:
     known = feed.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude=_ROWS)
     key = dump(known)
 
-    async def work(connector: Connector, made: dict[str, str]) -> str:
-        if key in made:
-            return made[key]
-        sample = await sample_source(Decoding.of(feed), connector, source)
+    async def work(connector: Connector, made: Made) -> str:
+        if key in made.answers:
+            return made.answers[key]
+        sample = await made.take_sample(feed, connector, source)
         offer = partial(offer_columns, sample.data, sample.facts, feed.resource_type, known, complete=sample.complete)
         columns = await to_thread.run_sync(offer)
-        made[key] = dump([{"name": each.name, "values": each.values, "row": each.row, "reason": each.reason} for each in columns])
-        return made[key]
+        made.answers[key] = dump([{"name": each.name, "values": each.examples, "row": each.row, "reason": each.reason} for each in columns])
+        return made.answers[key]
 
     return await _look(place, arguments, feed, source, work)
 
@@ -90,9 +92,9 @@ async def _tried(place: Workplace, arguments: Mapping[str, Any]) -> tuple[Feed, 
 
 
 async def _look(
-    place: Workplace, arguments: Mapping[str, Any], feed: Feed, source: Source, work: Callable[[Connector, dict[str, str]], Awaitable[str]]
+    place: Workplace, arguments: Mapping[str, Any], feed: Feed, source: Source, work: Callable[[Connector, Made], Awaitable[str]]
 ) -> str:
     connector = await to_thread.run_sync(make_connector, place.registry, feed, source)
     if not arguments.get("reuse"):
-        return await work(connector, {})
-    return await place.recordings.look(int(arguments["feed"]), connector, source, work)
+        return await work(connector, Made())
+    return await place.beginnings.look(source_key(feed), connector, source, work, seconds=OLDEST_SECONDS)

@@ -99,5 +99,5 @@ async def stocked(running: Running) -> AsyncIterator[int]:
 async def settle(page: Page) -> None:
     """Wait until nothing is loaded any more."""
     await page.wait_for_load_state("load")
-    for waiting in ('[hx-trigger="load"]', ".htmx-request"):
+    for waiting in ('[hx-trigger="load"]', ".htmx-request", "[data-busy]"):
         await expect(page.locator(waiting)).to_have_count(0)

@@ -178,15 +178,13 @@ async def _answer(view: View, source: NewSource, found: Mapping[str, object], pa
         **{name: shape[1] if (shape := pattern.search(said)) is not None else "" for name, pattern in _OFFERED.items()},
         **found,
     }
-    if (
-        context["requests"] is None
-        and part in ("wizard", "reach", "asked")
-        and source.settings
-        and (source.reach.is_api or part == "asked")
-    ):
-        context |= {} if source.faults else await ask_for(view, _REQUESTS, source.settings)
+    asked = source.reach.is_api or part == "asked"
+    if context["requests"] is None and asked and source.settings and not source.faults:
+        context |= await ask_for(view, _REQUESTS, source.settings)
     if "HX-Request" in view.request.headers:
-        return view.part(_TEMPLATE, part, **context)
+        # The page's script asks for the largest part that is not true any more, and then for no smaller one.
+        parts = (part, "asked") if asked and part in ("reading", "preview") else (part,)
+        return view.answer("".join(view.html(_TEMPLATE, each, **context) for each in parts))
     return view.answer(view.html(_TEMPLATE, **context))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from feedmill.dashboard.feeds import judged_feed
+from feedmill.dashboard.feeds import feed_call, judged_feed
 from feedmill.dashboard.page import Page, does, shows
 
 if TYPE_CHECKING:
@@ -27,23 +27,19 @@ async def _show(view: View) -> web.StreamResponse:
 
 async def _fetch(view: View) -> web.StreamResponse:
     query = {"refetch": True} if view.form.get("refetch") else {}
-    run = await view.send("POST", f"/api/inventory-feeds/{view.number()}/fetch.json", query=query)
+    run = await view.send("POST", feed_call(view.number(), "fetch"), query=query)
     return view.go(f"/runs/{run['id']}")
 
 
 async def _switch(view: View) -> web.StreamResponse:
     enabled = view.form.get("enabled") == "true"
-    await view.send("PUT", _one(view), {"enabled": enabled, **({"automatedFetching": "enabled"} if enabled else {})})
+    await view.send("PUT", feed_call(view.number()), {"enabled": enabled, **({"automatedFetching": "enabled"} if enabled else {})})
     return view.go(f"/feeds/{view.number()}", view.say("The feed is enabled.") if enabled else view.say("The feed is disabled."))
 
 
 async def _delete(view: View) -> web.StreamResponse:
-    removed = await view.send("DELETE", _one(view))
+    removed = await view.send("DELETE", feed_call(view.number()))
     return view.go("/suppliers", view.say("%(name)s was removed, with its items and its history.", name=removed["name"]))
-
-
-def _one(view: View) -> str:
-    return f"/api/inventory-feeds/{view.number()}.json"
 
 
 PAGES: Final[tuple[Page, ...]] = (

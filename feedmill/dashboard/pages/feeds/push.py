@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.contracts import PUSHED
 from engine.errors import NotFound
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.access import HASH_HEADERS
 from feedmill.web.transport.proxies import client_of
@@ -20,7 +21,7 @@ _INBOUND: Final = "/webhooks/inventory-feeds/parse-webhooks.json"
 
 async def _show(view: View) -> web.StreamResponse:
     number = view.number()
-    feed = await view.get(f"/api/inventory-feeds/{number}.json")
+    feed = await view.get(feed_call(number))
     if feed["resourceType"] not in PUSHED:
         raise NotFound(view.say("the feed %(name)s is fetched: nothing is pushed to it", name=feed["name"]))
     client = client_of(view.request, view.service.settings.server.trusted_proxies)
@@ -35,7 +36,7 @@ async def _show(view: View) -> web.StreamResponse:
 
 async def _rotate(view: View) -> web.StreamResponse:
     number = view.number()
-    await view.send("POST", f"/api/inventory-feeds/{number}/rotate-hash.json")
+    await view.send("POST", feed_call(number, "rotate-hash"))
     return view.go(f"/feeds/{number}/push", view.say("The hash is a new one; the old one is refused from now on."))
 
 

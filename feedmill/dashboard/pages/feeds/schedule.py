@@ -10,7 +10,7 @@ from anyio import to_thread
 from engine.contracts import PUSHED
 from engine.errors import ConfigError, FeedmillError
 from engine.scheduling.calendar import next_fetch, schedule_of
-from feedmill.dashboard.feeds import judged_feeds
+from feedmill.dashboard.feeds import feed_call, judged_feeds
 from feedmill.dashboard.forms import change_as_seen, faults_of, problem_of, refuse_decided, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
@@ -33,14 +33,14 @@ async def _list(view: View) -> web.StreamResponse:
 
 
 async def _edit(view: View) -> web.StreamResponse:
-    feed = await view.get(_one(view))
+    feed = await view.get(feed_call(view.number()))
     return await _form(view, feed, str(feed["fetchFrequency"]), str(feed["fetchSchedule"] or ""))
 
 
 async def _try(view: View) -> web.StreamResponse:
     """Show when a feed would be fetched, while somebody types."""
     frequency, text = view.query.get("fetchFrequency", "never"), view.query.get("fetchSchedule", "")
-    moments, fault = await _moments(view, await view.get(_one(view)), frequency, text)
+    moments, fault = await _moments(view, await view.get(feed_call(view.number())), frequency, text)
     return view.part("feeds/schedule_edit.html", "moments", moments=moments, fault=fault)
 
 
@@ -53,9 +53,9 @@ async def _save(view: View) -> web.StreamResponse:
         return {"fetchFrequency": frequency, "fetchSchedule": text or None}
 
     try:
-        await change_as_seen(view, _one(view), _one(view), decide)
+        await change_as_seen(view, feed_call(view.number()), feed_call(view.number()), decide)
     except (Problem, FeedmillError) as error:
-        return await _form(view, await view.get(_one(view)), frequency, text, problem_of(error))
+        return await _form(view, await view.get(feed_call(view.number())), frequency, text, problem_of(error))
     return view.go("/schedule", view.say("The schedule was saved."))
 
 
@@ -83,10 +83,6 @@ def _foresee(frequency: str, text: str | None, zone: str | None) -> list[str]:
         if moment is not None:
             moments.append(moment.isoformat())
     return moments
-
-
-def _one(view: View) -> str:
-    return f"/api/inventory-feeds/{view.number()}.json"
 
 
 PAGES: Final[tuple[Page, ...]] = (

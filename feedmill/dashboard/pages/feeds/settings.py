@@ -12,6 +12,7 @@ from anyio import to_thread
 from engine.contracts import PUSHED
 from engine.errors import FeedmillError, NotFound
 from feedmill.dashboard.controls import changes_of, controls_of, groups
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.forms import change_as_seen, faults_of, problem_of, refuse_decided, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
@@ -85,7 +86,7 @@ async def _group(view: View) -> tuple[tuple[str, ...], str]:
 
 
 def _one(view: View) -> str:
-    return f"/api/inventory-feeds/{view.number()}.json"
+    return feed_call(view.number())
 
 
 PAGES: Final[tuple[Page, ...]] = (

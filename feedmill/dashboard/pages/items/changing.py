@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.forms import change_as_seen, problem_of, refuse_decided
 from feedmill.dashboard.items.quantity import OVERRIDES, Override, describe_outcome
 from feedmill.dashboard.items.showing import Refused, find_candidates, item_address, show_item
@@ -25,7 +26,7 @@ _LONGEST: Final = 15
 async def _foretell(view: View) -> web.StreamResponse:
     """Show what an override would do while somebody types it."""
     item = await view.get(f"{item_address(view.number())}.json")
-    feed = await view.get(f"/api/inventory-feeds/{item['inventoryFeedId']}.json")
+    feed = await view.get(feed_call(item["inventoryFeedId"]))
     by_hand, faults = _read_override(view, view.query)
     text = "" if faults else describe_outcome(view, item, feed, by_hand)
     return view.part("items/outcome.html", "outcome", outcome=text or " ".join(fault.message for fault in faults))

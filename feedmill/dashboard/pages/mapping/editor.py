@@ -11,8 +11,10 @@ from anyio import to_thread
 
 from engine.contracts import PUSHED
 from engine.errors import FeedmillError, NotFound
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.forms import faults_of, problem_of
-from feedmill.dashboard.mapping.draft import Draft, draft_of, draft_sent, edit, for_api, mapping_of
+from feedmill.dashboard.mapping.acts import edit
+from feedmill.dashboard.mapping.draft import NUMBER, RULE_NUMBERS, Draft, draft_of, draft_sent, for_api, mapping_of, number_rows
 from feedmill.dashboard.mapping.looking import Looked, look_at, try_path
 from feedmill.dashboard.mapping.presets import can_copy, copy_preset, preset_names, preset_of
 from feedmill.dashboard.mapping.rules import PURPOSES, load_notes, rules_of, show_value
@@ -47,7 +49,7 @@ async def _show(view: View) -> web.StreamResponse:
 
 
 async def _version(view: View) -> Mapping[str, Any]:
-    versions = await view.get(f"/api/inventory-feeds/{view.number()}/mapping-history.json")
+    versions = await view.get(feed_call(view.number(), "mapping-history"))
     found = next((each for each in versions if str(each["id"]) == view.query["version"]), None)
     if found is None:
         raise NotFound(view.say("this version of the mapping is not kept any more"))
@@ -64,25 +66,27 @@ async def _edit(view: View) -> web.StreamResponse:
     with anyio.move_on_after(PATIENCE):
         looked = await look_at(view, feed, draft)
     context = _context(view, feed, draft, looked)
-    beside = "" if looked is None else view.html(_TEMPLATE, "looked", **{**context, "beside": True})
-    answer = view.answer(view.html(_TEMPLATE, "editor", **context) + beside)
-    if looked is None:
-        answer.headers["HX-Trigger-After-Swap"] = "edited"
-    return answer
+    return view.answer(view.html(_TEMPLATE, "editor", **context) + ("" if looked is None else view.html(_TEMPLATE, "looked", **context)))
 
 
 async def _look(view: View) -> web.StreamResponse:
     """Show what the form as it stands makes of real records. A POST, though it only looks: a mapping is too long for an address."""
     feed, draft = await _feed(view), draft_sent(view.sent)
-    context = _context(view, feed, draft, await look_at(view, feed, draft))
-    return view.answer(view.html(_TEMPLATE, "looked", **context) + view.html(_TEMPLATE, "seen", **{**context, "swapped": True}))
+    context = {**_context(view, feed, draft, await look_at(view, feed, draft)), "alone": True}
+    shown = view.html(_TEMPLATE, "looked", **context) + view.html(_TEMPLATE, "seen", **context)
+    return view.answer(shown + (await _tried(view, feed) if view.form.get("try") else ""))
 
 
 async def _try(view: View) -> web.StreamResponse:
-    feed, path = await _feed(view), view.query.get("try", "").strip()
-    reading = {name: view.query[name] for name in ("xmlPath", "jsonRoot", "jsonStructure") if view.query.get(name)}
+    return view.answer(await _tried(view, await _feed(view)))
+
+
+async def _tried(view: View, feed: Mapping[str, Any]) -> str:
+    """Return what the path that is tried leads to, by how the form says that the source is read."""
+    path = view.form.get("try", "").strip()
+    reading = {name: view.form[name] for name in ("xmlPath", "jsonRoot", "jsonStructure") if view.form.get(name)}
     pairs, problem = await try_path(view, feed, path, reading) if path else ([], None)
-    return view.part(_TEMPLATE, "found", **{**_context(view, feed, draft_of(feed)), "path": path, "pairs": pairs, "problem": problem})
+    return view.html(_TEMPLATE, "found", **{**_context(view, feed, draft_of(feed)), "path": path, "pairs": pairs, "problem": problem})
 
 
 async def _save(view: View) -> web.StreamResponse:
@@ -90,7 +94,7 @@ async def _save(view: View) -> web.StreamResponse:
     problem: Problem | None = None
     for _ in range(_ATTEMPTS):
         try:
-            await view.send("PUT", _one(view), {**for_api(draft).settings, "updatedAt": draft.updated_at})
+            await view.send("PUT", feed_call(view.number()), {**for_api(draft).settings, "updatedAt": draft.updated_at})
         except (Problem, FeedmillError) as error:
             problem = problem_of(error)
         else:
@@ -128,7 +132,7 @@ def _context(
     faults, rest = place_faults(draft, problem)
     return {
         "feed": feed,
-        "draft": draft,
+        "draft": number_rows(draft),
         "looked": looked,
         "problem": problem,
         "faults": faults_of(problem),
@@ -142,15 +146,14 @@ def _context(
         "paths": kind in _READ_BY,
         "pairs": [],
         "path": "",
-        "beside": False,
-        "swapped": False,
+        "alone": False,
         **_words(),
     }
 
 
 def _words() -> dict[str, Any]:
     shown = {"show_value": show_value, "show_cell": show_cell, "words": words_of}
-    return {"purposes": PURPOSES, "rules_of": rules_of, **shown}
+    return {"purposes": PURPOSES, "rules_of": rules_of, "numbers": (NUMBER, RULE_NUMBERS), **shown}
 
 
 def words_of(name: str) -> str:
@@ -162,12 +165,8 @@ def words_of(name: str) -> str:
 async def _feed(view: View) -> dict[str, Any]:
     # What the rules say of themselves is read from a file the first time.
     await to_thread.run_sync(load_notes)
-    feed: dict[str, Any] = await view.get(_one(view))
+    feed: dict[str, Any] = await view.get(feed_call(view.number()))
     return feed
-
-
-def _one(view: View) -> str:
-    return f"/api/inventory-feeds/{view.number()}.json"
 
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -175,5 +174,5 @@ PAGES: Final[tuple[Page, ...]] = (
     does("/feeds/{id:[0-9]+}/mapping", _save),
     does("/feeds/{id:[0-9]+}/mapping/edit", _edit),
     does("/feeds/{id:[0-9]+}/mapping/look", _look),
-    shows("/feeds/{id:[0-9]+}/mapping/path", _try, "admin"),
+    does("/feeds/{id:[0-9]+}/mapping/path", _try),
 )

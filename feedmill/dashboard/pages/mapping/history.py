@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.page import Page, shows
 from feedmill.dashboard.pages.mapping.editor import words_of
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 async def _show(view: View) -> web.StreamResponse:
     number = view.number()
-    feed = await view.get(f"/api/inventory-feeds/{number}.json")
-    versions = await view.get(f"/api/inventory-feeds/{number}/mapping-history.json")
+    feed = await view.get(feed_call(number))
+    versions = await view.get(feed_call(number, "mapping-history"))
     return view.render("mapping/history.html", feed=feed, versions=versions, words=words_of)
 
 

@@ -10,6 +10,7 @@ from yarl import URL
 
 from engine.contracts import PUSHED
 from engine.errors import Conflict, NotFound, UnderWay
+from feedmill.dashboard.feeds import feed_call
 from feedmill.dashboard.items.showing import labels
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.pages.runs.runs import UNDER_WAY
@@ -59,7 +60,7 @@ async def read_run(view: View) -> dict[str, Any]:
 
 async def _now(view: View, run: Mapping[str, Any]) -> dict[str, Any]:
     progress = await view.get(f"/api/data-imports/{run['id']}/progress.json")
-    feed = await view.get(f"/api/inventory-feeds/{run['inventoryFeedId']}.json")
+    feed = await view.get(feed_call(run["inventoryFeedId"]))
     undone = await view.list("/api/data-imports.json", {"where[undoes]": run["id"], "order[attribute]": "id", "limit": 20})
     return {
         "progress": progress,
@@ -121,7 +122,7 @@ async def _fetch(view: View) -> web.Response:
     run = await read_run(view)
     query = {"refetch": True} if view.form.get("refetch") else {}
     try:
-        begun = await view.send("POST", f"/api/inventory-feeds/{run['inventoryFeedId']}/fetch.json", query=query)
+        begun = await view.send("POST", feed_call(run["inventoryFeedId"], "fetch"), query=query)
     except UnderWay as other:
         return view.go(f"/runs/{other.run}", view.say("The feed is being fetched already. This is that run."))
     return view.go(f"/runs/{begun['id']}", view.say("The feed is fetched again."))

@@ -45,11 +45,13 @@ async def insert_person(writer: Writer, name: str, role: Role) -> Person:
     return await read_person(writer, await writer.number("SELECT last_insert_rowid()"))
 
 
-async def read_person(reader: Writer, number: int) -> Person:
-    """Return a person by the id. Raises `NotFound` when there is none."""
-    rows = await reader.query(f"SELECT {_COLUMNS} FROM main.people AS p WHERE p.id = ?", number)
+async def read_person(reader: Writer, person: int | str) -> Person:
+    """Return a person by the id, or by the name as it is signed in with. Raises `NotFound` when there is none."""
+    asked = "p.id = ?" if isinstance(person, int) else "p.name = ? COLLATE NOCASE"
+    rows = await reader.query(f"SELECT {_COLUMNS} FROM main.people AS p WHERE {asked}", person)
     if not rows:
-        raise NotFound(f"there is no person {number}")
+        nobody = f"there is no person {person}" if isinstance(person, int) else f"there is nobody called {person!r}"
+        raise NotFound(f"{nobody}; `feedmill people list` prints who there is")
     return _person(rows[0])
 
 
