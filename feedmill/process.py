@@ -12,6 +12,9 @@ from typing import Final, NoReturn
 _SWITCH_SECONDS = 0.0005
 _COLLECT_EVERY = (100_000, 50, 50)
 
+_MOMENT: Final = 0.1
+"""Seconds for which a thread that was told to end is waited for: those of the event loop's library are told as the loop ends."""
+
 _MEMSTATUS: Final = 9
 """The number of SQLITE_CONFIG_MEMSTATUS in `sqlite3.h`: whether SQLite counts the memory it takes, under a lock."""
 
@@ -98,8 +101,11 @@ def end_process(code: int) -> NoReturn:
 
 
 def _is_awaited() -> bool:
-    """Return whether another thread has work that the process may not end without."""
-    return any(not each.daemon for each in threading.enumerate() if each is not threading.current_thread())
+    """Return whether another thread has work that the process may not end without: one that was told to end is given a moment for it."""
+    others = [each for each in threading.enumerate() if not each.daemon and each is not threading.current_thread()]
+    for each in others:
+        each.join(_MOMENT)
+    return any(each.is_alive() for each in others)
 
 
 def _is_watched() -> bool:

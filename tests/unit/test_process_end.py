@@ -22,7 +22,7 @@ told.itself = told
 atexit.register(print, "registered")
 print("printed")
 """
-_WAITS: Final = "threading.Timer(0.05, print, ['thread done']).start()"
+_WAITS: Final = "threading.Timer(0.3, print, ['thread done']).start()"
 
 
 def run(*arguments: str, output: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
