@@ -223,8 +223,8 @@ class ItemBatch:
     keys: list[str]
     rows: Sequence[tuple[Value, ...]]
     digests: list[int]
-    lines: list[int]
-    records: list[int]
+    lines: Sequence[int]
+    records: Sequence[int]
     clears: frozenset[str] = frozenset()
     spoiled: Mapping[str, int] = field(default_factory=dict)
     prints: bytes = b""

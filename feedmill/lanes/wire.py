@@ -153,14 +153,15 @@ def _tell_batch(batch: MappedBatch) -> Told:
     )
 
 
-def _pack(numbers: list[int]) -> bytes:
+def _pack(numbers: Sequence[int]) -> bytes:
     return array("q", numbers).tobytes()
 
 
-def _unpack(packed: bytes) -> list[int]:
+def _unpack(packed: bytes) -> array[int]:
+    """Return numbers as they are packed: most lines and ordinals are never looked at one by one, and need not be objects."""
     numbers = array("q")
     numbers.frombytes(packed)
-    return numbers.tolist()
+    return numbers
 
 
 def _make_batch(
@@ -183,7 +184,7 @@ def _make_batch(
         columns,
         keys,
         ValuesByColumn(rows) if by_column else rows,
-        _unpack(digests),
+        _unpack(digests).tolist(),
         _unpack(lines),
         _unpack(records),
         frozenset(clears),
