@@ -22,7 +22,8 @@ told.itself = told
 atexit.register(print, "registered")
 print("printed")
 """
-_WAITS: Final = "threading.Timer(0.3, print, ['thread done']).start()"
+_WAITS: Final = "threading.Thread(target=lambda: (threading.main_thread().join(), print('thread done'))).start()"
+"""A thread that has work as long as the main one has not come to its own end."""
 
 
 def run(*arguments: str, output: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
