@@ -57,6 +57,7 @@ async def read_totals(reader: Writer, kept: KeptTotals) -> Totals:
     if (totals := kept.get()) is not None:
         return totals
     *counts, stock = map(str, (await reader.query(_SUMS))[0])
-    totals = Totals(*map(int, counts), stock=pieces(float(stock)))
+    feeds, items, connected, in_stock = map(int, counts)
+    totals = Totals(feeds, items, connected, in_stock, pieces(float(stock)))
     kept.keep(totals)
     return totals
