@@ -15,12 +15,17 @@ def test_a_mark_comes_back(mark: Mark) -> None:
     assert Mark.read(mark.text()) == mark
 
 
+_NUMBERS: tuple[object, ...] = (1 << 62, -(1 << 62), (1 << 64) - 1, 1.5, None, [])
+_STRETCHES: tuple[object, ...] = (-1, 9, "0", 0.5, None)
+_PLACES: tuple[object, ...] = ("a", 1, {"a": 1})
+
+
 @pytest.mark.parametrize(
     "parts",
     [
-        *([0, [number], False, 0] for number in (1 << 62, -(1 << 62), (1 << 64) - 1, 1.5, None, [])),
-        *([stretch, None, False, 0] for stretch in (-1, 9, "0", 0.5, None)),
-        *([0, place, False, 0] for place in ("a", 1, {"a": 1})),
+        *([0, [number], False, 0] for number in _NUMBERS),
+        *([stretch, None, False, 0] for stretch in _STRETCHES),
+        *([0, place, False, 0] for place in _PLACES),
         *([0, None, backward, 0] for backward in (0, "true", None)),
         *([0, None, False, looked] for looked in ((1 << 64) - 1, "1", None)),
         [0, None, False],

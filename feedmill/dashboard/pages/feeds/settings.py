@@ -58,7 +58,7 @@ def _render(
     """Answer a group of settings; where a form was refused, with what was typed."""
     controls = controls_of(group, feed, suppliers)
     was = orjson.dumps({control.name: control.value for control in controls}).decode()
-    context = {"feed": feed, "groups": names, "group": group, "controls": controls, "was": was, "typed": view.form}
+    context: dict[str, Any] = {"feed": feed, "groups": names, "group": group, "controls": controls, "was": was, "typed": view.form}
     context["pushed"] = feed["resourceType"] in PUSHED
     return view.render(_TEMPLATE, status=status_of(problem), problem=problem, faults=faults_of(problem), **context)
 
