@@ -27,7 +27,7 @@ from engine.flow.lanes import inline
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.transform import Recipe, preset_rows
 from engine.run import RunRecord
-from engine.screen import blocks, sifting
+from engine.screen import blocks, scratch, settling, sifting
 from engine.source import parse_location
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
@@ -37,7 +37,6 @@ from sinks.sqlite.landing import applying
 from sinks.sqlite.landing.applying import Application
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.migrate import migrate
-from sinks.sqlite.screen import stored
 from sinks.sqlite.single.calls import open_calls
 from sinks.sqlite.single.plan import set_limit
 from sinks.sqlite.sink import open_sqlite
@@ -229,13 +228,17 @@ def edited(rows: list[Row], step: Step) -> list[Row]:
 
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
-    """Make blocks of some dozens of bytes."""
+    """Make blocks of some dozens of bytes, and all that is big as small."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "SHORTEST", 24)
         patch.setattr(blocks, "LONGEST", 160)
         patch.setattr(sifting, "UNIT_BYTES", 256)
         patch.setattr(applying, "CHUNK_ROWS", 3)
-        patch.setattr(stored, "_PIECE", 100)
+        # What is remembered and what is gathered lie in files, and are settled a few records at a time.
+        patch.setattr(scratch, "_IN_MEMORY", 150)
+        patch.setattr(settling, "PIECE", 100)
+        patch.setattr(settling, "_RECORDS", 7)
+        patch.setattr(settling, "_AWAITED", 3)
         yield
 
 

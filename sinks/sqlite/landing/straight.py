@@ -66,6 +66,7 @@ class StraightLoad:
             self._gathering.collector.lay(batch.blocks)
             if new and len(rows) and (first := await self._first_id(rows)) is not None:
                 self._gathering.load(batch, first)
+            await self._gathering.turn()
 
     async def _first_id(self, rows: KeyedRows) -> int | None:
         """Return the id of the first of the rows that were just written, None when their ids are not known to be consecutive.
