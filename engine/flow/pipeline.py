@@ -31,6 +31,9 @@ from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
 from engine.screen.screening import Screening
 from engine.source import Source
 
+_BYTES_AHEAD: Final = 2 * 1024 * 1024
+"""Bytes that wait in a channel of bytes, at most: a file is read faster than anything is made of it, and would fill the budget."""
+
 STALL_PATIENCE: Final = 300.0
 
 
@@ -116,8 +119,8 @@ async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, sc
     """Bring the source from the connector to the sink's stage, and return what its records say all together, and its digests."""
     fetch, decode, map_, stage, _ = tally.clocks
     source = replace(source, tell=_Told(tally, fetch))
-    received: Channel[Part] = Channel(job.budget)
-    chunks: Channel[Part] = Channel(job.budget)
+    received: Channel[Part] = Channel(job.budget, max_bytes=_BYTES_AHEAD)
+    chunks: Channel[Part] = Channel(job.budget, max_bytes=_BYTES_AHEAD)
     batches: Channel[MappedBatch] = Channel(job.budget)
     verdicts: list[Verdict] = []
     try:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from engine.screen.known import Arrays
 from engine.screen.pages import AWAITED, MET, Journal
-from engine.screen.settling import Settling
 
 if TYPE_CHECKING:
     from engine.batch import Blocks, Known
-    from engine.screen.settling import Settled
+    from engine.screen.known import Arrays
+    from engine.screen.settling import Settled, Settling
 
 
 class Collector:
@@ -26,7 +25,7 @@ class Collector:
     """
 
     def __init__(self, before: Arrays | None = None) -> None:
-        self._before = before if before is not None else Arrays()
+        self._before = before
         self._journal = Journal()
         self._dropped: set[int] = set()
 
@@ -60,9 +59,12 @@ class Collector:
         self._journal.scratch.flush()
 
     def begin_settling(self) -> Settling:
-        """Return what settles the records a chapter at a time, when all were gathered and dropped."""
+        """Return what settles the records a chapter at a time, when all were gathered and dropped. Imports numpy."""
+        from engine.screen.known import Arrays
+        from engine.screen.settling import Settling
+
         self._journal.turn()
-        return Settling(self._before, self._journal, self._dropped)
+        return Settling(self._before or Arrays(), self._journal, self._dropped)
 
     def settle(self, applied: Iterable[tuple[int, int, int]] = ()) -> Settled:
         """Return the set, given what the store has applied: the ordinal of a record, the id of its item, and the digest that this has.

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import TYPE_CHECKING, Final
-
-import numpy as np
 
 from engine.screen.prints import PRINT_BYTES
 from engine.screen.scratch import Scratch
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from engine.batch import Blocks, Known
-
-    Integers = NDArray[np.int64]
-    Halves = NDArray[np.uint64]
 
 KNOWN: Final = 0
 MET: Final = 1
 AWAITED: Final = 2
 """What the records of a run are: they lie in the set that was before, or are new and stored, or it is not known yet."""
 
-_RUN: Final = 4
-_BLOCK: Final = 4
+RUN_CELLS: Final = 4
+BLOCK_CELLS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +36,18 @@ class Page:
     blocks: int
     records: int
 
-
-@dataclass(frozen=True, slots=True)
-class Entries:
-    """Records: `runs` of ordinals that follow each other, as (first ordinal, source, records, what they are).
-
-    The source of known ones is their place in the set that was before, that of others the index of their value and fingerprint. The value
-    is the item of a record that was met, the digest that its item is to have of one that is awaited.
-    """
-
-    runs: Integers
-    values: Integers
-    prints: Halves
+    @property
+    def size(self) -> int:
+        """Return the bytes of the records, behind which the blocks stand."""
+        return self.runs * RUN_CELLS * 8 + self.new * (8 + PRINT_BYTES)
 
 
 class Journal:
-    """Pages behind each other. What is taken goes into the page under way until `turn` ends that."""
+    """Pages behind each other. What is taken goes into the page under way until `turn` ends that.
+
+    Made without numpy as long as records follow each other: a first load needs none of it before its end, when the mapper's process has
+    gone and left room.
+    """
 
     def __init__(self) -> None:
         self.scratch = Scratch()
@@ -64,45 +55,59 @@ class Journal:
         self._begin()
 
     def _begin(self) -> None:
-        self._runs: list[Integers] = []
-        self._new = 0
-        self._awaited = 0
+        self._runs: list[bytes] = []
+        self._records = self._new = self._awaited = 0
         self._values: list[bytes] = []
         self._prints: list[bytes] = []
-        self._blocks: list[tuple[Integers, bytes]] = []
+        self._blocks: list[Blocks] = []
+        self._spans: list[tuple[int, int]] = []
 
     def know(self, known: Known) -> None:
         """Take records that were known before."""
         if len(known):
-            self._runs.append(_runs(np.frombuffer(known.records, np.int64), np.frombuffer(known.places, np.int64), KNOWN))
+            from engine.screen.chapters import find_known
+
+            self._run(*find_known(known), len(known))
 
     def take(self, ordinals: Sequence[int], values: Sequence[int], prints: Sequence[bytes], kind: int) -> None:
         """Take new records."""
         count = len(ordinals)
-        if count:
-            self._runs.append(_runs(np.array(ordinals, np.int64), np.arange(self._new, self._new + count), kind))
-            self._values.append(np.array(values, np.int64).tobytes())
-            self._prints.append(b"".join(prints))
-            self._new += count
-            self._awaited += count if kind == AWAITED else 0
+        if not count:
+            return
+        first, source = ordinals[0], self._new
+        if list(ordinals) == list(range(first, first + count)):
+            self._run(array("q", (first, source, count, kind)).tobytes(), first, first + count - 1, count)
+        else:
+            from engine.screen.chapters import find_new
+
+            self._run(*find_new(ordinals, source, kind), count)
+        self._values.append(array("q", values).tobytes())
+        self._prints.append(b"".join(prints))
+        self._new += count
+        self._awaited += count if kind == AWAITED else 0
+
+    def _run(self, runs: bytes, first: int, last: int, records: int) -> None:
+        self._runs.append(runs)
+        self._spans.append((first, last))
+        self._records += records
 
     def lay(self, blocks: Blocks) -> None:
         """Take blocks."""
         if len(blocks):
-            told = (blocks.firsts, blocks.records, blocks.lines, blocks.sizes)
-            self._blocks.append((np.stack([np.frombuffer(each, np.int64) for each in told], axis=1), blocks.prints))
+            firsts, records = memoryview(blocks.firsts).cast("q"), memoryview(blocks.records).cast("q")
+            self._blocks.append(blocks)
+            self._spans.append((min(firsts), max(map(add, firsts, records)) - 1))
 
     def turn(self) -> None:
         """End the page under way."""
-        if self._runs or self._blocks:
-            runs = np.concatenate((np.empty((0, _RUN), np.int64), *self._runs))
-            blocks = np.concatenate((np.empty((0, _BLOCK), np.int64), *(each for each, _ in self._blocks)))
-            spans = np.concatenate((runs[:, ::2], blocks[:, :2]))
-            place = self.scratch.put(runs.tobytes() + b"".join((*self._values, *self._prints)))
-            self.scratch.put(blocks.tobytes() + b"".join(prints for _, prints in self._blocks))
-            first, last = int(spans[:, 0].min()), int(spans.sum(axis=1).max()) - 1
-            records = int(runs[:, 2].sum())
-            self.pages.append(Page(first, last, place, len(runs), self._new, self._awaited, len(blocks), records))
+        if self._spans:
+            runs, blocks = b"".join(self._runs), self._blocks
+            place = self.scratch.put(b"".join((runs, *self._values, *self._prints)))
+            columns = ("firsts", "records", "lines", "sizes", "prints")
+            self.scratch.put(b"".join(getattr(each, name) for name in columns for each in blocks))
+            first, last = min(first for first, _ in self._spans), max(last for _, last in self._spans)
+            counts = (len(runs) // (8 * RUN_CELLS), self._new, self._awaited, sum(map(len, blocks)), self._records)
+            self.pages.append(Page(first, last, place, *counts))
         self._begin()
 
     def chapters(self, records: int, awaited: int) -> Iterator[Sequence[Page]]:
@@ -121,42 +126,3 @@ class Journal:
             last = max(last, page.last)
         if chapter:
             yield chapter
-
-    def read_entries(self, pages: Sequence[Page]) -> Entries:
-        """Return the records of pages, the runs in the order of the source. Blocks."""
-        runs, values, prints = [np.empty((0, _RUN), np.int64)], [], []
-        before = 0
-        for page in pages:
-            data = self.scratch.read(page.place, _size(page))
-            each = np.frombuffer(data, np.int64, page.runs * _RUN).reshape(-1, _RUN)
-            if before:
-                each = each + np.where(each[:, 3:] == KNOWN, 0, np.array([0, before, 0, 0]))
-            runs.append(each)
-            values.append(np.frombuffer(data, np.int64, page.new, page.runs * _RUN * 8))
-            prints.append(np.frombuffer(data, np.uint64, 2 * page.new, page.runs * _RUN * 8 + page.new * 8).reshape(-1, 2))
-            before += page.new
-        joined = np.concatenate(runs)
-        return Entries(joined[np.argsort(joined[:, 0], kind="stable")], np.concatenate(values), np.concatenate(prints))
-
-    def read_blocks(self, pages: Sequence[Page]) -> tuple[Integers, Halves]:
-        """Return the blocks of pages, each as (first ordinal, records, lines, size), with their fingerprints, in order. Blocks."""
-        numbers: list[Integers] = []
-        prints: list[Halves] = []
-        for page in pages:
-            data = self.scratch.read(page.place + _size(page), page.blocks * (_BLOCK * 8 + PRINT_BYTES))
-            numbers.append(np.frombuffer(data, np.int64, page.blocks * _BLOCK).reshape(-1, _BLOCK))
-            prints.append(np.frombuffer(data, np.uint64, 2 * page.blocks, page.blocks * _BLOCK * 8).reshape(-1, 2))
-        joined = np.concatenate(numbers)
-        # A screen goes from one block to the next.
-        order = np.argsort(joined[:, 0], kind="stable")
-        return joined[order], np.concatenate(prints)[order]
-
-
-def _size(page: Page) -> int:
-    return page.runs * _RUN * 8 + page.new * (8 + PRINT_BYTES)
-
-
-def _runs(ordinals: Integers, sources: Integers, kind: int) -> Integers:
-    begins = np.concatenate(([0], np.flatnonzero((np.diff(ordinals) != 1) | (np.diff(sources) != 1)) + 1))
-    counts = np.diff(begins, append=len(ordinals))
-    return np.stack((ordinals[begins], sources[begins], counts, np.full(len(begins), kind)), axis=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from engine.screen.chapters import read_blocks, read_entries
 from engine.screen.known import Arrays, ranges
 from engine.screen.pages import AWAITED, KNOWN
 from engine.screen.scratch import Scratch
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.screen.pages import Entries, Journal, Page
+    from engine.screen.chapters import Entries
+    from engine.screen.pages import Journal, Page
 
     Integers = NDArray[np.int64]
     Halves = NDArray[np.uint64]
@@ -118,7 +120,7 @@ class Settling:
 
     def take(self, chapter: Sequence[Page], applied: Iterable[tuple[int, int, int]]) -> None:
         """Settle the records of a chapter, given what the store has applied of it. Blocks."""
-        entries = self._journal.read_entries(chapter)
+        entries = read_entries(self._journal.scratch, chapter)
         firsts, sources, counts, kinds = entries.runs.T
         told = np.array(list(applied), np.int64).reshape(-1, 3)
         values, sure = _resolve(entries, told[np.argsort(told[:, 0])])
@@ -159,7 +161,8 @@ class Settling:
         return self._settled
 
     def _lay(self, chapter: Sequence[Page], kept: Integers) -> None:
-        (firsts, records, lines, sizes), prints = (found := self._journal.read_blocks(chapter))[0].T, found[1]
+        numbers, prints = read_blocks(self._journal.scratch, chapter)
+        firsts, records, lines, sizes = numbers.T
         places = _places(kept, firsts)
         whole = _places(kept, firsts + records) - places == records
         whole &= (records > 0) & (np.maximum(records, lines) < 1 << 15) & (sizes < 1 << 31)
