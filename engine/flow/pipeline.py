@@ -34,6 +34,9 @@ from engine.source import Source
 _BYTES_AHEAD: Final = 2 * 1024 * 1024
 """Bytes that wait in a channel of bytes, at most: a file is read faster than anything is made of it, and would fill the budget."""
 
+_BATCH_BYTES_AHEAD: Final = 8 * 1024 * 1024
+"""Bytes of batches that wait for the sink: two or three, so that a mapper works on while the database waits for its disk."""
+
 STALL_PATIENCE: Final = 300.0
 
 
@@ -121,7 +124,7 @@ async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, sc
     source = replace(source, tell=_Told(tally, fetch))
     received: Channel[Part] = Channel(job.budget, max_bytes=_BYTES_AHEAD)
     chunks: Channel[Part] = Channel(job.budget, max_bytes=_BYTES_AHEAD)
-    batches: Channel[MappedBatch] = Channel(job.budget)
+    batches: Channel[MappedBatch] = Channel(job.budget, max_bytes=_BATCH_BYTES_AHEAD)
     verdicts: list[Verdict] = []
     try:
         async with _lone_error(), anyio.create_task_group() as watched:
