@@ -93,7 +93,7 @@ def test_a_set_of_which_nothing_changed_is_the_one_that_was() -> None:
     for file, data in zip(files, (prints_of(range(50)), integers(*range(1, 51))), strict=True):
         file.put(data)
         file.flush()
-    before = Arrays(*(file.whole() for file in files))
+    before = Arrays(files[0].whole(), files[1].whole())
     for stop, item, same in ((50, 50, True), (49, 50, False), (50, 51, False)):
         collector = Collector(before)
         ordinals = range(1, 50)

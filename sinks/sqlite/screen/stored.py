@@ -111,4 +111,5 @@ async def _read_parts(reader: Writer, feed: int, mark: str) -> tuple[str, bytes,
     whole = {name: await to_thread.run_sync(array.whole) for name, array in arrays.items()}
     for array in arrays.values():
         await to_thread.run_sync(array.close)
-    return *told, Arrays(**whole)
+    prints, items = (whole.pop(name, b"") for name in ("prints", "items"))
+    return *told, Arrays(prints, items, **{name: bytes(each) for name, each in whole.items()})
