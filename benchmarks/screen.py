@@ -114,7 +114,7 @@ def know_as_runs(first: Path, kind: Kind) -> dict[str, Read]:
     recipe = make_recipe(load_registry(), build_feed(FEED, settings, fields))
     screening, gathered = Screening("benchmark"), Collector()
     _Unparsed(recipe, first, screening, gathered).read(first)
-    remembered = Remembered(screening.pattern, gathered.settle())
+    remembered = Remembered(screening.pattern, gathered.settle().arrays())
 
     def read(path: Path, *, by_blocks: bool) -> Sifted:
         transform = _Unparsed(recipe, path, Screening("benchmark", remembered))

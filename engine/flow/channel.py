@@ -118,13 +118,16 @@ class Budget:
 class Channel(Generic[T]):
     """Join one sending stage to one receiving stage, first in, first out.
 
-    The end of the stream is a state (`close`), not an item. A stage never sends to a channel that it drains. Closing twice
+    At most `max_items` of `max_bytes` together wait in it, however much of the budget is left; one always may. The end of the stream is a
+    state (`close`), not an item. A stage never sends to a channel that it drains. Closing twice
     is harmless; sending after that is `InternalError`.
     """
 
-    def __init__(self, budget: Budget, *, max_items: int = 8) -> None:
+    def __init__(self, budget: Budget, *, max_items: int = 8, max_bytes: int = MAX_BUFFERED_BYTES) -> None:
         self._budget = budget
         self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._items: deque[tuple[T, int]] = deque()
         self._closed = False
         self._filled = anyio.Event()
@@ -138,6 +141,7 @@ class Channel(Generic[T]):
                 while not self._admits(size):
                     await self._budget.wait()
         self._items.append((item, size))
+        self._bytes += size
         self._budget.take(size)
         self._filled.set()
         clock.moved()
@@ -153,6 +157,7 @@ class Channel(Generic[T]):
             if not self._items:
                 return
             item, size = self._items.popleft()
+            self._bytes -= size
             self._budget.release(size)
             clock.moved()
             yield item
@@ -164,11 +169,13 @@ class Channel(Generic[T]):
 
     def drain(self) -> None:
         """Drop what still waits and give its bytes back, when a run ends early."""
+        self._bytes = 0
         while self._items:
             self._budget.release(self._items.popleft()[1])
 
     def _admits(self, size: int) -> bool:
-        return not self._items or (len(self._items) < self._max_items and self._budget.fits(size))
+        fits = len(self._items) < self._max_items and self._bytes + size <= self._max_bytes
+        return not self._items or (fits and self._budget.fits(size))
 
 
 async def watch_for_stall(clocks: Sequence[StageClock], *, patience: float) -> str:

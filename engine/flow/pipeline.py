@@ -31,6 +31,12 @@ from engine.run import Counts, Problem, RunRecord, RunStatus, left_out
 from engine.screen.screening import Screening
 from engine.source import Source
 
+_BYTES_AHEAD: Final = 2 * 1024 * 1024
+"""Bytes that wait in a channel of bytes, at most: a file is read faster than anything is made of it, and would fill the budget."""
+
+_BATCH_BYTES_AHEAD: Final = 8 * 1024 * 1024
+"""Bytes of batches that wait for the sink: two or three, so that a mapper works on while the database waits for its disk."""
+
 STALL_PATIENCE: Final = 300.0
 
 
@@ -116,9 +122,9 @@ async def _read(job: Job, source: Source, session: SinkSession, tally: Tally, sc
     """Bring the source from the connector to the sink's stage, and return what its records say all together, and its digests."""
     fetch, decode, map_, stage, _ = tally.clocks
     source = replace(source, tell=_Told(tally, fetch))
-    received: Channel[Part] = Channel(job.budget)
-    chunks: Channel[Part] = Channel(job.budget)
-    batches: Channel[MappedBatch] = Channel(job.budget)
+    received: Channel[Part] = Channel(job.budget, max_bytes=_BYTES_AHEAD)
+    chunks: Channel[Part] = Channel(job.budget, max_bytes=_BYTES_AHEAD)
+    batches: Channel[MappedBatch] = Channel(job.budget, max_bytes=_BATCH_BYTES_AHEAD)
     verdicts: list[Verdict] = []
     try:
         async with _lone_error(), anyio.create_task_group() as watched:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap as mmap_module
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise, starmap
+from mmap import mmap
 from sys import byteorder
 from typing import TYPE_CHECKING, Final
 
@@ -31,21 +33,33 @@ _FAR: Final = 4_096
 _PLACE: Final = np.uint64(32)
 """Bits in which the place of a record lies."""
 
+_AT_ONCE: Final = 1 << 17
+"""Records of which the pages are looked at before they are let go."""
+
+_REST: Final = getattr(mmap_module, "MADV_DONTNEED", None)
+"""How a mapped file's pages are let go of, None where that is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrays:
     """The set as it is stored: a record is 24 bytes, a block 28. `firsts` are places in the records, which lie in the source's order.
 
-    Every record of a block is in the set. `sizes` are the blocks' bytes.
+    Every record of a block is in the set. `sizes` are the blocks' bytes. Big arrays of records are files, see `rest`.
     """
 
-    prints: bytes | bytearray = b""
-    items: bytes | bytearray = b""
+    prints: bytes | mmap = b""
+    items: bytes | mmap = b""
     block_prints: bytes = b""
     firsts: bytes = b""
     records: bytes = b""
     lines: bytes = b""
     sizes: bytes = b""
+
+    def rest(self) -> None:
+        """Let go of the pages of the files that were looked at: they are no memory of this process until they are looked at again."""
+        for array in (self.prints, self.items):
+            if _REST is not None and isinstance(array, mmap):
+                array.madvise(_REST)
 
 
 class KnownSet:
@@ -53,13 +67,13 @@ class KnownSet:
 
     def __init__(self, arrays: Arrays, without: Iterable[int] = ()) -> None:
         self.prints = arrays.prints
+        self.rest = arrays.rest
         self.items: Integers = np.frombuffer(arrays.items, np.int64)
         self.firsts = np.frombuffer(arrays.firsts, np.int32)
         self.records = np.frombuffer(arrays.records, np.int16)
         self.lines = np.frombuffer(arrays.lines, np.int16)
-        gone = np.isin(self.items, np.fromiter(without, np.int64))
-        self._stale = gone if gone.any() else None
-        self.block_prints = arrays.block_prints if self._stale is None else self._without_stale(arrays.block_prints, gone)
+        self._stale = self._find_stale(np.unique(np.fromiter(without, np.int64)))
+        self.block_prints = arrays.block_prints if self._stale is None else self._without_stale(arrays.block_prints, self._stale)
         self.sizes = np.frombuffer(arrays.sizes, np.int32)
         # One by one, the items of a memory view are got at in half the time that those of an array take.
         self._sizes = memoryview(arrays.sizes).cast("i")
@@ -72,6 +86,15 @@ class KnownSet:
         self._hints = b""
         self._index: _Index | None = None
         self._sorted_blocks: tuple[memoryview[int], Integers] | None = None
+
+    def _find_stale(self, without: Integers) -> NDArray[np.bool_] | None:
+        if not len(without):
+            return None
+        gone = np.empty(len(self), np.bool_)
+        for start in range(0, len(self), _AT_ONCE):
+            gone[start : start + _AT_ONCE] = np.isin(self.items[start : start + _AT_ONCE], without)
+            self.rest()
+        return gone if gone.any() else None
 
     def _without_stale(self, prints: bytes, gone: NDArray[np.bool_]) -> bytes:
         """Return fingerprints in which a block that holds a record which is not true any more has none that could be asked for."""
@@ -176,7 +199,7 @@ class KnownSet:
         left = np.flatnonzero(found < 0)
         if len(left):
             if self._index is None:
-                self._index = _Index(whole)
+                self._index = _Index(whole, self.rest)
             found[left] = self._index.search(asked[left])
         if self._stale is not None:
             found[(found >= 0) & self._stale[found]] = -1
@@ -186,10 +209,12 @@ class KnownSet:
 class _Index:
     """Fingerprints by 32 of their bits, in 8 bytes each: that part above the place, so that they are sorted where they stand."""
 
-    def __init__(self, prints: Halves) -> None:
+    def __init__(self, prints: Halves, rest: Callable[[], None]) -> None:
         self._prints = prints
-        self._sorted = prints[:, 0] << _PLACE
-        self._sorted |= np.arange(len(prints), dtype=np.uint64)
+        self._sorted = np.arange(len(prints), dtype=np.uint64)
+        for start in range(0, len(prints), _AT_ONCE):
+            self._sorted[start : start + _AT_ONCE] |= prints[start : start + _AT_ONCE, 0] << _PLACE
+            rest()
         self._sorted.sort()
 
     def search(self, asked: Halves) -> Integers:
@@ -213,11 +238,11 @@ def ranges(firsts: Integers, sizes: Integers) -> Integers:
     return np.repeat(firsts - before, sizes) + np.arange(sizes.sum(), dtype=np.int64)
 
 
-def _halves(prints: bytes | bytearray) -> Halves:
+def _halves(prints: bytes | mmap) -> Halves:
     return np.frombuffer(prints, np.uint64).reshape(-1, 2)
 
 
-def _sort(prints: bytes | bytearray) -> tuple[Halves, Integers]:
+def _sort(prints: bytes) -> tuple[Halves, Integers]:
     marks = _halves(prints)[:, 0]
     order = np.argsort(marks)
     return marks[order], order

@@ -182,6 +182,7 @@ class Sifter:
         if self._stretches or self._met:
             unit.known = self._gather(self._screening.known)
             self._screening.met += len(unit.known)
+            self._screening.known.rest()
         return unit
 
     def _look_up(self) -> None:

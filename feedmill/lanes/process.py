@@ -59,12 +59,12 @@ async def open_process_lane(order: Order, early: EarlyStart | None = None) -> As
     try:
         lane = _ProcessLane(started.process, order.recipe.feed.name, started.give, started.answers)
         await lane.send(ORDER, dump_order(order))
-        if order.screening is not None:
-            # Now, while the process starts, which takes longer: later every answer would wait for it.
-            await to_thread.run_sync(import_module, "engine.screen.collecting")
         yield lane
     finally:
         await started.aclose()
+    if order.screening is not None:
+        # Now, while the sink still has batches to write: numpy takes the room that the process has left, and was not needed before.
+        await to_thread.run_sync(import_module, "engine.screen.settling")
 
 
 class _ProcessLane:

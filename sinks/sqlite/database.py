@@ -22,6 +22,9 @@ BUSY_SECONDS: Final = 30.0
 OLDEST_SQLITE: Final = (3, 36, 0)
 """UPDATE FROM came with 3.33, the shared memory database with 3.36."""
 
+CACHE_KIBIBYTES: Final = 16_384
+"""Pages that a connection keeps in memory."""
+
 PRAGMAS: Final = (
     # With WAL, NORMAL syncs at checkpoints only. A power loss can take back the last committed transactions, in order, but
     # never tears one: the run is then still `started`, and the next run ends as if it had never been. A killed process
@@ -30,7 +33,7 @@ PRAGMAS: Final = (
     "PRAGMA foreign_keys = ON",
     # 16 MiB of pages. 32 MiB loaded no faster, keys in order or shuffled; only looking up a million shuffled keys was a quarter
     # faster (340,000 rows/s against 270,000, one run each), which is not worth the memory in the flat total.
-    "PRAGMA cache_size = -16384",
+    f"PRAGMA cache_size = -{CACHE_KIBIBYTES}",
     # 16 MiB of log before its pages are copied into the file: keys in random order touch the same index pages again and
     # again, and each is then copied once, not four times (measured: 56,000 rows/s against 40,000). Costs no memory.
     "PRAGMA wal_autocheckpoint = 4000",

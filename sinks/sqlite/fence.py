@@ -63,6 +63,13 @@ class Writer:
         with explained(self.name):
             return [tuple(row) for row in await self.connection.execute_fetchall(sql, parameters)]
 
+    @asynccontextmanager
+    async def each(self, sql: str, *parameters: str | int | float | None) -> AsyncIterator[AsyncIterator[tuple[object, ...]]]:
+        """Yield the rows of a SELECT one by one, for rows that are big: one is in memory at a time. They are of one moment."""
+        with explained(self.name):
+            async with self.connection.execute(sql, parameters) as cursor:
+                yield _fetch(cursor)
+
     async def number(self, sql: str, *parameters: str | int | float | None) -> int:
         """Return the one number that a SELECT yields."""
         return int(str((await self.query(sql, *parameters))[0][0]))
@@ -125,3 +132,9 @@ class Joined(Writer):
     async def changing(self, origin: Origin) -> AsyncIterator[Writer]:
         """Open nothing: the caller has said who writes."""
         yield self
+
+
+async def _fetch(cursor: aiosqlite.Cursor) -> AsyncIterator[tuple[object, ...]]:
+    # Not by iterating over the cursor, which takes 64 rows at once.
+    while (row := await cursor.fetchone()) is not None:
+        yield tuple(row)

@@ -103,7 +103,7 @@ class Store:
         spoiled = {key for key in read.spoiled if key in self._ids}
         collector.drop(self._ids[key] for key in {*spoiled, *(key for key, many in times.items() if many > 1)})
         read.met = screening.met
-        self.remembered = Remembered(screening.pattern, collector.settle()) if screening.pattern else None
+        self.remembered = Remembered(screening.pattern, collector.settle().arrays()) if screening.pattern else None
 
 
 def run(recipe: Recipe, document: bytes, chunk: int, screening: Screening | None, read: Read) -> list[MappedBatch]:

@@ -7,9 +7,11 @@ what its screen knows, the other forgets it before every run. Blocks and pieces 
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from errno import EIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -27,7 +29,8 @@ from engine.flow.lanes import inline
 from engine.flow.pipeline import Job, run_feed
 from engine.flow.transform import Recipe, preset_rows
 from engine.run import RunRecord
-from engine.screen import blocks, sifting
+from engine.screen import blocks, scratch, settling, sifting
+from engine.screen.settling import Settled
 from engine.source import parse_location
 from sinks.sqlite.control import Control
 from sinks.sqlite.database import Database, locate
@@ -37,7 +40,6 @@ from sinks.sqlite.landing import applying
 from sinks.sqlite.landing.applying import Application
 from sinks.sqlite.landing.staged import StagedRun
 from sinks.sqlite.migrate import migrate
-from sinks.sqlite.screen import stored
 from sinks.sqlite.single.calls import open_calls
 from sinks.sqlite.single.plan import set_limit
 from sinks.sqlite.sink import open_sqlite
@@ -99,6 +101,7 @@ STEPS: Final = st.one_of(
     st.builds(Step, st.sampled_from(["move", "repeat"]), _TWO),
     st.builds(Step, st.sampled_from(["same", "undo", "policy", "header", "hold", "approve", "limit"])),
     st.builds(Step, st.sampled_from(["die staging", "die applying", "die finishing"]), _PLACES, _NEW, quantity=st.integers(0, 3)),
+    st.builds(Step, st.sampled_from(["no room", "unreadable", "torn"]), _PLACES, _NEW),
     st.builds(Step, st.sampled_from(["push", "remove", "edit"]), st.tuples(st.integers(0, 99)), quantity=st.integers(0, 3)),
 )
 
@@ -125,6 +128,28 @@ def dying(step: Step) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch, suppress(Killed):
         patch.setattr(owner, name, die)
+        yield
+
+
+@contextmanager
+def failing(kind: str) -> Iterator[None]:
+    """Have no place for what is gathered and remembered, or a disk that does not give it back, all of it or when half is stored."""
+
+    def unreadable(*arguments: object) -> bytes:
+        raise OSError(EIO, "unreadable")
+
+    def torn(settled: Settled) -> Iterator[tuple[str, int, bytes]]:
+        yield next(pieces(settled))
+        raise OSError(EIO, "torn")
+
+    pieces = Settled.pieces
+    with pytest.MonkeyPatch.context() as patch:
+        if kind == "no room":
+            patch.setattr(tempfile, "tempdir", "/nowhere")
+        elif kind == "unreadable":
+            patch.setattr(scratch.Scratch, "read", unreadable)
+        elif kind == "torn":
+            patch.setattr(Settled, "pieces", torn)
         yield
 
 
@@ -214,7 +239,7 @@ def edited(rows: list[Row], step: Step) -> list[Row]:
         if not rows:
             break
         at = place % len(rows)
-        if step.kind == "change" or step.kind.startswith("die"):
+        if step.kind in ("change", "no room", "unreadable", "torn") or step.kind.startswith("die"):
             rows[at] = replace(step.rows[number], sku=rows[at].sku)
         elif step.kind == "insert":
             rows.insert(at, step.rows[number])
@@ -229,13 +254,17 @@ def edited(rows: list[Row], step: Step) -> list[Row]:
 
 @pytest.fixture(scope="module", autouse=True)
 def small() -> Iterator[None]:
-    """Make blocks of some dozens of bytes."""
+    """Make blocks of some dozens of bytes, and all that is big as small."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "SHORTEST", 24)
         patch.setattr(blocks, "LONGEST", 160)
         patch.setattr(sifting, "UNIT_BYTES", 256)
         patch.setattr(applying, "CHUNK_ROWS", 3)
-        patch.setattr(stored, "_PIECE", 100)
+        # What is remembered and what is gathered lie in files, and are settled a few records at a time.
+        patch.setattr(scratch, "_IN_MEMORY", 150)
+        patch.setattr(settling, "PIECE", 100)
+        patch.setattr(settling, "_RECORDS", 7)
+        patch.setattr(settling, "_AWAITED", 3)
         yield
 
 
@@ -262,7 +291,7 @@ async def live(kind: str, rows: list[Row], history: Sequence[Step], shops: tuple
                 with suppress(Conflict, NotFound):
                     await shop.decide(step)
             else:
-                with dying(step):
+                with dying(step), failing(step.kind):
                     record = await shop.run(FORMATS[kind].write(rows, header))
                     known += record.screened
         kept, forgetful = [await anyio.to_thread.run_sync(shop.facts) for shop in shops]
@@ -350,3 +379,14 @@ async def test_what_was_overtaken_in_part_is_applied_by_the_next_run(shop: Shop)
         patch.setattr(StagedRun, "summary", push_meanwhile)
         assert (await fetch(shop, changed))["K000"] == 3
     assert (await fetch(shop, [*changed, Row("K999", "1", "2", "bolt")]))["K000"] == 9
+
+
+@pytest.mark.parametrize("failure", ["no room", "unreadable", "torn"])
+async def test_a_disk_that_keeps_nothing_costs_the_screen_and_not_the_run(shop: Shop, failure: str) -> None:
+    """The run is complete with all that changed; the next one knows nothing, and the one after that what it always did."""
+    await fetch(shop, MANY, most=-1)
+    changed = [replace(MANY[0], qty="9"), *MANY[1:]]
+    with failing(failure):
+        assert (await fetch(shop, changed, most=-1))["K000"] == 9
+    assert (await shop.run(FORMATS["csv"].write([*changed, Row("K998", "1", "2", "nut")], False))).screened == 0
+    assert (await fetch(shop, [*changed, Row("K999", "1", "2", "nut")]))["K000"] == 9

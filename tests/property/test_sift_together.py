@@ -35,7 +35,7 @@ def remembered() -> Remembered:
         body = b"".join(STORED[first : first + BLOCK])
         sizes = (integers(first + 1), integers(BLOCK), integers(BLOCK), integers(len(body)))
         collector.lay(Blocks(printer.block(body, READING), *sizes))
-    return Remembered(PATTERN, collector.settle())
+    return Remembered(PATTERN, collector.settle().arrays())
 
 
 def records_of(parts: Sequence[bytes]) -> Records:

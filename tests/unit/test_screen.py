@@ -23,7 +23,7 @@ def integers(*numbers: int) -> bytes:
 
 def items_of(collector: Collector, *applied: tuple[int, int, int]) -> dict[bytes, int]:
     """Settle, and return the item that each fingerprint stands for."""
-    found = KnownSet(collector.settle(applied))
+    found = KnownSet(collector.settle(applied).arrays())
     return {bytes(found.prints[16 * at : 16 * at + 16]): int(found.items[at]) for at in range(len(found))}
 
 
@@ -57,7 +57,7 @@ def test_a_block_is_known_if_all_its_records_are() -> None:
         collector.meet([1, 3], [10, 30], [A, C])
         collector.wait([2], [-2], [B])
         collector.lay(Blocks(D, integers(1), integers(3), integers(3), integers(99)))
-        found = KnownSet(collector.settle(applied))
+        found = KnownSet(collector.settle(applied).arrays())
         assert (found.find_block(D) is not None) is known
         assert found.look_up(A + B + C + D).tolist() == ([0, 1, 2, -1] if known else [0, -1, 1, -1])
 
@@ -67,7 +67,7 @@ def test_what_somebody_else_has_written_is_not_known() -> None:
     collector = Collector()
     collector.meet([1, 2], [10, 20], [A, B])
     collector.lay(Blocks(D, integers(1), integers(2), integers(2), integers(99)))
-    arrays = collector.settle()
+    arrays = collector.settle().arrays()
     assert KnownSet(arrays).find_block(D) is not None
     found = KnownSet(arrays, without=[20, 99])
     assert found.find_block(D) is None

@@ -81,6 +81,7 @@ class StagedRun:
         self._rows += len(batch) + len(batch.known)
         if self._gathering.concerns(batch):
             self._gathering.take(batch, order, ids, rows.digests, [place for place in differs if place not in beaten], repeated)
+            await self._gathering.turn()
         elif repeated:
             self._gathering.drop(item for place in repeated if (item := ids[place]) is not None)
 

@@ -16,11 +16,11 @@ from sinks.sqlite.screen.stored import StoredScreen
 if TYPE_CHECKING:
     from engine.batch import ItemBatch, JsonValue
     from engine.screen.collecting import Collector
-    from engine.screen.known import Arrays
+    from engine.screen.settling import Settled
 
 _APPLIED: Final = "screened_records"
-_LARGEST: Final = 900_000_000
-"""Bytes of fingerprints up to which a screen is kept, of some 56 million records: SQLite takes no value of more than 1 GB."""
+_MOST: Final = 100_000_000
+"""Records up to which a screen is kept: their places are numbers of 32 bits, and it takes 2.7 GB of the database."""
 
 
 class Gathering:
@@ -30,6 +30,7 @@ class Gathering:
         self._collector: Collector | None = None
         self._dropped: set[int] = set()
         self._remembered: Remembered | None = None
+        self._lost = False
         self._kept: tuple[str, bytes, Mapping[str, JsonValue]] | None = None
 
     def begin_from(self, remembered: Remembered | None) -> None:
@@ -42,7 +43,7 @@ class Gathering:
 
     def concerns(self, batch: ItemBatch) -> bool:
         """Return whether a batch has anything to gather."""
-        return bool(batch.prints or batch.known or batch.blocks)
+        return not self._lost and bool(batch.prints or batch.known or batch.blocks)
 
     @property
     def collector(self) -> Collector:
@@ -90,6 +91,19 @@ class Gathering:
         if batch.prints:
             self.collector.meet(batch.records, range(first, first + len(batch)), [batch.prints])
 
+    async def turn(self) -> None:
+        """End a batch. Where there is no place to keep what was gathered, the run leaves nothing: that is no fault of its source."""
+        if self._collector is not None and self._collector.turn():
+            try:
+                await to_thread.run_sync(self._collector.flush)
+            except OSError:
+                await self._lose()
+
+    async def _lose(self) -> None:
+        collector, self._collector, self._lost = self._collector, None, True
+        if collector is not None:
+            await to_thread.run_sync(collector.close)
+
     def drop(self, items: Iterable[int]) -> None:
         """Know these items by none of their records. Where nothing was gathered yet, it may still come."""
         self._dropped.update(items)
@@ -100,23 +114,34 @@ class Gathering:
         return self._collector is not None
 
     async def settle(self, writer: Writer) -> StoredScreen | None:
-        """Return what the run leaves, None when it gathered nothing or was not told to keep it."""
+        """Return what the run leaves, None when it gathered nothing, was not told to keep it, or had no place for it."""
         collector = self._collector
         if collector is None or self._kept is None:
             return None
-        made = await writer.query(f"SELECT name FROM temp.sqlite_master WHERE name = '{_APPLIED}'")
         collector.drop(self._dropped)
-        rows = await writer.query(f"SELECT record, item_id, content_hash FROM temp.{_APPLIED}") if made else []
-        mark, pattern, evidence = self._kept
-        # Sorting a million fingerprints takes a moment, which the event loop has not got; nor has it one to look at each row.
-        arrays: Arrays = await to_thread.run_sync(collector.settle, cast("list[tuple[int, int, int]]", rows))
-        if len(arrays.prints) > _LARGEST:
+        try:
+            settled = await self._settle(writer, collector)
+        except OSError:
+            await self._lose()
             return None
+        await to_thread.run_sync(collector.close)
+        mark, pattern, evidence = self._kept
         before = self._remembered
-        same = before is not None and before.arrays == arrays and before.pattern == pattern and before.evidence == evidence
-        # The old set goes before the new one is written.
+        same = before is not None and settled.same and before.pattern == pattern and before.evidence == evidence
         self._collector = self._remembered = None
-        return StoredScreen(mark, evidence, pattern, arrays, same)
+        return StoredScreen(mark, evidence, pattern, settled, same) if settled.records <= _MOST else None
+
+    async def _settle(self, writer: Writer, collector: Collector) -> Settled:
+        made = await writer.query(f"SELECT name FROM temp.sqlite_master WHERE name = '{_APPLIED}'")
+        applied = f"SELECT record, item_id, content_hash FROM temp.{_APPLIED} WHERE record BETWEEN ? AND ?"
+        # Arrays of records take a moment each, which the event loop has not got; nor has it one to look at each row.
+        settling = await to_thread.run_sync(collector.begin_settling)
+        for chapter in settling.chapters:
+            first, last = chapter[0].first, max(page.last for page in chapter)
+            awaits = made and any(page.awaited for page in chapter)
+            rows = await writer.query(applied, first, last) if awaits else []
+            await to_thread.run_sync(settling.take, chapter, cast("list[tuple[int, int, int]]", rows))
+        return await to_thread.run_sync(settling.finish)
 
 
 async def create_applied(writer: Writer) -> None:

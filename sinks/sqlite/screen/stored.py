@@ -6,12 +6,14 @@ copy more of what it writes as one row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 import orjson
+from anyio import to_thread
 
+from engine.screen.scratch import Scratch
 from engine.screen.screening import Remembered
 from sinks.sqlite.fence import Writer
 from sinks.sqlite.landing.statements import VARIANTS
@@ -19,8 +21,11 @@ from sinks.sqlite.landing.statements import VARIANTS
 if TYPE_CHECKING:
     from engine.batch import JsonValue
     from engine.screen.known import Arrays
+    from engine.screen.settling import Settled
 
-_PIECE: Final = 1 << 20
+_FILED: Final = frozenset({"prints", "items"})
+"""Arrays that have entries for records, not for blocks."""
+
 _READ: Final = (
     # One statement, so that what is read was stored together: a dry run holds no lock.
     "SELECT s.evidence, s.pattern, p.name, p.data FROM main.inventory_feed_screens AS s JOIN main.inventory_feed_screen_parts AS p"
@@ -42,46 +47,69 @@ class StoredScreen:
     mark: str
     evidence: Mapping[str, JsonValue]
     pattern: bytes
-    arrays: Arrays
+    settled: Settled
     same: bool = False
 
-    def pieces(self, feed: int) -> Iterator[tuple[int, str, int, memoryview]]:
-        """Yield the rows of the arrays' pieces."""
-        for each in fields(self.arrays):
-            whole = memoryview(getattr(self.arrays, each.name))
-            # Of an empty one there is a piece too: that there is none is how a set that was not stored whole would look.
-            for part, start in enumerate(range(0, max(1, len(whole)), _PIECE)):
-                yield feed, each.name, part, whole[start : start + _PIECE]
+    def pieces(self, feed: int) -> Iterator[tuple[int, str, int, bytes]]:
+        """Yield the rows of the arrays' pieces. Raises `OSError` when one cannot be read again."""
+        for name, part, piece in self.settled.pieces():
+            yield feed, name, part, piece
 
 
 async def store_screen(writer: Writer, feed: int, screen: StoredScreen | None) -> None:
     """Put a screen in the place of the one that is stored, inside the caller's transaction; with None there is none any more."""
     if screen is not None and screen.same and await writer.query(_IS_STORED, feed):
         return
+    await _forget(writer, feed)
+    if screen is None:
+        return
+    evidence = orjson.dumps(screen.evidence).decode()
+    await writer.connection.execute(_STORE, (feed, screen.mark, evidence, screen.pattern))
+    try:
+        await writer.connection.executemany(_STORE_PART, screen.pieces(feed))
+    except OSError:
+        # What was gathered cannot be read again. The run is complete all the same, and the next one knows nothing.
+        await _forget(writer, feed)
+
+
+async def _forget(writer: Writer, feed: int) -> None:
     await writer.execute(_FORGET, feed)
     await writer.execute(_FORGET_PARTS, feed)
-    if screen is not None:
-        evidence = orjson.dumps(screen.evidence).decode()
-        await writer.connection.execute(_STORE, (feed, screen.mark, evidence, screen.pattern))
-        await writer.connection.executemany(_STORE_PART, screen.pieces(feed))
 
 
 async def read_screen(reader: Writer, feed: int, mark: str) -> Remembered | None:
-    """Return what is stored of a feed under a mark, None when nothing is.
+    """Return what is stored of a feed under a mark, None when nothing is, or there is no place to put it.
 
     It is true of the items as they are, but for those whose digest somebody has taken away since.
     """
-    found = cast("list[tuple[str, bytes, str, bytes]]", await reader.query(_READ, feed, mark))
-    if not found:
+    try:
+        found = await _read_parts(reader, feed, mark)
+    except OSError:
+        return None
+    if found is None:
+        return None
+    written = [int(str(item)) for (item,) in await reader.query(_WRITTEN_SINCE, feed)]
+    evidence, pattern, arrays = found
+    return Remembered(pattern, arrays, orjson.loads(evidence), written)
+
+
+async def _read_parts(reader: Writer, feed: int, mark: str) -> tuple[str, bytes, Arrays] | None:
+    """Read piece by piece: the arrays of records go to files, so that no more than a piece of them is in memory."""
+    told: tuple[str, bytes] | None = None
+    arrays: dict[str, Scratch] = {}
+    async with reader.each(_READ, feed, mark) as rows:
+        async for evidence, pattern, name, data in cast("AsyncIterator[tuple[str, bytes, str, bytes]]", rows):
+            told = evidence, pattern
+            array = arrays.setdefault(name, Scratch())
+            array.put(data)
+            if array.heavy and name in _FILED:
+                await to_thread.run_sync(array.flush)
+    if told is None:
         return None
     from engine.screen.known import Arrays
 
-    evidence, pattern = found[0][:2]
-    written = [int(str(item)) for (item,) in await reader.query(_WRITTEN_SINCE, feed)]
-    pieces: dict[str, list[bytes]] = {each.name: [] for each in fields(Arrays)}
-    while found:
-        _, _, name, data = found.pop(0)
-        pieces[name].append(data)
-    # Each array's pieces go as soon as it is whole.
-    arrays = {name: b"".join(pieces.pop(name)) for name in tuple(pieces)}
-    return Remembered(pattern, Arrays(**arrays), orjson.loads(evidence), written)
+    whole = {name: await to_thread.run_sync(array.whole) for name, array in arrays.items()}
+    for array in arrays.values():
+        await to_thread.run_sync(array.close)
+    prints, items = (whole.pop(name, b"") for name in ("prints", "items"))
+    return *told, Arrays(prints, items, **{name: bytes(each) for name, each in whole.items()})
