@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Records, Reject
+from engine.batch import Batch, Flaw, ItemBatch, JsonValue, PassedRecords, RawRecords, Records, Reject
 from engine.contracts import DocumentFacts, GatheringMapper, Mapper, MapperFactory, MapperSettings, ScreenedMapper
 from engine.decode import Decoding
 from engine.errors import InternalError, RefuseRun
@@ -137,7 +137,7 @@ class Transform:
             # A small document is its final piece, of which nothing is ever known.
             if self._screened is not None and (self._sifter is not None or not piece.final):
                 yield from self._sift(self._screened, piece)
-            elif piece.known is None:
+            elif piece.known is None and not isinstance(piece, PassedRecords):
                 yield self._map(piece)
             else:
                 raise InternalError(f"{self._document.name}: the mapper knows records though it was given no screen")
@@ -162,6 +162,12 @@ class Transform:
             yield from self._flush(mapper, sifter)
 
     def _sift_one(self, mapper: ScreenedMapper, sifter: Sifter, piece: RawRecords) -> Iterator[MappedBatch]:
+        if isinstance(piece, PassedRecords):
+            from engine.screen.held import unfold
+
+            for each in unfold(piece):
+                yield from self._sift_one(mapper, sifter, each)
+            return
         if piece.known is not None:
             sifter.skip(piece.known)
         else:
