@@ -84,6 +84,13 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
+class ApartRecords(RawRecords):
+    """A piece whose records were told apart when it was cut."""
+
+    records: Records | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Flaw:
     """A record that was read but cannot be used. `fate` is `rejected` for a fault and `skipped` for what is no item at all."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.batch import KnownRecords, PassedRecords, RawRecords
+from engine.batch import ApartRecords, KnownRecords, PassedRecords, RawRecords, Records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.batch import Records
     from engine.screen.screening import Screening
 
     Integers = NDArray[np.int64]
@@ -24,8 +24,9 @@ class Held:
     """Pieces and known stretches that follow each other, the records of all pieces, and where each begins.
 
     `counts` are the records of each piece, `firsts` their first ordinals, `near` where in the known set those would lie had nothing
-    changed, and `cut` says which of them are one block. Of what is known `blocks` are (ordinal, first block, blocks) and `met`
-    (ordinal, first place, records); `after` is where the next record of the source would lie.
+    changed, and `cut` says which of them are one block. `begins` is how many lines of the body lie before each. Of what is known
+    `blocks` are (ordinal, first block, blocks) and `met` (ordinal, first place, records); `after` is where the next record of the
+    source would lie.
     """
 
     records: Records
@@ -34,6 +35,7 @@ class Held:
     starts: Integers
     lines: Integers
     near: Integers
+    begins: Integers
     cut: NDArray[np.bool_]
     blocks: Integers
     met: Integers
@@ -52,8 +54,7 @@ class Held:
             found = _spread(self.lines, self.counts)[indices]
         else:
             within = np.array(before, np.int64)
-            begins = within[np.cumsum(self.counts) - self.counts]
-            found = within[indices] + np.repeat(self.lines - begins, self.counts)[indices]
+            found = within[indices] + np.repeat(self.lines - self.begins, self.counts)[indices]
         lines: list[int] = found.tolist()
         return lines
 
@@ -86,12 +87,21 @@ def align(pieces: Sequence[RawRecords], records: Records, ordinal: int, place: i
         stops - left[:, _BYTES],
         left[:, _LINE],
         firsts + moved[np.cumsum(is_known)[~is_known]],
+        _begins(pieces, records, counts, left[:, _LINES]),
         left[:, _BLOCKS] == 1,
         np.stack((ordinals[is_known], known[:, _BLOCK], known[:, _BLOCKS]), axis=1),
         np.stack((ordinals[is_known], known[:, _FIRST], known[:, _RECORDS]), axis=1),
         total,
         total + int(moved[-1]),
     )
+
+
+def _begins(pieces: Sequence[RawRecords], records: Records, counts: Integers, lines: Integers) -> Integers:
+    # A record of its own line begins with it; where blanks may lie before the first one of a piece, the piece's lines were counted.
+    if records.lines is None or any(isinstance(piece, ApartRecords) for piece in pieces):
+        return np.cumsum(lines) - lines
+    begins: Integers = np.array(records.lines, np.int64)[np.cumsum(counts) - counts]
+    return begins
 
 
 _BYTES, _LINES, _FIRST, _RECORDS, _BLOCK, _BLOCKS, _LINE = range(7)
@@ -108,9 +118,26 @@ def _rows(pieces: Sequence[RawRecords]) -> Integers:
             rows.append(np.concatenate((told, lines[:, np.newaxis]), axis=1))
         elif (known := piece.known) is not None:
             rows.append(np.array([[0, known.lines, known.first, known.records, known.block, known.blocks, piece.line]]))
+        elif isinstance(piece, ApartRecords) and (apart := piece.records) is not None:
+            rows.append(np.array([[len(apart.body), apart.body.count(b"\n"), -1, 0, -1, int(apart.block), piece.line]]))
         else:
             rows.append(np.array([[len(piece.data), 0, -1, 0, -1, 0, piece.line]]))
     return np.concatenate(rows)
+
+
+def join_apart(pieces: Sequence[RawRecords]) -> Records:
+    """Return the records of pieces that are known or told apart, all of one reading, as those of one body."""
+    told = [piece.records for piece in pieces if isinstance(piece, ApartRecords) and piece.records is not None]
+    if not told:
+        return Records(b"", (), None, b"", b"\n")
+    lines: list[int] | None = None
+    if any(each.lines is not None for each in told):
+        lines, before = [], 0
+        for each in told:
+            lines += [before + line for line in (range(len(each.parts)) if each.lines is None else each.lines)]
+            before += each.body.count(b"\n")
+    parts = [*chain.from_iterable([each.parts for each in told])]
+    return Records(b"".join([each.body for each in told]), parts, lines, told[0].reading, told[0].ending)
 
 
 def count_known(piece: RawRecords) -> int:
@@ -145,8 +172,9 @@ def lay_held(held: Held, screening: Screening) -> tuple[bytes, Integers]:
         prints = screening.name_blocks(map(view.__getitem__, map(slice, begins.tolist(), stops.tolist())), records.reading)
     lines = high - low
     if records.lines is not None:
-        before = np.array([*records.lines, body.count(b"\n")], np.int64)
-        lines = before[high] - before[low]
+        # Not by the records' lines: blanks may lie before a record.
+        ended = np.flatnonzero(np.frombuffer(body, np.uint8) == ord("\n"))
+        lines = np.searchsorted(ended, stops) - np.searchsorted(ended, begins)
     return prints, np.stack((held.ordinals[low], high - low, lines, stops - begins), axis=1)
 
 

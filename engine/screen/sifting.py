@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, Known
+from engine.batch import NO_BLOCKS, NO_ITEMS, ApartRecords, Blocks, Known
 from engine.screen.held import align, count_known, lay_held
 from engine.screen.known import ranges
 from engine.screen.prints import each_print, nth_print
@@ -74,6 +74,7 @@ class Sifter:
         self._bytes = 0
         self._held: list[RawRecords] = []
         self._held_bytes = self._held_records = 0
+        self._held_reading = b""
         # Where the next record lay, if it is what came behind those before it.
         self._place = 0
         # Known records: their ordinals and their places in the set, one by one and as (ordinal, first place, records).
@@ -116,8 +117,15 @@ class Sifter:
         if len(waiting.parts) >= _TOGETHER or waiting.bytes >= UNIT_BYTES or not self._screening.knows:
             self._look_up()
 
+    def reads_otherwise(self, piece: RawRecords) -> bool:
+        """Return whether a piece was told apart under another reading than what is held."""
+        apart = piece.records if isinstance(piece, ApartRecords) else None
+        return apart is not None and bool(self._held_reading) and apart.reading != self._held_reading
+
     def hold(self, piece: RawRecords) -> None:
         """Put a piece, or what is known, behind others until it is worth while to tell their records apart together."""
+        if isinstance(piece, ApartRecords) and piece.records is not None:
+            self._held_reading = piece.records.reading
         self._held.append(piece)
         self._held_bytes += len(piece.data)
         self._held_records += count_known(piece)
@@ -129,7 +137,7 @@ class Sifter:
 
     def release(self) -> list[RawRecords]:
         """Return what is held and hold it no more."""
-        held, self._held = self._held, []
+        held, self._held, self._held_reading = self._held, [], b""
         self._held_bytes = self._held_records = 0
         return held
 
