@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -34,7 +33,6 @@ from engine.screen.known import Arrays, KnownSet
 from engine.screen.screening import Remembered, Screening
 from engine.screen.sifting import Sifter, Unit
 from feedmill.assembly import make_recipe
-from mappers.tabular import screened
 from plugins.manager import load_registry
 
 RECORDS: Final = "every record"
@@ -178,10 +176,8 @@ def use_blocks_of(size: int) -> None:
     """Have blocks be of about so many bytes, with the same distance to the shortest and the longest as those that runs cut."""
     scale = size / 1_500
     sizes = {"SHORTEST": round(blocks.SHORTEST * scale), "LONGEST": round(blocks.LONGEST * scale), "_GAP": size}
-    # The one module beside theirs has taken a name over.
-    for module, (name, value) in product((blocks, screened), sizes.items()):
-        if hasattr(module, name):
-            setattr(module, name, value)
+    for name, value in sizes.items():
+        setattr(blocks, name, value)
 
 
 def main(kind: Kind, size: int, turn: int, paths: list[Path]) -> None:

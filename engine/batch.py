@@ -55,6 +55,18 @@ class RawRecords:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedRecords(RawRecords):
+    """A piece out of which the stretches were taken that a screen knows: its `data` are the others, one behind the other.
+
+    `stretches` says how both lie in the document, six signed 64-bit integers each, in the machine's order: bytes, lines, and of what
+    is known what `KnownRecords` has as `first`, `records`, `block` and `blocks`. Of what is not known `first` and `block` are -1,
+    `records` is 0, and `blocks` is 1 where it is one block as the screen cuts it, else 0. Some are known.
+    """
+
+    stretches: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """The records of a piece one by one: `parts` tile `body`, each is one record with what ends it, whatever is in it.
 
@@ -69,6 +81,13 @@ class Records:
     reading: bytes
     ending: bytes
     block: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApartRecords(RawRecords):
+    """A piece whose records were told apart when it was cut."""
+
+    records: Records | None = None
 
 
 @dataclass(frozen=True, slots=True)

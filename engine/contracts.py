@@ -126,6 +126,30 @@ class Mapper(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """Stretches of whole records, as `PassedRecords` has them, up to `reached`, where a known one ends.
+
+    `unknown` are the places of those that are not known. None is known where `stretches` is empty, and nothing was passed then.
+    """
+
+    stretches: Sequence[int]
+    unknown: Sequence[slice]
+    reached: int
+
+
+class Prover(Protocol):
+    """What a mapper that cuts at line ends tells a screen of its buffer; a stretch that it is asked for begins with a record."""
+
+    def last_end(self, start: int, end: int) -> int:
+        """Return where the last record of a stretch ends, `start` where none does."""
+        ...
+
+    def count_lines(self, start: int, end: int) -> int:
+        """Return how many lines a stretch of whole records takes."""
+        ...
+
+
 class Screen(Protocol):
     """Tell a mapper what of a document the last complete run has read already, so that it need neither cut nor parse it.
 
@@ -149,6 +173,10 @@ class Screen(Protocol):
         """Return what is known of the bytes of a block, None where it is not known as a whole."""
         ...
 
+    def walk(self, data: bytearray, start: int, end: int, ending: bytes, reading: bytes, prove: Prover) -> Walked:
+        """Go from known block to known block, from `start` on, where a record begins, and cut what lies between where `prove` says."""
+        ...
+
     def follow(self, data: bytes | bytearray, start: int, end: int, ending: bytes, reading: bytes) -> tuple[KnownRecords | None, int]:
         """Cut and find the blocks from `start` on, as many as are known and follow each other as they did; return where they end too.
 
@@ -162,8 +190,9 @@ class ScreenedMapper(Mapper, Protocol):
     """A mapper whose records can be told apart without parsing, and are read each by itself.
 
     `feed` and `finish` may yield pieces without data, with `RawRecords.known` set, where the mapper stands at the beginning of a
-    record and the screen knows the block that follows. The last 64 KiB of a document at least come as pieces with data, since what
-    ends a document can be judged only beside what stands before it. The final piece is always parsed whole.
+    record and the screen knows the block that follows, or `PassedRecords`, with many such stretches taken out. The last 64 KiB of a
+    document at least come as pieces with data, since what ends a document can be judged only beside what stands before it. The final
+    piece is always parsed whole.
     """
 
     def screen(self, screen: Screen) -> bool:

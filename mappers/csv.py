@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.batch import Batch, JsonValue, KnownRecords, RawRecords, Records, clip
-from engine.contracts import DocumentFacts, MapperSettings, MapperSpec, Screen
+from engine.batch import Batch, JsonValue, PassedRecords, RawRecords, Records, clip
+from engine.contracts import DocumentFacts, MapperSettings, MapperSpec, Prover, Screen, Walked
 from engine.errors import InternalError, RefuseRun
 from mappers.charset import settle
 from mappers.checks import Inspector, refuse_failed
@@ -16,12 +16,12 @@ from mappers.header import locate_column, refuse_ambiguous, refuse_moved
 from mappers.opening import Opening, open_document, undecodable
 from mappers.options import CsvOptions, read_options
 from mappers.reader import RECORD_BYTES, Sources, find_record, read_table
-from mappers.splitter import PIECE_BYTES, LastEnd
+from mappers.splitter import PIECE_BYTES
 from mappers.tabular.columns import read_columns
 from mappers.tabular.grouping import ShopifyGrouping
 from mappers.tabular.pinned import read_pinned
 from mappers.tabular.presets import PRESETS
-from mappers.tabular.screened import ENDING, HELD_BACK, pass_over
+from mappers.tabular.screened import ENDING, HELD_BACK, NOTHING_KNOWN
 
 SAMPLE_BYTES: Final = 256 * 1024
 """How much of a document is looked at to detect its dialect."""
@@ -208,9 +208,9 @@ class _Body:
     def screen(self, screen: Screen, held_back: int) -> None:
         """Have the splitter ask a screen."""
 
-        def search(buffer: bytearray, start: int, end: int, last_end: LastEnd) -> Iterator[tuple[int, int, KnownRecords | None]]:
-            if screen.knows and not self._unsettles(buffer, start, end):
-                yield from pass_over(screen, self._reading, buffer, start, end, last_end)
+        def search(buffer: bytearray, start: int, end: int, prover: Prover) -> Walked:
+            asks = screen.knows and not self._unsettles(buffer, start, end)
+            return screen.walk(buffer, start, end, ENDING, self._reading, prover) if asks else NOTHING_KNOWN
 
         self._splitter.search(search, held_back)
 
@@ -234,7 +234,7 @@ class _Body:
     def _settled(self, pieces: Iterable[RawRecords]) -> list[RawRecords]:
         taken = []
         for piece in pieces:
-            self._empty = self._empty and piece.known is None and not piece.data.strip()
+            self._empty = self._empty and not isinstance(piece, PassedRecords) and not piece.data.strip()
             if self._charset.assumed and not piece.data.isascii():
                 # Here and not in `parse`, which need not see every piece.
                 self._charset = settle(piece.data, self._charset, self._facts.charset, self._opening.pinned_encoding)

@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
-from engine.batch import KnownRecords, RawRecords
+from engine.batch import RawRecords
+from engine.contracts import Prover, Walked
 from engine.errors import RefuseRun
 from mappers.reader import RECORD_BYTES
+from mappers.tabular.screened import NOTHING_KNOWN, make_passed
 
 PIECE_BYTES: Final = 768 * 1024
 """Bytes that are looked at to cut a piece. Each piece becomes one batch and one transaction: every hand-over between the
 mapper's thread and the database's waits for the interpreter lock, so few big ones are a fifth faster than many small ones."""
 
-LastEnd: TypeAlias = Callable[[int, int], int]
-"""Where the last record of a stretch of the buffer ends, its begin where none does."""
-Search: TypeAlias = Callable[[bytearray, int, int, LastEnd], Iterable[tuple[int, int, KnownRecords | None]]]
-"""Tell a stretch's records that are known from those that are not: consecutive stretches of whole records, from its begin on."""
+Search: TypeAlias = Callable[[bytearray, int, int, Prover], Walked]
+"""Tell a stretch's records that are known from those that are not."""
 
 _TOKENS: Final = 1_000
 # A bound on what one regex match may repeat: the engine keeps some 100 bytes for every repetition.
@@ -104,13 +104,12 @@ class Splitter:
         start = 0
         while len(self._buffer) - start >= self._window + held_back:
             end = self._settled_end(start + self._window)
-            reached = start
-            if self._search is not None and held_back:
-                for low, reached, known in self._search(self._buffer, start, end, self._last_record_end):
-                    yield self._piece(low, reached) if known is None else self._known(known, reached - low)
-            cut, opened = self._scan(reached, end)
-            if cut > reached:
-                yield self._piece(reached, cut)
+            walked = self._search(self._buffer, start, end, self) if self._search is not None and held_back else NOTHING_KNOWN
+            cut, opened = self._scan(walked.reached if walked.stretches else start, end)
+            if walked.stretches:
+                yield self._passed(walked, start, cut)
+            elif cut > start:
+                yield self._piece(start, cut)
             if cut > start:
                 start, self._window = cut, self._piece_bytes
             elif self._window < self._record_bytes:
@@ -127,13 +126,22 @@ class Splitter:
         self._line += self._count_lines(data)
         return piece
 
-    def _known(self, known: KnownRecords, size: int) -> RawRecords:
-        piece = RawRecords(b"", self._offset, self._line, False, known)
-        self._offset += size
-        self._line += known.lines
+    def _passed(self, walked: Walked, start: int, cut: int) -> RawRecords:
+        piece, lines = make_passed(self._buffer, walked, cut, self._offset, self._line, self)
+        self._offset += cut - start
+        self._line += lines
         return piece
 
-    def _last_record_end(self, start: int, end: int) -> int:
+    def count_lines(self, start: int, end: int) -> int:
+        """Return how many lines a stretch of the buffer takes, see `engine.contracts.Prover`."""
+        buffer = self._buffer
+        lines = buffer.count(b"\n", start, end)
+        if self._cr_ends and buffer.find(b"\r", start, end) >= 0:
+            lines += buffer.count(b"\r", start, end) - buffer.count(b"\r\n", start, end)
+        return lines
+
+    def last_end(self, start: int, end: int) -> int:
+        """Return where the last record of a stretch of the buffer ends, see `engine.contracts.Prover`."""
         # A search asks where a line ends, which mostly is the end of a record.
         if self._outside is not None and self._buffer[end - 1] == 0x0A and self._stop(self._outside, start, end) == end:
             return end

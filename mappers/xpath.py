@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import Batch, JsonValue, RawRecords, Records, clip
+from engine.batch import ApartRecords, Batch, JsonValue, RawRecords, Records, clip
 from engine.contracts import DocumentFacts, MapperSettings, MapperSpec
 from engine.errors import InternalError, RefuseRun
 from mappers.markup.ancestry import Ancestry
@@ -23,7 +23,7 @@ from mappers.markup.screen.passing import Passing
 from mappers.markup.screen.readings import Readings
 from mappers.markup.settings import XmlOptions, read_options
 from mappers.markup.streaming import RecordPath, record_path
-from mappers.passing.stretches import Apart, Stretches
+from mappers.passing.stretches import Stretches
 
 if TYPE_CHECKING:
     from engine.contracts import Screen
@@ -224,7 +224,7 @@ class _Body:
         return self._encoding.held_bytes + self.cutter.buffered_bytes
 
     def split(self, raw: RawRecords) -> Records | None:
-        if isinstance(raw, Apart):
+        if isinstance(raw, ApartRecords):
             return raw.records
         return self.readings.split(unpack(raw.data)) if self._screened and raw.data and not raw.final else None
 

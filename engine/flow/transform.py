@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.batch import Batch, Flaw, ItemBatch, JsonValue, RawRecords, Records, Reject
+from engine.batch import ApartRecords, Batch, Flaw, ItemBatch, JsonValue, PassedRecords, RawRecords, Records, Reject
 from engine.contracts import DocumentFacts, GatheringMapper, Mapper, MapperFactory, MapperSettings, ScreenedMapper
 from engine.decode import Decoding
 from engine.errors import InternalError, RefuseRun
@@ -111,10 +111,12 @@ class Transform:
         self._screening = screening
         self._screened: ScreenedMapper | None = None
         self._gathering: GatheringMapper | None = None
+        self._knows = False
         if screening is not None and isinstance(self._mapper, ScreenedMapper) and self._mapper.screen(screening):
             self._screened = self._mapper
+            self._gathering = self._mapper if isinstance(self._mapper, GatheringMapper) else None
             # Where nothing is known pieces are as big as a unit.
-            self._gathering = self._mapper if screening.knows and isinstance(self._mapper, GatheringMapper) else None
+            self._knows = screening.knows
         self._sifter: Sifter | None = None
         self._units = 0
 
@@ -128,19 +130,27 @@ class Transform:
 
     def _produce(self, pieces: Iterable[RawRecords]) -> Iterator[MappedBatch]:
         for piece in pieces:
-            if self._gathering is not None and self._sifter is not None and not piece.final:
+            if self._screened is not None and self._sifter is not None and self._may_wait(piece):
+                if self._sifter.reads_otherwise(piece):
+                    yield from self._release(self._screened, self._sifter)
                 self._sifter.hold(piece)
-                if not self._sifter.holds_enough:
-                    continue
-                yield from self._release(self._gathering, self._sifter)
+                if self._sifter.holds_enough:
+                    yield from self._release(self._screened, self._sifter)
                 continue
             # A small document is its final piece, of which nothing is ever known.
             if self._screened is not None and (self._sifter is not None or not piece.final):
                 yield from self._sift(self._screened, piece)
-            elif piece.known is None:
+            elif piece.known is None and not isinstance(piece, PassedRecords):
                 yield self._map(piece)
             else:
                 raise InternalError(f"{self._document.name}: the mapper knows records though it was given no screen")
+
+    def _may_wait(self, piece: RawRecords) -> bool:
+        """Tell whether the records of a piece may be told apart from what is known together with those of others."""
+        if piece.final or not self._knows:
+            return False
+        apart = piece.records if isinstance(piece, ApartRecords) else None
+        return self._gathering is not None or piece.known is not None or (apart is not None and apart.block)
 
     def _sift(self, mapper: ScreenedMapper, piece: RawRecords) -> Iterator[MappedBatch]:
         sifter = self._sifter or self._begin_sifting()
@@ -152,8 +162,8 @@ class Transform:
         pieces = sifter.release()
         if not pieces:
             return
-        records = self._gathering.split_together([piece.data for piece in pieces]) if self._gathering is not None else None
-        if records is not None and sifter.is_full(records.reading):
+        records = self._split_held(pieces)
+        if records is not None and records.parts and sifter.is_full(records.reading):
             yield from self._flush(mapper, sifter)
         if records is None or not sifter.sift_together(pieces, records):
             for piece in pieces:
@@ -161,7 +171,20 @@ class Transform:
         elif sifter.is_full():
             yield from self._flush(mapper, sifter)
 
+    def _split_held(self, pieces: Sequence[RawRecords]) -> Records | None:
+        if self._gathering is not None:
+            return self._gathering.split_together([piece.data for piece in pieces])
+        from engine.screen.held import join_apart
+
+        return join_apart(pieces)
+
     def _sift_one(self, mapper: ScreenedMapper, sifter: Sifter, piece: RawRecords) -> Iterator[MappedBatch]:
+        if isinstance(piece, PassedRecords):
+            from engine.screen.held import unfold
+
+            for each in unfold(piece):
+                yield from self._sift_one(mapper, sifter, each)
+            return
         if piece.known is not None:
             sifter.skip(piece.known)
         else:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _NEAR: Final = 4
 """How many blocks ahead of the last one that was met a block is looked for before all are searched."""
 
+_AROUND: Final = 4
+"""Places more than a stretch has records, in which its own are looked for: some may have been taken out."""
+
 _FAR: Final = 4_096
 """Blocks that are followed at once."""
 
@@ -111,6 +114,9 @@ class KnownSet:
 
         A stretch that did not change comes in the order in which it was, so the next few blocks are compared before any search.
         """
+        hints = self._hints or self._give_hints()
+        if not hints[int.from_bytes(wanted[:8], byteorder) & (len(hints) - 1)]:
+            return None
         prints = self.block_prints
         at = self._expected * PRINT_BYTES
         if prints.startswith(wanted, at):
@@ -158,9 +164,17 @@ class KnownSet:
 
     def stretch(self, block: int, blocks: int) -> KnownRecords:
         """Return what is known of blocks that follow each other in the set as they do in the source."""
-        first, last, before = self._firsts[block], block + blocks - 1, self._lines_before
-        records = self._firsts[last] + self._records[last] - first
-        return KnownRecords(first, records, before[last + 1] - before[block], block, blocks)
+        lines, first, records = self.measure(block, block + blocks)
+        return KnownRecords(first, records, lines, block, blocks)
+
+    def measure(self, block: int, following: int) -> tuple[int, int, int]:
+        """Return the lines, the first record and the number of records of blocks that follow each other, up to another one."""
+        before, first, last = self._lines_before, self._firsts[block], following - 1
+        return before[following] - before[block], first, self._firsts[last] + self._records[last] - first
+
+    def _give_hints(self) -> bytes:
+        self._hints = _hint(_halves(self.block_prints)[:, 0])
+        return self._hints
 
     def _near(self, wanted: bytes, at: int) -> int | None:
         found = self.block_prints.find(wanted, at, at + _NEAR * PRINT_BYTES)
@@ -170,32 +184,27 @@ class KnownSet:
         if self._sorted_blocks is None:
             sorted_marks, order = _sort(self.block_prints)
             self._sorted_blocks = memoryview(sorted_marks.tobytes()).cast("Q"), order
-            self._hints = _hint(sorted_marks)
         marks, order = self._sorted_blocks
         mark = int.from_bytes(wanted[:8], byteorder)
-        if not self._hints[mark & (len(self._hints) - 1)]:
-            return None
         at = bisect_left(marks, mark)
         if at == len(marks):
             return None
         index = int(order[at])
         return index if self.block_prints.startswith(wanted, index * PRINT_BYTES) else None
 
-    def look_up(self, prints: bytes, near: Integers | None = None) -> Integers:
+    def look_up(self, prints: bytes, near: tuple[Integers, Integers] | None = None) -> Integers:
         """Return the place of each record of these fingerprints, -1 where it is not known.
 
-        `near` are places at which they are looked for before all others are searched.
+        `near` says of stretches of them where the first record would lie, and how many there are: there they are looked for before all
+        others are searched.
         """
         asked = _halves(prints)
         found = np.full(len(asked), -1, np.int64)
         if not len(self):
             return found
         whole = _halves(self.prints)
-        if near is not None and len(near):
-            marks = whole[near, 0]
-            order = np.argsort(marks)
-            places = near[order[np.minimum(np.searchsorted(marks, asked[:, 0], sorter=order), len(near) - 1)]]
-            found = np.where((whole[places] == asked).all(axis=1), places, -1)
+        if near is not None:
+            self._look_where_they_lay(whole, asked, *near, found)
         left = np.flatnonzero(found < 0)
         if len(left):
             if self._index is None:
@@ -204,6 +213,22 @@ class KnownSet:
         if self._stale is not None:
             found[(found >= 0) & self._stale[found]] = -1
         return found
+
+    def _look_where_they_lay(self, whole: Halves, asked: Halves, firsts: Integers, counts: Integers, found: Integers) -> None:
+        """Look for records at their own place, and then a few places on: some may have been taken out before them, or put in."""
+        own = np.minimum(ranges(firsts, counts), len(self) - 1)
+        same = _equal(whole, own, asked)
+        found[same] = own[same]
+        left = np.flatnonzero(~same)
+        owners = np.flatnonzero(np.bincount(np.searchsorted(np.cumsum(counts), left, side="right")))
+        near = ranges(firsts[owners], counts[owners] + _AROUND)
+        near = near[near < len(self)]
+        if len(near) and len(left):
+            marks = whole[near, 0]
+            order = np.argsort(marks)
+            places = near[order[np.minimum(np.searchsorted(marks, asked[left, 0], sorter=order), len(near) - 1)]]
+            same = _equal(whole, places, asked[left])
+            found[left[same]] = places[same]
 
 
 class _Index:
@@ -226,7 +251,7 @@ class _Index:
             entries = self._sorted[np.minimum(at, len(self._sorted) - 1)]
             here = (at < len(self._sorted)) & (entries >> _PLACE == parts[left] >> _PLACE)
             left, at, places = left[here], at[here], (entries[here] & np.uint64(0xFFFF_FFFF)).astype(np.int64)
-            same = (self._prints[places] == asked[left]).all(axis=1)
+            same = _equal(self._prints, places, asked[left])
             found[left[same]] = places[same]
             left, at = left[~same], at[~same] + 1
         return found
@@ -240,6 +265,13 @@ def ranges(firsts: Integers, sizes: Integers) -> Integers:
 
 def _halves(prints: bytes | mmap) -> Halves:
     return np.frombuffer(prints, np.uint64).reshape(-1, 2)
+
+
+def _equal(whole: Halves, places: Integers, asked: Halves) -> NDArray[np.bool_]:
+    # A tenth of what `all` along so short an axis takes.
+    halves: NDArray[np.bool_] = whole.take(places, axis=0) == asked
+    both: NDArray[np.bool_] = halves[:, 0] & halves[:, 1]
+    return both
 
 
 def _sort(prints: bytes) -> tuple[Halves, Integers]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_digest
@@ -13,6 +14,7 @@ from engine.screen.blocks import SAMPLE_BYTES, cut_block, learn_pattern
 from engine.screen.prints import Printer
 
 if TYPE_CHECKING:
+    from engine.contracts import Prover, Walked
     from engine.screen.known import Arrays, KnownSet
 
 
@@ -69,9 +71,11 @@ class Screening:
 
     def cut(self, data: bytes | bytearray, start: int, end: int, ending: bytes) -> int:
         """Return where the block that begins at `start` ends, -1 where the bytes up to `end` do not tell."""
-        if not self._pattern:
-            self._pattern = learn_pattern(bytes(data[start : min(end, start + SAMPLE_BYTES)]))
-        return cut_block(data, start, end, self._pattern, ending)
+        return cut_block(data, start, end, self._pattern or self._learn(data, start, end), ending)
+
+    def _learn(self, data: bytes | bytearray, start: int, end: int) -> bytes:
+        self._pattern = learn_pattern(bytes(data[start : min(end, start + SAMPLE_BYTES)]))
+        return self._pattern
 
     def find(self, block: bytes, reading: bytes) -> KnownRecords | None:
         """Return what is known of a block, None when it is not known as a whole."""
@@ -83,10 +87,7 @@ class Screening:
 
         Where the first of them is not known that is None, and its end; -1 where the bytes up to `end` do not tell.
         """
-        known = self._known or self.known
-        if reading is not self._reading:
-            self._reading, self._seed = reading, self._printer.block_seed(reading)
-        seed = self._seed
+        known, seed = self._known or self.known, self._seed_of(reading)
         with memoryview(data) as view:
             expected = known.begin(view, start, end, seed)
             if expected is not None:
@@ -101,6 +102,18 @@ class Screening:
                 block = found
             following, stop = known.go_on(view, block, stop, end, seed)
         return known.stretch(block, following - block), stop
+
+    def walk(self, data: bytearray, start: int, end: int, ending: bytes, reading: bytes, prove: Prover) -> Walked:
+        """Go from known block to known block, see `engine.screen.walking`."""
+        from engine.screen.walking import walk
+
+        cut = partial(cut_block, pattern=self._pattern or self._learn(data, start, end), ending=ending)
+        return walk(self.known, cut, data, start, end, self._seed_of(reading), prove)
+
+    def _seed_of(self, reading: bytes) -> int:
+        if reading is not self._reading:
+            self._reading, self._seed = reading, self._printer.block_seed(reading)
+        return self._seed
 
     def let_go(self) -> None:
         """Let go of the set, when all was read: it is big, and whoever else holds on to the screen need not hold on to that."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from engine.batch import NO_BLOCKS, NO_ITEMS, Blocks, Known
-from engine.screen.held import align, lay_held
+from engine.batch import NO_BLOCKS, NO_ITEMS, ApartRecords, Blocks, Known
+from engine.screen.held import align, count_known, lay_held
 from engine.screen.known import ranges
 from engine.screen.prints import each_print, nth_print
 
@@ -34,9 +34,6 @@ UNIT_RECORDS: Final = 1 << 17
 _TOGETHER: Final = 4_096
 """Records that are looked up at once, where they are not as many bytes as a unit: each look-up has its price, and of a document that
 changed a little a piece has ten of them."""
-
-_AROUND: Final = 4
-"""Records more than a piece has, among which its own are looked for: some may have been taken out."""
 
 
 @dataclass(slots=True)
@@ -77,11 +74,12 @@ class Sifter:
         self._bytes = 0
         self._held: list[RawRecords] = []
         self._held_bytes = self._held_records = 0
+        self._held_reading = b""
         # Where the next record lay, if it is what came behind those before it.
         self._place = 0
         # Known records: their ordinals and their places in the set, one by one and as (ordinal, first place, records).
         self._met: list[tuple[Integers, Integers]] = []
-        self._stretches: list[tuple[int, int, int]] = []
+        self._stretches: list[Integers] = []
 
     @property
     def empty(self) -> bool:
@@ -96,8 +94,8 @@ class Sifter:
 
     def skip(self, known: KnownRecords) -> None:
         """Take a stretch that is known as a whole."""
-        self._laid.stretches.append((self.ordinal, known.block, known.blocks))
-        self._stretches.append((self.ordinal, known.first, known.records))
+        self._laid.stretches.append(np.array([(self.ordinal, known.block, known.blocks)]))
+        self._stretches.append(np.array([(self.ordinal, known.first, known.records)]))
         self._place = known.first + known.records
         self.ordinal += known.records
         self._unit.records += known.records
@@ -110,7 +108,7 @@ class Sifter:
         waiting.parts += records.parts
         waiting.bytes += len(records.body)
         waiting.prints.append(self._screening.name_records(records.parts, records.reading))
-        waiting.near.append((self._place, count + _AROUND))
+        waiting.near.append((self._place, count))
         self._place += count
         waiting.ordinals += range(first, first + count)
         waiting.lines += range(line, line + count) if records.lines is None else [line + before for before in records.lines]
@@ -119,11 +117,18 @@ class Sifter:
         if len(waiting.parts) >= _TOGETHER or waiting.bytes >= UNIT_BYTES or not self._screening.knows:
             self._look_up()
 
+    def reads_otherwise(self, piece: RawRecords) -> bool:
+        """Return whether a piece was told apart under another reading than what is held."""
+        apart = piece.records if isinstance(piece, ApartRecords) else None
+        return apart is not None and bool(self._held_reading) and apart.reading != self._held_reading
+
     def hold(self, piece: RawRecords) -> None:
         """Put a piece, or what is known, behind others until it is worth while to tell their records apart together."""
+        if isinstance(piece, ApartRecords) and piece.records is not None:
+            self._held_reading = piece.records.reading
         self._held.append(piece)
         self._held_bytes += len(piece.data)
-        self._held_records += piece.known.records if piece.known is not None else 0
+        self._held_records += count_known(piece)
 
     @property
     def holds_enough(self) -> bool:
@@ -132,7 +137,7 @@ class Sifter:
 
     def release(self) -> list[RawRecords]:
         """Return what is held and hold it no more."""
-        held, self._held = self._held, []
+        held, self._held, self._held_reading = self._held, [], b""
         self._held_bytes = self._held_records = 0
         return held
 
@@ -143,8 +148,8 @@ class Sifter:
         if held is None:
             return False
         unit, laid = self._unit, self._laid
-        laid.stretches += [(ordinal, known.block, known.blocks) for ordinal, known in held.stretches]
-        self._stretches += [(ordinal, known.first, known.records) for ordinal, known in held.stretches]
+        laid.stretches.append(held.blocks)
+        self._stretches.append(held.met)
         unit.records += held.ordinal - self.ordinal
         self.ordinal, self._place = held.ordinal, held.after
         if records.parts:
@@ -155,7 +160,7 @@ class Sifter:
     def _sort_out(self, held: Held) -> None:
         unit, records, ordinals = self._unit, held.records, held.ordinals
         prints = self._screening.name_records(records.parts, records.reading)
-        places = self._look_near(held.near, held.counts + _AROUND, prints)
+        places = self._screening.known.look_up(prints, (held.near, held.counts))
         known, left = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
         self._met.append((ordinals[known], places[known]))
         indices: list[int] = left.tolist()
@@ -193,7 +198,7 @@ class Sifter:
         self._waiting = _Waiting()
         prints = b"".join(waiting.prints)
         near = np.array(waiting.near, np.int64)
-        places = self._look_near(near[:, 0], near[:, 1], prints) if self._screening.knows else None
+        places = self._screening.known.look_up(prints, (near[:, 0], near[:, 1])) if self._screening.knows else None
         if places is None or (places < 0).all():
             unit.parts += waiting.parts
             unit.prints += each_print(prints)
@@ -211,13 +216,8 @@ class Sifter:
         unit.lines += [waiting.lines[index] for index in unknown]
         self._bytes += sum(map(len, chosen))
 
-    def _look_near(self, near: Integers, counts: Integers, prints: bytes) -> Integers:
-        known = self._screening.known
-        places = ranges(near, counts)
-        return known.look_up(prints, places[places < len(known)])
-
     def _gather(self, known: KnownSet) -> Known:
-        stretches, met = np.array(self._stretches, np.int64).reshape(-1, 3), self._met
+        stretches, met = np.concatenate([np.empty((0, 3), np.int64), *self._stretches]), self._met
         self._stretches, self._met = [], []
         ordinals = np.concatenate((ranges(stretches[:, 0], stretches[:, 2]), *(each for each, _ in met)))
         places = np.concatenate((ranges(stretches[:, 1], stretches[:, 2]), *(each for _, each in met)))
@@ -231,7 +231,7 @@ class _Laid:
     """The blocks of a unit: those of its pieces, and those that are known, as (ordinal, first block, blocks)."""
 
     def __init__(self) -> None:
-        self.stretches: list[tuple[int, int, int]] = []
+        self.stretches: list[Integers] = []
         self._prints: list[bytes] = []
         self._counts: list[Sequence[int]] = []
 
@@ -269,7 +269,7 @@ class _Laid:
         counts = np.array(self._counts, np.int64).reshape(-1, 4)
         prints, firsts, records, lines, sizes = b"".join(self._prints), *counts.T
         if self.stretches:
-            known, stretches = screening.known, np.array(self.stretches, np.int64)
+            known, stretches = screening.known, np.concatenate(self.stretches)
             blocks = ranges(stretches[:, 1], stretches[:, 2])
             moved = np.repeat(stretches[:, 0] - known.firsts[stretches[:, 1]], stretches[:, 2])
             prints += np.frombuffer(known.block_prints, np.uint64).reshape(-1, 2)[blocks].tobytes()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import RawRecords, Records
-
 if TYPE_CHECKING:
-    from engine.batch import KnownRecords
+    from engine.batch import KnownRecords, Records
     from engine.contracts import Screen
 
 TAIL_BYTES: Final = 64 * 1024
@@ -26,13 +23,6 @@ which is cheaper by the byte."""
 
 _LONGEST: Final = 32 * 1024
 """Bytes of a block that is taken apart by itself. What is longer is for the cutter, which has bounds of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Apart(RawRecords):
-    """A piece whose records were told apart when it was cut."""
-
-    records: Records | None = None
 
 
 class Stretches:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from engine.batch import Batch, RawRecords, Records
+from engine.batch import ApartRecords, Batch, RawRecords, Records
 from engine.errors import RefuseRun
-from mappers.passing.stretches import Apart, Stretches
+from mappers.passing.stretches import Stretches
 from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor, Place, refuse_broken
 from mappers.structured.cutter import ListCutter, Piece
@@ -51,7 +51,7 @@ class DocumentBody(Body):
         self._kept: tuple[int, Reading] | None = None
         self._screen: Screen | None = None
         self._layout: Layout | None = None
-        self._apart: Apart | None = None
+        self._apart: ApartRecords | None = None
 
     def feed(self, data: bytes) -> Iterator[RawRecords]:
         self._take(self._stream.hold(data))
@@ -76,7 +76,7 @@ class DocumentBody(Body):
 
     def split(self, raw: RawRecords) -> Records | None:
         """Return the elements of a piece that were told apart when it was cut, each of which is one record."""
-        return raw.records if isinstance(raw, Apart) else None
+        return raw.records if isinstance(raw, ApartRecords) else None
 
     def join(self, parts: Sequence[bytes], offset: int) -> RawRecords:
         apart, kept = self._apart, self._kept
@@ -112,13 +112,13 @@ class DocumentBody(Body):
         if ways and any(ways[0][0] in each for each in objects):
             return None
         self.columns.learn(objects, (), nested=False)
-        return Apart(piece.data, piece.offset, self._line, records=records)
+        return ApartRecords(piece.data, piece.offset, self._line, records=records)
 
     def _raw(self, piece: Piece, reading: Reading) -> RawRecords:
         records = piece.records
         if records is None or reading.sources is not None or reading.nested or reading.count != len(records.parts):
             return RawRecords(piece.data, piece.offset, self._line)
-        self._apart = Apart(piece.data, piece.offset, self._line, records=records)
+        self._apart = ApartRecords(piece.data, piece.offset, self._line, records=records)
         return self._apart
 
     def parse(self, raw: RawRecords) -> Batch:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.batch import KnownRecords, RawRecords
+from engine.batch import RawRecords
+from engine.contracts import Walked
 from engine.errors import RefuseRun
 from mappers.splitter import Search
+from mappers.tabular.screened import NOTHING_KNOWN, make_passed
 
 
 class LineSplitter:
@@ -48,28 +50,31 @@ class LineSplitter:
     def _pieces(self, held_back: int) -> Iterator[RawRecords]:
         start = 0
         while len(self._buffer) - start >= self._piece_bytes + held_back:
-            reached, window = start, start + self._piece_bytes
-            if self._search is not None and held_back:
-                for low, reached, known in self._search(self._buffer, start, window, self._last_end):
-                    yield self._piece(low, reached) if known is None else self._known(known, reached - low)
+            window = start + self._piece_bytes
+            walked = self._search(self._buffer, start, window, self) if self._search is not None and held_back else NOTHING_KNOWN
+            reached = walked.reached if walked.stretches else start
             end = self._buffer.rfind(b"\n", reached, window) + 1 or reached
             if end == start:
                 end = self._buffer.find(b"\n", window) + 1
                 self._refuse_long((end - 1 if end else len(self._buffer)) - start)
                 if not end:
                     break
-            if end > reached:
-                yield self._piece(reached, end)
+            yield self._passed(walked, start, end) if walked.stretches else self._piece(start, end)
             start = end
         del self._buffer[:start]
 
-    def _known(self, known: KnownRecords, size: int) -> RawRecords:
-        piece = RawRecords(b"", self._offset, self._line, known=known)
-        self._offset += size
-        self._line += known.lines
+    def _passed(self, walked: Walked, start: int, end: int) -> RawRecords:
+        piece, lines = make_passed(self._buffer, walked, end, self._offset, self._line, self)
+        self._offset += end - start
+        self._line += lines
         return piece
 
-    def _last_end(self, start: int, end: int) -> int:
+    def count_lines(self, start: int, end: int) -> int:
+        """Return how many lines a stretch of the buffer takes, see `engine.contracts.Prover`."""
+        return self._buffer.count(b"\n", start, end)
+
+    def last_end(self, start: int, end: int) -> int:
+        """Return where the last line of a stretch of the buffer ends, see `engine.contracts.Prover`."""
         return self._buffer.rfind(b"\n", start, end) + 1 or start
 
     def _piece(self, start: int, end: int, *, final: bool = False) -> RawRecords:

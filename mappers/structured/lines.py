@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import KnownRecords, RawRecords, Records
+from engine.batch import RawRecords, Records
 from engine.errors import RefuseRun
 from mappers.structured.bodies import Body, Sizes
 from mappers.structured.cursor import BrokenJson, Cursor
@@ -18,11 +18,10 @@ from mappers.structured.settings import JsonOptions
 from mappers.structured.stream import JsonStream
 from mappers.structured.values import Json, make_decoder
 from mappers.tabular.records import RecordCutter
-from mappers.tabular.screened import ENDING, pass_over
+from mappers.tabular.screened import ENDING, NOTHING_KNOWN
 
 if TYPE_CHECKING:
-    from engine.contracts import Screen
-    from mappers.splitter import LastEnd
+    from engine.contracts import Prover, Screen, Walked
 
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
 """A name may be written so that its letters are not there to be found."""
@@ -95,9 +94,9 @@ class LinesBody(Body):
         self._cutter = RecordCutter(b"", b"")
 
     def screen(self, screen: Screen) -> None:
-        def search(buffer: bytearray, start: int, end: int, last_end: LastEnd) -> Iterator[tuple[int, int, KnownRecords | None]]:
-            if screen.knows and self.columns.settled and not self._unsettles(buffer, start, end):
-                yield from pass_over(screen, self._describe_reading(), buffer, start, end, last_end)
+        def search(buffer: bytearray, start: int, end: int, prover: Prover) -> Walked:
+            asks = screen.knows and self.columns.settled and not self._unsettles(buffer, start, end)
+            return screen.walk(buffer, start, end, ENDING, self._describe_reading(), prover) if asks else NOTHING_KNOWN
 
         self._splitter.search(search, self._sizes.held_back)
 

@@ -1,59 +1,27 @@
-"""A stretch of a document beside what a screen knows of it: known blocks are passed over, the others are scanned exactly."""
+"""A stretch of a document of lines beside what a screen knows of it: known blocks are passed over, the others are scanned exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from array import array
 from typing import Final
 
-from engine.batch import KnownRecords
-from engine.contracts import Screen
-from engine.screen.blocks import SHORTEST
+from engine.batch import PassedRecords
+from engine.contracts import Prover, Walked
 
 HELD_BACK: Final = 64 * 1024
 """Bytes of a document behind a stretch in which a screen is asked: what ends a document is judged by its records."""
 
 ENDING: Final = b"\n"
-_IN_STEP: Final = 4
-"""Blocks that are cut one behind the other before a screen is asked again, so that the cuts are those of the run before."""
+
+NOTHING_KNOWN: Final = Walked((), (), 0)
 
 
-def pass_over(
-    screen: Screen, reading: bytes, buffer: bytearray, start: int, end: int, last_end: Callable[[int, int], int]
-) -> Iterator[tuple[int, int, KnownRecords | None]]:
-    """Yield stretches of whole records from `start` on: blocks that are known, and between two of them what is not.
-
-    A record begins at `start`, and by induction wherever the screen is asked: a known block ends where a record ends, and of the
-    others `last_end` proves it. What follows the last known block is left to the caller. While nothing is known, twice as much is
-    scanned each time before the screen is asked again: a document that changed as a whole costs no more than without one.
-    """
-    since = at = start
-    step = 1
-    while True:
-        found, stop = screen.follow(buffer, at, end, ENDING, reading)
-        if found is not None:
-            if since < at:
-                yield since, at, None
-            yield at, stop, found
-            since = at = stop
-            step = 1
-            continue
-        while stop >= 0:
-            if step > 1:
-                stop = _behind(screen, buffer, at, end, step)
-            step *= 2
-            at = last_end(at, stop) if stop >= 0 else at
-            if at == stop:
-                break
-        if stop < 0:
-            return
-
-
-def _behind(screen: Screen, buffer: bytearray, at: int, end: int, blocks: int) -> int:
-    """Return where about so many blocks from `at` on end, -1 where that is beyond the end."""
-    if blocks > _IN_STEP:
-        at += (blocks - _IN_STEP) * SHORTEST
-    for _ in range(min(blocks, _IN_STEP)):
-        if at < 0 or at >= end:
-            return -1
-        at = screen.cut(buffer, at, end, ENDING)
-    return at
+def make_passed(buffer: bytearray, walked: Walked, end: int, offset: int, line: int, prover: Prover) -> tuple[PassedRecords, int]:
+    """Return a piece of what was walked through, and of whole records behind that up to `end`; and how many lines it takes."""
+    stretches, unknown = array("q", walked.stretches), [*walked.unknown]
+    if end > walked.reached:
+        stretches.extend((end - walked.reached, prover.count_lines(walked.reached, end), -1, 0, -1, 0))
+        unknown.append(slice(walked.reached, end))
+    with memoryview(buffer) as view:
+        data = b"".join(map(view.__getitem__, unknown))
+    return PassedRecords(data, offset, line, stretches=stretches.tobytes()), sum(stretches[1::6])

@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Final, TypeAlias
 
 from engine.batch import Batch, Flaw, KnownRecords, RawRecords, Records
-from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings, ScreenedMapper
+from engine.contracts import DocumentFacts, Mapper, MapperFactory, MapperSettings, Prover, ScreenedMapper, Walked
 from engine.errors import RefuseRun
 
 _ALL: Final = 1 << 62
@@ -281,6 +281,10 @@ class _KnowsNothing:
     def find(self, block: bytes, reading: bytes) -> KnownRecords | None:
         del block, reading
         return None
+
+    def walk(self, data: bytearray, start: int, end: int, ending: bytes, reading: bytes, prove: Prover) -> Walked:
+        del data, end, ending, reading, prove
+        return Walked((), (), start)
 
     def follow(self, data: bytes | bytearray, start: int, end: int, ending: bytes, reading: bytes) -> tuple[KnownRecords | None, int]:
         del data, start, end, ending, reading

@@ -19,7 +19,6 @@ from engine.flow.transform import MappedBatch, Recipe, Transform
 from engine.screen import blocks
 from engine.screen.collecting import Collector
 from engine.screen.screening import Remembered, Screening
-from mappers.tabular import screened as passing
 
 Item = tuple[str, dict[str, Value]]
 Row = TypeVar("Row")
@@ -64,7 +63,6 @@ def small_blocks(shortest: int, longest: int) -> Iterator[None]:
         patch.setattr(blocks, "SHORTEST", shortest)
         patch.setattr(blocks, "LONGEST", longest)
         patch.setattr(blocks, "_GAP", shortest)
-        patch.setattr(passing, "SHORTEST", shortest)
         yield
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.batch import Blocks, RawRecords, Records
+from engine.batch import Blocks, PassedRecords, RawRecords, Records
 from engine.screen.collecting import Collector
+from engine.screen.held import count_known, unfold
 from engine.screen.prints import Printer
 from engine.screen.screening import Remembered, Screening
 from engine.screen.sifting import Sifter, Unit
@@ -62,6 +63,22 @@ def stretches(chosen: Sequence[int | Sequence[bytes]], screening: Screening) -> 
     return pieces, parts
 
 
+def size_of(piece: RawRecords) -> int:
+    """Return how many bytes of the document a piece takes."""
+    return len(piece.data) if piece.known is None else 100 * piece.known.records
+
+
+def passed(pieces: Sequence[RawRecords]) -> PassedRecords:
+    """Return pieces as one, of which what is known was taken out."""
+    told: list[int] = []
+    for piece in pieces:
+        if (known := piece.known) is not None:
+            told += [size_of(piece), known.lines, known.first, known.records, known.block, known.blocks]
+        else:
+            told += [size_of(piece), piece.data.count(b"\n"), -1, 0, -1, 0]
+    return PassedRecords(b"".join(piece.data for piece in pieces), 0, 1, stretches=integers(*told))
+
+
 def taken(sifter: Sifter) -> tuple[Unit, list[tuple[object, ...]]]:
     """Return a unit, and its blocks apart, which may come in any order."""
     unit = sifter.take()
@@ -87,8 +104,24 @@ def test_a_unit_is_the_same_one_by_one_and_together(choice: list[int | list[byte
         else:
             one.sift(records_of(each), piece.line)
     assert other.sift_together(pieces, records_of([part for each in parts for part in each]))
-    assert taken(one) == taken(other)
-    assert one.ordinal == other.ordinal
+    merged = Screening(MARK, remembered())
+    third = Sifter(merged, 1)
+    assert third.sift_together([passed(pieces)], records_of([part for each in parts for part in each]))
+    assert (unit := taken(one)) == taken(other) == taken(third)
+    assert one.ordinal == other.ordinal == third.ordinal
+    assert unit[0].records == third.ordinal - 1
+
+
+@given(chosen)
+def test_a_piece_with_stretches_taken_out_unfolds_into_them(choice: list[int | list[bytes]]) -> None:
+    """Each with its place and its line, whether it is known or not."""
+    pieces, _ = stretches(choice, Screening(MARK, remembered()))
+    placed: list[RawRecords] = []
+    for piece in pieces:
+        before = placed[-1] if placed else replace(piece, data=b"", offset=7, known=None)
+        placed.append(replace(piece, offset=before.offset + size_of(before)))
+    assert list(unfold(replace(passed(pieces), offset=7))) == placed
+    assert count_known(passed(pieces)) == sum(piece.known.records for piece in pieces if piece.known is not None)
 
 
 def test_records_that_reach_over_a_piece_are_not_taken() -> None:

@@ -81,9 +81,12 @@ ALIKE = [a + b + c for a in (b"a" * 4, b"b" * 4) for b in (b"x" * 4, b"y" * 4) f
 def test_records_are_found_wherever_they_lie(stored: list[bytes], asked: list[bytes], data: st.DataObject) -> None:
     """In any order, near the place that is expected or far from it, and though half of a fingerprint is another one's too."""
     found = KnownSet(Arrays(b"".join(stored), integers(*range(len(stored)))))
-    near = data.draw(st.lists(st.integers(0, len(stored) - 1))) if stored else []
+    cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(asked)), max_size=3))), len(asked)]
+    counts = np.diff(np.array(cuts, np.int64))
+    # A stretch may be expected behind the last one that is stored.
+    near = np.array([data.draw(st.integers(0, len(stored))) for _ in counts], np.int64)
     places = [stored.index(each) if each in stored else -1 for each in asked]
-    assert found.look_up(b"".join(asked), np.array(near, np.int64)).tolist() == places
+    assert found.look_up(b"".join(asked), (near, counts)).tolist() == places
 
 
 def test_fingerprints_are_of_a_mark_and_a_reading() -> None:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from engine.batch import RawRecords, Records
+from engine.batch import ApartRecords, RawRecords, Records
 from mappers.markup.piece import Piece, pack
 from mappers.markup.prolog import count_characters
-from mappers.passing.stretches import Apart
 
 if TYPE_CHECKING:
     from engine.batch import KnownRecords
@@ -68,7 +67,7 @@ class Passing:
 def make_piece(stretch: KnownRecords | Records, here: Here, place: Place) -> RawRecords:
     """Make a piece of a stretch that begins at a place."""
     if isinstance(stretch, Records):
-        return Apart(pack(here.context, stretch.body, here.closing, place.column), place.offset, place.line, records=stretch)
+        return ApartRecords(pack(here.context, stretch.body, here.closing, place.column), place.offset, place.line, records=stretch)
     return RawRecords(b"", place.offset, place.line, known=stretch)
 
 
