@@ -9,8 +9,10 @@ PYTHONS := $(or $(PYTHON),python3 python3.11 python3.12 python3.13)
 LOCK_FLAGS ?=
 SECONDS_EACH ?= 120
 
-# One worker a core; the tests of a file stay together, since they share its servers. `make test PARALLEL=` runs one after the other.
-PARALLEL ?= -n auto --dist loadfile
+# One worker a core; the tests of a file stay together, since they share its servers. Files are taken in the order of their names
+# and not of how many tests they hold: so tests/unit comes last, whose files are short, and no worker waits long for another.
+# `make test PARALLEL=` runs one after the other.
+PARALLEL ?= -n auto --dist loadfile --no-loadscope-reorder
 
 # Nothing but the package index is asked, and it is asked patiently.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -18,6 +20,9 @@ export PIP_RETRIES ?= 10
 export UV_HTTP_RETRIES ?= 10
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 export NO_MKDOCS_2_WARNING := 1
+
+# The tests start some two hundred processes: each would compile the whole program anew where bytecode is not to be written.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -9,10 +9,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.e2e.supplier import COMMAND, Supplier, feedmill, read_items, serve, started, table
+from engine.run import RunStatus
+from feedmill.exits import exit_of_status
+from tests.e2e.supplier import COMMAND, Supplier, feedmill, read_items, run_feed, serve, started, table
 
 HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
-FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
+ROWS = {"sku": "Artikelnr", "name": "Bezeichnung", "inventoryQuantity": "Lager", "retailPrice": "Preis"}
+FIELDS = tuple(part for purpose, column in ROWS.items() for part in ("--field", f"{purpose}={column}"))
 RUN_KEYS = [
     *(
         "feed",
@@ -75,7 +78,7 @@ async def test_sync_loads_once_and_the_same_feed_again_writes_nothing(supplier: 
 async def test_items_show_keys_as_text_and_prices_exact(supplier: Supplier, tmp_path: Path) -> None:
     """An item is shown with the names of the API; leading zeros stay, a price is the decimal the supplier wrote."""
     supplier.body = table([HEADER, ("00123", "Bolt", 3, "0.1"), ("1105.1", "Nut", 0, "19.99")])
-    await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+    await run_feed(supplier.url, tmp_path, fields=ROWS)
     outcome = await feedmill("items", "--db", "shop.db", "--feed", "acme", cwd=tmp_path)
     bolt, nut = outcome.lines
     assert (bolt["externalId"], bolt["inventoryQuantity"], bolt["status"]) == ("00123", 3, "pending")
@@ -86,7 +89,7 @@ async def test_items_show_keys_as_text_and_prices_exact(supplier: Supplier, tmp_
 
 async def test_a_change_updates_just_what_changed(supplier: Supplier, tmp_path: Path) -> None:
     """One changed quantity is one update; a cell that became blank leaves the stored value."""
-    await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+    await run_feed(supplier.url, tmp_path, fields=ROWS)
     supplier.body = supplier.body.replace(b"00042;Part 42;0;", b"00042;Part 42;9;").replace(b"00043;Part 43;1;", b"00043;Part 43;;")
     outcome = await feedmill("sync", supplier.url, *to(), "--json", cwd=tmp_path)
     assert (outcome.json["updated"], outcome.json["unchanged"]) == (1, 99)
@@ -107,16 +110,19 @@ UNTRUSTED = {
 
 async def test_content_that_cannot_be_trusted_changes_nothing(supplier: Supplier, tmp_path: Path) -> None:
     """A refused feed ends with code 4, says why, is kept as a run of status error, and every item stays as it was, times included."""
-    await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+    await run_feed(supplier.url, tmp_path, fields=ROWS)
     before = await items(tmp_path)
     for name, (body, said) in UNTRUSTED.items():
         supplier.body = body
-        outcome = await feedmill("sync", supplier.url, *to(), "--json", cwd=tmp_path)
-        assert (outcome.code, outcome.json["status"]) == (4, "error"), name
-        assert said in " ".join(problem["message"] for problem in outcome.json["problems"]), name
+        record = await run_feed(supplier.url, tmp_path)
+        assert (exit_of_status(record.status), record.status) == (4, RunStatus.ERROR), name
+        assert said in " ".join(problem.message for problem in record.problems), name
+    outcome = await feedmill("sync", supplier.url, *to(), "--json", cwd=tmp_path)
+    assert (outcome.code, outcome.json["status"]) == (4, "error")
+    assert said in " ".join(problem["message"] for problem in outcome.json["problems"])
     assert await items(tmp_path) == before
     runs = await feedmill("runs", "--db", "shop.db", "--json", cwd=tmp_path)
-    assert [run["status"] for run in runs.json] == [*("error" for _ in UNTRUSTED), "complete"]
+    assert [run["status"] for run in runs.json] == [*("error" for _ in (*UNTRUSTED, "and once more")), "complete"]
 
 
 async def test_a_reject_names_feed_record_line_column_value_and_reason(supplier: Supplier, tmp_path: Path) -> None:
@@ -137,7 +143,7 @@ async def test_a_dry_run_leaves_no_trace(supplier: Supplier, tmp_path: Path) -> 
     outcome = await feedmill("sync", supplier.url, *to(), *FIELDS, "--dry-run", "--json", cwd=tmp_path)
     assert (outcome.code, outcome.json["created"], outcome.json["run"]) == (0, 100, None)
     assert not await anyio.Path(tmp_path, "shop.db").exists()
-    await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+    await run_feed(supplier.url, tmp_path, fields=ROWS)
     before = await items(tmp_path)
     supplier.body = supplier.body.replace(b";Part 42;0;", b";Part 42;9;")
     outcome = await feedmill("sync", supplier.url, *to(), "--dry-run", "--json", cwd=tmp_path)
@@ -202,8 +208,7 @@ async def test_no_secret_reaches_output_logs_or_database(supplier: Supplier, tmp
 async def test_a_killed_run_followed_by_a_full_one_ends_as_if_nothing_had_happened(supplier: Supplier, tmp_path: Path, known: bool) -> None:
     """SIGKILL in mid-run leaves what readers saw before; the next run ends where a clean one would."""
     if known:
-        follow = ("--set", "syncName=true", "--set", "syncPricing=true")
-        await feedmill("sync", supplier.url, *to(), *FIELDS, *follow, cwd=tmp_path)
+        await run_feed(supplier.url, tmp_path, settings={"syncName": True, "syncPricing": True}, fields=ROWS)
         before = await items(tmp_path)
     supplier.body = table([HEADER, *((f"{n:05d}", f"Part {n} " + "x" * 60, n % 5, f"{n}.75") for n in range(1, 30_001))])
     supplier.gate = anyio.Event()
@@ -217,7 +222,7 @@ async def test_a_killed_run_followed_by_a_full_one_ends_as_if_nothing_had_happen
     if known:
         assert await items(tmp_path) == before
     outcome = await feedmill("sync", supplier.url, *to(), "--json", cwd=tmp_path)
-    await feedmill("sync", supplier.url, *to("clean.db"), *FIELDS, cwd=tmp_path)
+    await run_feed(supplier.url, tmp_path, to="clean.db", fields=ROWS)
     assert (outcome.code, outcome.json["read"]) == (0, 30_000)
     assert comparable(await items(tmp_path)) == comparable(await items(tmp_path, "clean.db"))
     runs = await feedmill("runs", "--db", "shop.db", "--json", cwd=tmp_path)
@@ -234,7 +239,7 @@ async def _until_rows_are_written(database: Path) -> None:
 
 async def test_an_interrupted_run_applies_nothing(supplier: Supplier, tmp_path: Path) -> None:
     """Ctrl-C in mid-run ends with code 130, marks the run as failed and leaves every item alone."""
-    await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+    await run_feed(supplier.url, tmp_path, fields=ROWS)
     before = await items(tmp_path)
     supplier.body = supplier.body.replace(b";Part 42;0;", b";Part 42;9;")
     supplier.gate = anyio.Event()
@@ -288,7 +293,7 @@ async def test_version_and_help_say_what_they_should(tmp_path: Path) -> None:
 
 async def test_a_refused_run_changes_no_setting(supplier: Supplier, tmp_path: Path) -> None:
     """Settings that came with a feed that was refused do not show in what may be sold."""
-    await feedmill("sync", supplier.url, *to(), *FIELDS, cwd=tmp_path)
+    await run_feed(supplier.url, tmp_path, fields=ROWS)
     before = await items(tmp_path)
     supplier.body = b"<html>login</html>"
     outcome = await feedmill("sync", supplier.url, *to(), "--set", "maximumInventoryQuantity=1", cwd=tmp_path)

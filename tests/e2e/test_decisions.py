@@ -6,14 +6,17 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from anyio import Path as AsyncPath
 
-from tests.e2e.supplier import Supplier, feedmill, read_items, serve, table
+from engine.run import RunStatus
+from tests.e2e.supplier import Supplier, feedmill, read_items, run_feed, serve, table
 
 HEADER = ("Artikelnr", "Bezeichnung", "Lager", "Preis")
-FIELDS = ("--field", "sku=Artikelnr", "--field", "name=Bezeichnung", "--field", "inventoryQuantity=Lager", "--field", "retailPrice=Preis")
+ROWS = {"sku": "Artikelnr", "name": "Bezeichnung", "inventoryQuantity": "Lager", "retailPrice": "Preis"}
+FIELDS = tuple(part for purpose, column in ROWS.items() for part in ("--field", f"{purpose}={column}"))
 TO = ("--to", "shop.db", "--feed", "acme")
 DB = ("--db", "shop.db")
 
@@ -26,11 +29,11 @@ async def supplier() -> AsyncIterator[Supplier]:
         yield running
 
 
-async def sync(supplier: Supplier, cwd: Path, *more: str, code: int = 0) -> int:
+async def sync(supplier: Supplier, cwd: Path, *, status: RunStatus = RunStatus.COMPLETE, **chosen: Any) -> int:
     """Sync the feed and return the number of the run."""
-    outcome = await feedmill("sync", supplier.url, *TO, *more, "--json", cwd=cwd)
-    assert outcome.code == code, outcome.err
-    return int(outcome.json["run"])
+    record = await run_feed(supplier.url, cwd, **chosen)
+    assert record.status is status, record.problems
+    return record.run
 
 
 async def stock(cwd: Path) -> dict[str, object]:
@@ -40,9 +43,11 @@ async def stock(cwd: Path) -> dict[str, object]:
 
 async def test_a_held_run_is_looked_at_and_decided(supplier: Supplier, tmp_path: Path) -> None:
     """A feed that is reviewed ends with code 3; its diff shows what it would do; rejecting leaves all as it was, approving applies it."""
-    await sync(supplier, tmp_path, *FIELDS)
+    await sync(supplier, tmp_path, fields=ROWS)
     supplier.body = supplier.body.replace(b"1;Bolt;5;", b"1;Bolt;9;").replace(b"2;Nut;50;", b"2;Nut;0;")
-    held = await sync(supplier, tmp_path, "--set", "reviewChanges=true", code=3)
+    outcome = await feedmill("sync", supplier.url, *TO, "--set", "reviewChanges=true", "--json", cwd=tmp_path)
+    assert (outcome.code, outcome.json["status"]) == (3, "held"), outcome.err
+    held = int(outcome.json["run"])
     shown = await feedmill("diff", str(held), *DB, "--json", cwd=tmp_path)
     assert (shown.json["held"], shown.json["counts"]["updated"], shown.json["counts"]["zeroed"]) == (True, 1, 1)
     whole = await feedmill("diff", str(held), *DB, "--csv", cwd=tmp_path)
@@ -56,7 +61,7 @@ async def test_a_held_run_is_looked_at_and_decided(supplier: Supplier, tmp_path:
     assert "a typing error" in rejected.json["problems"][0]["message"]
     assert await stock(tmp_path) == {"1": 5, "2": 50, "3": 0}
     assert (await feedmill("approve", str(held), *DB, cwd=tmp_path)).code == 78
-    held = await sync(supplier, tmp_path, "--set", "reviewChanges=true", code=3)
+    held = await sync(supplier, tmp_path, status=RunStatus.HELD, settings={"reviewChanges": True})
     approved = await feedmill("approve", str(held), *DB, cwd=tmp_path)
     assert (approved.code, f"run {held} of acme: complete" in approved.out) == (0, True)
     assert await stock(tmp_path) == {"1": 9, "2": 0, "3": 0}
@@ -64,7 +69,7 @@ async def test_a_held_run_is_looked_at_and_decided(supplier: Supplier, tmp_path:
 
 async def test_a_run_is_undone_and_its_file_applied_again(supplier: Supplier, tmp_path: Path) -> None:
     """A dry undo changes nothing; an undo restores, tells the history and can be undone; the same file is not taken for known."""
-    first = await sync(supplier, tmp_path, *FIELDS)
+    first = await sync(supplier, tmp_path, fields=ROWS)
     supplier.body = supplier.body.replace(b"1;Bolt;5;", b"1;Bolt;9;") + b"4;Pin;8;4.50\n"
     run = await sync(supplier, tmp_path)
     planned = await feedmill("undo", str(run), *DB, "--dry-run", "--json", cwd=tmp_path)
@@ -90,7 +95,7 @@ async def test_a_run_is_undone_and_its_file_applied_again(supplier: Supplier, tm
 
 async def test_an_undo_that_restores_nothing_says_so(supplier: Supplier, tmp_path: Path) -> None:
     """Where all was written since, the conflicts are printed and kept, and the exit code is 4."""
-    await sync(supplier, tmp_path, *FIELDS)
+    await sync(supplier, tmp_path, fields=ROWS)
     bodies = [supplier.body.replace(b"1;Bolt;5;", b"1;Bolt;%d;" % quantity) for quantity in (6, 7)]
     runs = []
     for supplier.body in bodies:

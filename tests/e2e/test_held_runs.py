@@ -8,10 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.e2e.supplier import Outcome, Supplier, feedmill, read_items, serve, table
+from engine.run import RunStatus
+from tests.e2e.supplier import Outcome, Supplier, feedmill, read_items, run_feed, serve, table
 
 TO = ("--to", "sqlite:///shop.db", "--feed", "acme")
-FIELDS = ("--field", "sku=Nr", "--field", "inventoryQuantity=Lager")
+FIELDS = {"sku": "Nr", "inventoryQuantity": "Lager"}
 REASON = "30 of 100 items in stock (30.0 %) would have no stock left; guard.maxZeroFlipRatio allows 25 %"
 
 
@@ -35,8 +36,8 @@ async def quantities(cwd: Path) -> list[int]:
 
 async def held(supplier: Supplier, cwd: Path, *arguments: str) -> Outcome:
     """Sync a good list, then one that is held."""
-    first = await feedmill("sync", supplier.url, *TO, *FIELDS, cwd=cwd)
-    assert first.code == 0, first.err
+    first = await run_feed(supplier.url, cwd, fields=FIELDS)
+    assert first.status is RunStatus.COMPLETE, first.problems
     supplier.body = stock(sold_out=30)
     return await feedmill("sync", supplier.url, *TO, *arguments, cwd=cwd)
 
