@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 from engine.contracts import PUSHED
 from engine.feed import Feed
 from engine.source import MASK
+from feedmill.dashboard.forms import whole_number
 from feedmill.dashboard.reaching.changing import ATTRIBUTES as REQUESTS
 
 Kind: TypeAlias = Literal["text", "number", "choice", "flag", "list", "pairs", "secret"]
@@ -158,8 +159,8 @@ def _parse(control: Control, text: str) -> object:
     if control.kind == "pairs":
         pairs = [line.partition("=") for line in text.split("\n") if line.strip()]
         return {name.strip(): value.strip() for name, _, value in pairs}
-    if control.name == "dropshipProviderId" and text.isascii() and text.isdecimal() and len(text) < 18:
-        return int(text)
+    if control.name == "dropshipProviderId" and (supplier := whole_number(text)) is not None:
+        return supplier
     if control.kind != "number":
         return text
     number = text.strip()

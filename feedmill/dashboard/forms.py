@@ -26,6 +26,12 @@ def problem_of(error: Problem | FeedmillError) -> Problem:
     return problem
 
 
+def whole_number(text: str) -> int | None:
+    """Return a whole number from 0 that somebody has typed, None for any other text and for one that no database takes."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
 def status_of(problem: Problem | None) -> int:
     """Return the HTTP status of a form that is shown, again where a problem is told."""
     return 200 if problem is None else problem.status

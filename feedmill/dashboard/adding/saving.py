@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.errors import Conflict, FeedmillError, UnderWay
 from feedmill.dashboard.adding.words import frequencies, pushed_types
-from feedmill.dashboard.forms import problem_of
+from feedmill.dashboard.forms import problem_of, whole_number
 from feedmill.dashboard.sessions import shown_session
 from feedmill.web.problems import FieldFault, Problem
 
@@ -84,8 +84,8 @@ def _fetched(view: View, source: NewSource, reading: Reading) -> dict[str, objec
 async def _supplier(view: View) -> tuple[int, bool]:
     """Return the id of the supplier, and whether it was made just now."""
     chosen, name = view.form.get("supplier", NEW), view.form.get("supplier_name", "").strip()
-    if chosen.isascii() and chosen.isdecimal():
-        return int(chosen), False
+    if (known := whole_number(chosen)) is not None:
+        return known, False
     if not name:
         raise _refuse(view, "supplier_name", view.say("choose a supplier, or name a new one"))
     try:

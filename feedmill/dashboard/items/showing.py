@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from engine.errors import NotFound
 from feedmill.dashboard.feeds import feed_call
-from feedmill.dashboard.forms import faults_of, status_of
+from feedmill.dashboard.forms import faults_of, status_of, whole_number
 from feedmill.dashboard.items.origins import GROUPS, Origin, find_origins, origin_of
 from feedmill.dashboard.items.quantity import Override, describe_outcome, explain_quantity
 from feedmill.web.problems import Problem
@@ -54,7 +54,7 @@ async def show_item(view: View, number: int, refused: Refused | None = None) -> 
     item = await view.get(f"{item_address(number)}.json")
     feed = await view.get(feed_call(item["inventoryFeedId"]))
     history = await view.list(f"{item_address(number)}/history.json", {"limit": _KNOWN})
-    page = _page(view)
+    page = whole_number(view.query.get("history", "")) or 0
     first = page * HISTORY
     entries = history.rows[first : first + HISTORY]
     if first + HISTORY > len(history.rows) and (history.total or 0) > len(history.rows):
@@ -86,11 +86,6 @@ async def show_item(view: View, number: int, refused: Refused | None = None) -> 
 def _began(view: View, history: Listing) -> Origin | None:
     """Return who created an item, None where its history is longer than what was read of it."""
     return origin_of(view, history.rows[-1]) if history.total == len(history.rows) else None
-
-
-def _page(view: View) -> int:
-    text = view.query.get("history", "0")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
 
 
 async def find_variant(view: View, number: int | None) -> Mapping[str, Any] | None:

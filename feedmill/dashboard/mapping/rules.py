@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from engine.feed import Purpose
+from feedmill.dashboard.forms import whole_number
 from feedmill.service.definition.showing import ROW_MODELS
 
 Kind: TypeAlias = Literal["flag", "text", "list", "table", "choice", "number", "names", "mark"]
@@ -154,14 +155,17 @@ def parse_value(kind: Kind, typed: Sequence[str]) -> object:
         return [line for line in text.split("\n") if line.strip()]
     if kind == "table":
         return dict(map(_parse_pair, filter(str.strip, text.split("\n"))))
-    if kind == "number" and text.strip().isascii() and text.strip().isdecimal():
-        return int(text)
+    if kind == "number":
+        number = whole_number(text)
+        return text if number is None else number
     return text
 
 
 def _parse_pair(line: str) -> tuple[str, str | int]:
     text, _, value = (part.strip() for part in line.rpartition("=")) if "=" in line else (line.strip(), "", "")
-    return text, int(value) if value.isascii() and value.isdecimal() and str(int(value)) == value else value
+    number = whole_number(value)
+    # What is written otherwise, as 007, is a text.
+    return text, value if number is None or str(number) != value else number
 
 
 @cache

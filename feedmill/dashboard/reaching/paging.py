@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from feedmill.dashboard.forms import whole_number
+
 if TYPE_CHECKING:
     from feedmill.dashboard.view import View
 
@@ -64,8 +66,8 @@ def find_faults(view: View, typed: Mapping[str, str]) -> dict[str, str]:
 def _value(name: str, text: str) -> object:
     if name == "checkTotal":
         return text != "false"
-    if name in _COUNTS and text.isascii() and text.isdecimal() and len(text) < 18:
-        return int(text)
+    if name in _COUNTS and (number := whole_number(text)) is not None:
+        return number
     # A number that is none the API judges, and says so beside its field.
     return text or None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.source import MASK
+from feedmill.dashboard.forms import whole_number
 
 if TYPE_CHECKING:
     from feedmill.dashboard.view import View
@@ -88,8 +89,8 @@ def edit_rows(rows: Sequence[ParameterRow], act: str) -> tuple[tuple[ParameterRo
     if act == "add":
         return (*rows, blank_row())[:_MOST], f"{PREFIX}{len(rows)}.name"
     verb, _, number = act.partition(".")
-    if verb == "remove" and number.isascii() and number.isdecimal():
-        return tuple(row for at, row in enumerate(rows) if at != int(number)), "add"
+    if verb == "remove" and (removed := whole_number(number)) is not None:
+        return tuple(row for at, row in enumerate(rows) if at != removed), "add"
     return tuple(rows), ""
 
 

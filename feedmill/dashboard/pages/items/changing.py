@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
 from feedmill.dashboard.feeds import feed_call
-from feedmill.dashboard.forms import change_as_seen, problem_of, refuse_decided
+from feedmill.dashboard.forms import change_as_seen, problem_of, refuse_decided, whole_number
 from feedmill.dashboard.items.quantity import OVERRIDES, Override, describe_outcome
 from feedmill.dashboard.items.showing import Refused, find_candidates, item_address, show_item
 from feedmill.dashboard.page import Page, does, shows
@@ -50,9 +50,9 @@ async def _override(view: View) -> web.StreamResponse:
 async def _connect(view: View) -> web.StreamResponse:
     number, variant = view.number(), view.form.get("variant", "")
     try:
-        if not (variant.isascii() and variant.isdecimal() and len(variant) < 19):
+        if (chosen := whole_number(variant)) is None:
             raise Problem(422, "invalid", view.say("Choose a variant of the catalogue."))
-        await _decide(view, ("variantId",), "/connect.json", {"variantId": int(variant)})
+        await _decide(view, ("variantId",), "/connect.json", {"variantId": chosen})
     except (Problem, FeedmillError) as error:
         return await show_item(view, number, Refused("connect", problem_of(error)))
     return view.go(f"/items/{number}", view.say("Connected. No import changes that."))

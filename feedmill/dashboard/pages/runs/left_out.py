@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from feedmill.dashboard.forms import whole_number
 from feedmill.dashboard.page import Page, shows
 from feedmill.dashboard.pages.runs.run import read_run
 
@@ -24,11 +25,11 @@ async def _show(view: View) -> web.Response:
     run = await read_run(view)
     part = "part" in view.query
     query = [(asked, view.query[name]) for name, asked in _FILTERS.items() if name in view.query]
-    after = view.query.get("after", "0")
-    query += [("after", after if after.isascii() and after.isdecimal() and len(after) < 10 else "0")]
+    after = whole_number(view.query.get("after", "")) or 0
+    query += [("after", str(after))]
     records = await view.list(f"/api/data-imports/{run['id']}/rejects.json", [*query, ("limit", str(_PART_ROWS if part else _PAGE_ROWS))])
     reason = view.query.get("reason", "")
-    return view.render("runs/left_out.html", run=run, records=records, first=after == "0", reason=reason, is_part=part)
+    return view.render("runs/left_out.html", run=run, records=records, first=not after, reason=reason, is_part=part)
 
 
 def _hands_on(name: str) -> Callable[[View], Awaitable[web.StreamResponse]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from feedmill.dashboard.forms import whole_number
 from feedmill.dashboard.page import Page, shows
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _FEEDS: Final = (("limit", "1000"), ("order[attribute]", "name"), ("attributes[]
 
 async def _show(view: View) -> web.Response:
     status = view.query.get("status", "") if view.query.get("status") in STATUSES else ""
-    feed, page = _number(view.query.get("feed", "")), _number(view.query.get("from", "")) or 0
+    feed, page = whole_number(view.query.get("feed", "")), whole_number(view.query.get("from", "")) or 0
     runs = await _read(view, status, feed, page)
     feeds = await view.list("/api/inventory-feeds.json", _FEEDS)
     names = {each["id"]: each["name"] for each in feeds.rows}
@@ -36,10 +37,6 @@ async def _read(view: View, status: str, feed: int | None, page: int) -> Listing
     if feed is not None:
         query["where[inventoryFeedId]"] = feed
     return await view.list("/api/data-imports.json", query)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 PAGES: Final[tuple[Page, ...]] = (shows("/runs", _show),)

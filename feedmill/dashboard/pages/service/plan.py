@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from engine.errors import FeedmillError
-from feedmill.dashboard.forms import faults_of, problem_of
+from feedmill.dashboard.forms import faults_of, problem_of, whole_number
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
 
@@ -23,9 +23,9 @@ async def _show(view: View) -> web.StreamResponse:
 
 async def _save(view: View) -> web.StreamResponse:
     typed = view.form.get("skuLimit", "").strip()
-    limit: int | str | None = int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 19 else typed or None
+    number = whole_number(typed)
     try:
-        await view.send("PUT", _PLAN, {"skuLimit": limit})
+        await view.send("PUT", _PLAN, {"skuLimit": typed or None if number is None else number})
     except (Problem, FeedmillError) as error:
         problem = problem_of(error)
         context = {"problem": problem, "faults": faults_of(problem), "typed": typed}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import FeedmillError
 from feedmill.dashboard.feeds import MOST
-from feedmill.dashboard.forms import faults_of, problem_of, status_of
+from feedmill.dashboard.forms import faults_of, problem_of, status_of, whole_number
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.web.problems import Problem
 from sinks.sqlite.service.outbox.news import TOPICS
@@ -28,7 +28,7 @@ _NEW: Final = {"id": None, "name": None, "location": "", "topics": TOPICS, "inve
 
 async def _show(view: View) -> web.StreamResponse:
     hooks = await view.list(_ALL, {"order[attribute]": "id", "limit": MOST})
-    status, page = view.query.get("status", ""), _page_of(view)
+    status, page = view.query.get("status", ""), whole_number(view.query.get("from", "")) or 0
     where = {"where[status]": status} if status in STATUSES else {}
     newest = {"order[attribute]": "id", "order[descending]": True, "limit": _PAGE, "from": page}
     log = await view.list(f"{_LOG}.json", {**where, **newest})
@@ -98,15 +98,10 @@ def _sent(view: View) -> dict[str, Any]:
     sent: dict[str, Any] = {
         "name": view.form.get("name", "").strip() or None,
         "topics": [value for name, value in view.sent if name == "topics"],
-        "inventoryFeedId": int(feed) if feed.isdecimal() else None,
+        "inventoryFeedId": whole_number(feed),
         "enabled": "enabled" in view.form,
     }
     return sent | {name: view.form[name] for name in ("location", "secret") if view.form.get(name)}
-
-
-def _page_of(view: View) -> int:
-    text = view.query.get("from", "0")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def _one(view: View) -> str:
