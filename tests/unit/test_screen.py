@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -82,7 +84,7 @@ def test_records_are_found_wherever_they_lie(stored: list[bytes], asked: list[by
     """In any order, near the place that is expected or far from it, and though half of a fingerprint is another one's too."""
     found = KnownSet(Arrays(b"".join(stored), integers(*range(len(stored)))))
     cuts = [0, *sorted(data.draw(st.lists(st.integers(0, len(asked)), max_size=3))), len(asked)]
-    counts = np.diff(np.array(cuts, np.int64))
+    counts = np.array([high - low for low, high in pairwise(cuts)], np.int64)
     # A stretch may be expected behind the last one that is stored.
     near = np.array([data.draw(st.integers(0, len(stored))) for _ in counts], np.int64)
     places = [stored.index(each) if each in stored else -1 for each in asked]
