@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
+
+import orjson
 
 from feedmill.dashboard.adding.location import split_location
 from feedmill.dashboard.reaching import paging, rows
@@ -70,6 +73,14 @@ def reach_of(feed: Mapping[str, Any]) -> Reach:
         paging=paging.paging_of(feed),
         rows=rows.rows_of(feed),
     )
+
+
+def state_of(feed: Mapping[str, Any]) -> str:
+    """Return a text that is another one once somebody has changed how a feed is reached; secrets are in it as the API shows them."""
+    shown = [
+        feed[name] for name in ("resourceLocation", "transport", "authenticationToken", "authenticationSecret", "pagination", "parameters")
+    ]
+    return hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def read_change(view: View, feed: Mapping[str, Any], *, act: str | None = None, keep: bool = True) -> Change:

@@ -9,10 +9,11 @@ from anyio import to_thread
 from engine.contracts import PUSHED
 from engine.errors import FeedmillError, NotFound
 from feedmill.dashboard.controls import groups
-from feedmill.dashboard.forms import problem_of, status_of
+from feedmill.dashboard.feeds import feed_call
+from feedmill.dashboard.forms import change_as_seen, problem_of, status_of
 from feedmill.dashboard.page import Page, does, shows
 from feedmill.dashboard.reaching.asking import ask_for, form_words
-from feedmill.dashboard.reaching.changing import Change, field_of, has_user, is_web, reach_of, read_change
+from feedmill.dashboard.reaching.changing import Change, field_of, has_user, is_web, reach_of, read_change, state_of
 from feedmill.dashboard.sessions import shown_session
 from feedmill.web.problems import Problem
 
@@ -36,12 +37,18 @@ async def _save(view: View) -> web.StreamResponse:
     change = read_change(view, feed)
     if change.faults:
         return await _answer(view, feed, change, {"faults": change.faults})
+
+    def decide(now: Mapping[str, Any]) -> Mapping[str, object]:
+        if view.form.get("was", state_of(feed)) != state_of(now):
+            raise Problem(409, "conflict", view.say("Somebody else has changed this meanwhile; sent again, what you see here is saved."))
+        return change.settings
+
     try:
-        await view.send("PUT", _one(view), change.settings)
+        await change_as_seen(view, feed_call(view.number()), feed_call(view.number()), decide)
     except (Problem, FeedmillError) as error:
         problem = problem_of(error)
         faults = {field_of(fault.field, change.reach.way): fault.message for fault in problem.faults}
-        return await _answer(view, feed, change, {"problem": problem, "faults": faults})
+        return await _answer(view, await _feed(view), change, {"problem": problem, "faults": faults})
     view.service.typed.forget(shown_session(view.request), change.kept)
     return view.go(_page(view), view.say("Saved. The next run goes by it."))
 
@@ -62,7 +69,7 @@ async def _try(view: View) -> web.StreamResponse:
     change = read_change(view, feed)
     found: dict[str, object] = {"faults": change.faults}
     if not change.faults:
-        found = {"tried": True, **await ask_for(view, _requests(view), change.settings, fetch=True)}
+        found = {"tried": True, **await ask_for(view, feed_call(view.number(), "requests"), change.settings, fetch=True)}
     return await _answer(view, feed, change, found)
 
 
@@ -83,6 +90,7 @@ async def _answer(
         "is_web": is_web(feed),
         "has_user": has_user(feed),
         "base": _page(view),
+        "was": state_of(feed),
         "faults": {},
         "problem": None,
         "requests": None,
@@ -91,25 +99,17 @@ async def _answer(
         **found,
     }
     if is_web(feed) and context["requests"] is None and not (change.faults or context["unasked"]):
-        context |= await ask_for(view, _requests(view), change.settings)
+        context |= await ask_for(view, feed_call(view.number(), "requests"), change.settings)
     if part is not None and "HX-Request" in view.request.headers:
         return view.part(_TEMPLATE, part, **context)
     return view.answer(view.html(_TEMPLATE, **context), status_of(problem if isinstance(problem, Problem) else None))
 
 
 async def _feed(view: View) -> Any:
-    feed = await view.get(_one(view))
+    feed = await view.get(feed_call(view.number()))
     if feed["resourceType"] in PUSHED:
         raise NotFound(view.say("the feed %(name)s is pushed to: nothing is asked of a source", name=feed["name"]))
     return feed
-
-
-def _one(view: View) -> str:
-    return f"/api/inventory-feeds/{view.number()}.json"
-
-
-def _requests(view: View) -> str:
-    return f"/api/inventory-feeds/{view.number()}/requests.json"
 
 
 def _page(view: View) -> str:

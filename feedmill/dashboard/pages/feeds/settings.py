@@ -28,7 +28,7 @@ _TEMPLATE: Final = "feeds/settings.html"
 
 
 async def _show(view: View) -> web.StreamResponse:
-    feed = await view.get(_one(view))
+    feed = await view.get(feed_call(view.number()))
     names, group = await _group(view)
     return _render(view, feed, names, group, await _suppliers(view), None)
 
@@ -46,9 +46,9 @@ async def _save(view: View) -> web.StreamResponse:
         return changes_of(mine, view.form)
 
     try:
-        await change_as_seen(view, _one(view), _one(view), decide)
+        await change_as_seen(view, feed_call(view.number()), feed_call(view.number()), decide)
     except (Problem, FeedmillError) as error:
-        return _render(view, await view.get(_one(view)), names, group, suppliers, problem_of(error))
+        return _render(view, await view.get(feed_call(view.number())), names, group, suppliers, problem_of(error))
     return view.go(f"/feeds/{view.number()}/settings?group={group}", view.say("Saved. The next run goes by it."))
 
 
@@ -83,10 +83,6 @@ async def _group(view: View) -> tuple[tuple[str, ...], str]:
     if group not in names:
         raise NotFound(view.say("there are no settings of that name"))
     return names, group
-
-
-def _one(view: View) -> str:
-    return feed_call(view.number())
 
 
 PAGES: Final[tuple[Page, ...]] = (
