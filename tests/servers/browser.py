@@ -26,6 +26,9 @@ _PROGRAMS: Final = ("usr/lib/chromium/chromium-headless-shell", "usr/bin/chromiu
 _FONTS: Final = """<?xml version="1.0"?><fontconfig><dir>{root}/usr/share/fonts</dir><dir>/usr/share/fonts</dir><cachedir>{cache}</cachedir>
 <alias><family>system-ui</family><prefer><family>DejaVu Sans</family></prefer></alias></fontconfig>"""
 _RULES: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+_LEFT: Final = ("htmx:sendAbort", "htmx:afterRequest")
+"""What htmx says of a request whose page is left before the answer; a failure has a second event."""
+
 _SAID_OF_STATUS: Final = "Failed to load resource: the server responded with a status of"
 
 
@@ -34,7 +37,7 @@ class Complaints:
     """What a page's console holds that it should not. An answer that is meant to be refused is told by `expected`."""
 
     found: list[str] = field(default_factory=list)
-    expected: tuple[str, ...] = ()
+    expected: tuple[str, ...] = _LEFT
 
     def take(self, message: ConsoleMessage) -> None:
         """Keep what a page says if it complains."""

@@ -151,7 +151,7 @@ async def test_the_file_has_no_name_and_one_reader(before: Checkpoint, spools: P
         await passage.gate.send(BODY[at : at + STEP], out, passage.clock)
     (spool,) = await spooled(spools)
     assert (stat.S_IMODE(spool.st_mode), spool.st_nlink, spool.st_uid) == (0o600, 0, os.geteuid())
-    assert spool.st_size > 1_800
+    assert spool.st_size >= 2_000 - 2 * SMALL.in_memory  # The last write may be under way.
     assert not await anyio.to_thread.run_sync(os.listdir, spools)
     await passage.gate.aclose()
     assert (await spooled(spools), passage.budget.buffered_bytes) == ([], 0)
