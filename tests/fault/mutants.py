@@ -320,16 +320,16 @@ MUTANTS: Final = (
     ),
     Mutant(
         "what was overtaken in part is known as if it had been applied",
-        "engine/screen/collecting.py",
-        "        places, told = places[true], told[true]\n",
-        "",
+        "engine/screen/settling.py",
+        "(told[at, 0] == ordinals) & (told[at, 2] == values[awaited])",
+        "told[at, 0] == ordinals",
         ("tests/unit/test_screen.py", f"{_LAW}::test_what_was_overtaken_in_part_is_applied_by_the_next_run"),
     ),
     Mutant(
         "an applied record lends its item to another one's fingerprint",
-        "engine/screen/collecting.py",
-        "        told = told[np.isin(told[:, 0], waited)]\n",
-        "",
+        "engine/screen/settling.py",
+        "(told[at, 0] == ordinals) & (told[at, 2] == values[awaited])",
+        "told[at, 2] == values[awaited]",
         ("tests/unit/test_screen.py",),
     ),
     Mutant(
