@@ -77,6 +77,8 @@ async def test_where_there_is_something_of_everything(seeded: Seeded) -> None:
         status, text = await look(running, path, session)
         assert status in (200, 404, 409, 422), f"{path}: {status} {text[-400:]}"
         met += status == 200
+        where = {"/feeds/{id}": "/suppliers", "/runs/{id}/held": "/held", "/runs/{id}/undo": "/runs"}.get(plain)
+        assert where is None or f'<a href="{where}" aria-current="page">' in text, path
         if path != "/feeds/1/push":  # Where the secret of a feed that is pushed to is shown on purpose.
             assert not [secret for secret in secrets if secret in html.unescape(text)], path
         if "{id}" in plain:
