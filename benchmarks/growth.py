@@ -46,7 +46,8 @@ class Growth:
     def memory(self, step: str) -> float:
         """Return the peak of memory at the largest size by that at a tenth of it, the screen's arrays left out of the former."""
         _, _, rows, largest = self.sizes
-        return (self.runs[step, largest].peak_rss - _SCREENED * largest) / self.runs[step, rows].peak_rss
+        # A first load holds nothing of the screen: without bytes that it never took it would be less than nothing.
+        return max(self.runs[step, largest].peak_rss - _SCREENED * largest, 0) / self.runs[step, rows].peak_rss
 
 
 def measure_growth(directory: Path, rows: int, pairs: int, say: Callable[[str], None]) -> Growth:
