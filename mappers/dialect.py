@@ -26,7 +26,8 @@ _SEP: Final = re.compile(r'"?sep=([^"\r\n])"?[,;\t|]*(?=[\r\n])', re.IGNORECASE)
 _PREAMBLE_ROWS: Final = 30
 _SAMPLE_ROWS: Final = 1_000
 _FIELD_QUOTES: Final = {
-    quote: re.compile(f"(?:^|[,;\t|~^]){quote}[^{quote}\r\n]*{quote}(?=[,;\t|~^\r\n]|$)", re.MULTILINE) for quote in "\"'"
+    quote: re.compile(f"(?:^|[,;\t|~^]){quote}(?:[^{quote}\r\n]|{quote}{quote})*+{quote}(?=[,;\t|~^\r\n]|$)", re.MULTILINE)
+    for quote in "\"'"
 }
 _OPENED: Final = re.compile(r"(?:^|[,;\t|~^])'", re.MULTILINE)
 _NUMBER: Final = re.compile(r"[-+]?[€$£]?\s?\d[\d.,'\s]*\s?(?:[€$£%]|[A-Z]{3})?")

@@ -63,6 +63,14 @@ def test_a_delimiter_may_be_set_by_name(given: str, meant: str) -> None:
     assert (mapper.dialect["delimiter"], rows, reason(mapper, "delimiter")) == (meant, [["1", "2"]], "set by the feed")
 
 
+def test_a_field_that_is_a_quote_alone_is_enclosed() -> None:
+    """A doubled quote within quotes counts as one field, so that apostrophes beside a delimiter are not taken for the quote."""
+    text = "0000,;',0',0.00\n0001,;',0',0.00\n0002,;',0',0.00\n0010,0,\"\"\"\",0.00\n"
+    mapper, rows, _ = read(text, fields=(), csvHasHeader=False)
+    assert (mapper.dialect["quote"], rows[-1]) == ('"', ["0010", "0", '"', "0.00"])
+    assert reason(mapper, "quote") == "1 fields are enclosed in it"
+
+
 def test_single_quotes_are_found_when_they_enclose_fields() -> None:
     """A file that quotes with apostrophes reads without them."""
     mapper, rows, _ = read("'sku','name'\n'1','a, b'\n'2','it''s'\n")

@@ -7,7 +7,6 @@
 "use strict";
 (() => {
   const QUIET = 400;
-  const LONGEST_HOLD = 5000;
   const PAUSES = [1000, 2000, 4000, 8000];
 
   const presses = []; // What was pressed and is not sent, the oldest first.
@@ -86,7 +85,7 @@
     const answered = await send(task);
     if (!answered) return;
     const text = await answered.response.text();
-    await released();
+    await hold.released();
     if (task.abort.signal.aborted) return;
     const headers = answered.response.headers;
     if (headers.has("HX-Redirect")) {
@@ -175,37 +174,6 @@
     const there = place.isConnected ? place : place.id && document.getElementById(place.id);
     if (there && there !== document.activeElement) there.focus({ preventScroll: there === active });
   }
-
-  // A press is over when the click that it makes has been told.
-  let down = false;
-  const waiting = [];
-
-  function hold() {
-    down = true;
-  }
-
-  function release() {
-    if (!down) return;
-    setTimeout(() => {
-      down = false;
-      for (const go of waiting.splice(0)) go();
-    });
-  }
-
-  function released() {
-    if (!down) return Promise.resolve();
-    return new Promise((go) => {
-      waiting.push(go);
-      setTimeout(go, LONGEST_HOLD);
-    });
-  }
-
-  addEventListener("pointerdown", hold, true);
-  for (const each of ["pointerup", "pointercancel", "dragend"]) addEventListener(each, release, true);
-  addEventListener("pointermove", (event) => { if (!event.buttons) release(); }, true);
-  addEventListener("blur", (event) => { if (event.target === window) release(); });
-  addEventListener("keydown", (event) => { if (event.key === " ") hold(); }, true);
-  addEventListener("keyup", release, true);
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-act]");

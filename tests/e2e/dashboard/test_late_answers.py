@@ -11,6 +11,8 @@ import anyio
 from playwright.async_api import Error, Page, Route, expect
 
 from tests.e2e.dashboard.test_mapping import columns_of, make_feed
+from tests.integration.test_api_items import make_feed as make_api_feed
+from tests.integration.test_api_items import make_item
 from tests.servers.browser import Seat
 from tests.servers.feedmill_service import Running
 from tests.servers.supplier import supplying
@@ -156,3 +158,35 @@ async def test_nothing_is_lost_in_adding_a_feed_while_an_answer_is_late(running:
         _, (feed,) = await running.call("GET", "/api/inventory-feeds.json")
         purposes = {row["name"]: row["purpose"] for row in feed["fields"]}
         assert (feed["encoding"], purposes["Titel"], purposes["Farbe"]) == ("iso-8859-1", "description", "tags")
+
+
+async def test_a_link_is_not_taken_from_under_a_pointer_that_is_down(running: Running, ada: Seat) -> None:
+    """What a page would show anew meanwhile is shown once the pointer is up, and the click has counted for what was pressed."""
+    page = ada.page
+    feed = await make_api_feed(running, "acme")
+    for number in range(3):
+        await make_item(running, feed, f"A{number}", name=f"Lamp {number}")
+    await ada.open("/items")
+    box = page.get_by_label("Search")
+    await box.press_sequentially("A1")
+    rows = page.locator("#items-list tbody tr")
+    await expect(rows).to_have_count(1)
+    async with late(page, "**/items?part=list*") as answer:
+        await box.press_sequentially("0")
+        await answer.given.wait()
+        await page.get_by_role("link", name="Lamp 1").hover()
+        await page.mouse.down()
+        async with page.expect_event("requestfinished"):
+            answer.wanted.set()
+        await page.evaluate("new Promise((done) => setTimeout(done))")
+        await expect(rows).to_have_count(1)
+        await page.mouse.move(2, 2)
+        await page.mouse.up()
+        await expect(page.get_by_text("Nothing found")).to_be_visible()
+    await box.fill("A1")
+    await expect(rows).to_have_count(1)
+    await page.get_by_role("link", name="Lamp 1").hover()
+    await page.mouse.down()
+    await page.evaluate("new Promise((done) => setTimeout(done, 100))")
+    await page.mouse.up()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Lamp 1")
