@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from engine.errors import ConfigError, Retry
 from engine.flow.lanes import inline, thread
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from plugins.manager import Registry
 
 LaneName: TypeAlias = Literal["auto", "inline", "thread", "process"]
-
-_KNOWN_BYTES: Final = 100
-"""Bytes for which a known record stands: with fewer of them than would fill half of the document, most of it has to be parsed."""
 
 
 def choose_lane(registry: Registry, name: LaneName, early: EarlyStart | None = None) -> OpenLane:
@@ -68,6 +65,6 @@ def is_worth_a_process(order: Order) -> bool:
     size = order.facts.size
     if size is None or size < BIG_BYTES:
         return False
-    screening = order.screening
-    known = len(screening.remembered.arrays.items) // 8 if screening is not None and screening.remembered is not None else 0
-    return known * _KNOWN_BYTES < size // 2
+    remembered = order.screening.remembered if order.screening is not None else None
+    known = sum(memoryview(remembered.arrays.sizes).cast("i")) if remembered is not None else 0
+    return known < size // 2

@@ -152,13 +152,13 @@ def test_other_plugins_than_the_run_began_with_are_refused() -> None:
 def test_a_process_is_for_what_is_big_and_new() -> None:
     """Not for a document of unknown size, nor where most of it is known from the last run."""
 
-    def known(records: int) -> Screening:
-        return Screening("m", Remembered(b"", Arrays(b"", bytes(8 * records), b"", b"", b"", b"", b"")))
+    def known(*sizes: int) -> Screening:
+        return Screening("m", Remembered(b"", Arrays(sizes=array("i", sizes).tobytes())))
 
     assert is_worth_a_process(order(BIG_BYTES))
     assert is_worth_a_process(order(BIG_BYTES, Screening("m")))
-    assert is_worth_a_process(order(BIG_BYTES, known(1_000)))
-    assert not is_worth_a_process(order(BIG_BYTES, known(BIG_BYTES // 150)))
+    assert is_worth_a_process(order(BIG_BYTES, known(1_000, BIG_BYTES // 3)))
+    assert not is_worth_a_process(order(BIG_BYTES, known(1_000, BIG_BYTES // 2)))
     assert not is_worth_a_process(order(BIG_BYTES - 1))
     assert not is_worth_a_process(order(None))
 
