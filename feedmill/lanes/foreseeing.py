@@ -13,18 +13,24 @@ BIG_BYTES: Final = 16 * 1024 * 1024
 """From which announced size on a document is worth a process, which takes some tenths of a second to start."""
 
 _SQLITE: Final = "sqlite:///"
+_ELSEWHERE: Final = frozenset({"http", "https", "ftp", "ftps", "sftp"})
 
 
 def foresees_process(source: str | None, sink: str | None) -> bool:
-    """Return whether a source is a big file of this machine, and an SQLite database so small that most of the file is new. Blocks.
+    """Return whether most of a source is new to an SQLite database, and the source is big, or elsewhere and may be. Blocks.
 
-    A guess: a process that is not wanted is ended, and one that was not started early is started when its document is opened.
+    A guess: a process that is not wanted is ended, and one that was not started early is started when its document is opened. So
+    what nobody knows the size of is taken for big once, when there is no database yet, and not again at each of many small runs.
     """
     if source is None or sink is None or not can_start_python() or cores() < 2:
         return False
     database = sink[len(_SQLITE) :] if sink.lower().startswith(_SQLITE) else sink
+    if "://" in database:
+        return False
+    if _is_elsewhere(source):
+        return not os.path.lexists(database)
     size = _file_size(_path_of(source))
-    return "://" not in database and size >= BIG_BYTES and _file_size(database) < size // 2
+    return size >= BIG_BYTES and _file_size(database) < size // 2
 
 
 def can_start_python() -> bool:
@@ -35,6 +41,11 @@ def can_start_python() -> bool:
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _is_elsewhere(source: str) -> bool:
+    scheme, mark, _ = source.partition("://")
+    return bool(mark) and scheme.lower() in _ELSEWHERE
 
 
 def _path_of(source: str) -> str:

@@ -68,7 +68,7 @@ async def test_a_process_that_no_run_wants_is_ended(source: Path, started: Start
 
 
 def test_a_process_is_foreseen_for_a_big_file_that_is_mostly_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not for a small file, a folder, an address, another kind of sink, or where the database may hold what the file does."""
+    """Not for a small file, a folder, another kind of sink, or where the database may hold what the file does."""
     monkeypatch.setattr(feedmill.lanes.foreseeing, "cores", lambda: 2)
     big, small, database = tmp_path / "big file.csv", tmp_path / "small.csv", tmp_path / "shop.db"
     for path, size in ((big, BIG_BYTES), (small, BIG_BYTES - 1), (database, BIG_BYTES // 2 - 1)):
@@ -77,9 +77,23 @@ def test_a_process_is_foreseen_for_a_big_file_that_is_mostly_new(tmp_path: Path,
     for sink in (str(database), f"sqlite:///{database}", str(tmp_path / "new.db")):
         assert foresees_process(str(big), sink)
         assert foresees_process(big.as_uri(), sink)
-        for other in (str(small), str(tmp_path), str(tmp_path / "missing.csv"), "https://example.org/big.csv", "file://[", "a\0b", None):
+        for other in (str(small), str(tmp_path), str(tmp_path / "missing.csv"), "ipfs://big.csv", "file://[", "a\0b", None):
             assert not foresees_process(other, sink)
     assert not foresees_process(str(big), f"jsonl:///{database}")
     assert not foresees_process(str(big), None)
     os.truncate(database, BIG_BYTES // 2)
     assert not foresees_process(str(big), str(database))
+
+
+def test_a_process_is_foreseen_for_an_address_whose_database_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows how much will come, and a first load happens once; a run on what is there starts none before it knows."""
+    monkeypatch.setattr(feedmill.lanes.foreseeing, "cores", lambda: 2)
+    there, absent = tmp_path / "shop.db", tmp_path / "new.db"
+    there.touch()
+    for source in ("https://example.org/big.csv", "HTTP://user:secret@example.org", "ftp://[", "ftps://a/b", "sftp://a/b"):
+        assert foresees_process(source, str(absent))
+        assert foresees_process(source, f"sqlite:///{absent}")
+        for sink in (str(there), f"sqlite:///{there}", f"jsonl:///{absent}", None):
+            assert not foresees_process(source, sink)
+    monkeypatch.setattr(feedmill.lanes.foreseeing, "cores", lambda: 1)
+    assert not foresees_process("https://example.org/big.csv", str(absent))
