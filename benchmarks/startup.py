@@ -47,7 +47,7 @@ atexit.register(lambda: listed.write_text("\\n".join(sys.modules)))
 _IMPORT: Final = """
 import sys
 from importlib import import_module
-from feedmill.process import tune_process
+from feedmill.process import end_process, tune_process
 tune_process()
 wanted = dict.fromkeys(sys.stdin.read().split())
 class Listed:
@@ -60,8 +60,10 @@ for name in wanted:
         import_module(name)
     except ImportError:
         pass
+sys.meta_path.pop(0)
+end_process(0)
 """
-"""Imports the modules whose names are given, and what these would import only where it is among them."""
+"""Imports the modules whose names are given, and what these would import only where it is among them; ends as the program does."""
 
 
 @dataclass(slots=True)

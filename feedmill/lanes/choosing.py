@@ -48,7 +48,7 @@ async def _open_fitting_lane(order: Order, early: EarlyStart | None) -> AsyncIte
 
 
 async def _enter_fitting_lane(stack: AsyncExitStack, order: Order, early: EarlyStart | None) -> Lane:
-    if is_worth_a_process(order):
+    if is_worth_a_process(order, started=early is not None and early.waits):
         # Here, so that the many runs that get no process pay nothing for it.
         from feedmill.lanes.process import open_process_lane
 
@@ -60,11 +60,14 @@ async def _enter_fitting_lane(stack: AsyncExitStack, order: Order, early: EarlyS
     return await stack.enter_async_context(thread(order))
 
 
-def is_worth_a_process(order: Order) -> bool:
-    """Return whether a run's first document is announced as big, and little of it is known."""
+def is_worth_a_process(order: Order, *, started: bool = False) -> bool:
+    """Return whether a run's first document is announced as big, and little of it is known.
+
+    One of unknown size, compressed or made while it is sent, is worth one that is `started`: that costs no more than to end it.
+    """
     size = order.facts.size
     if size is None or size < BIG_BYTES:
-        return False
+        return size is None and started
     remembered = order.screening.remembered if order.screening is not None else None
     known = sum(memoryview(remembered.arrays.sizes).cast("i")) if remembered is not None else 0
     return known < size // 2

@@ -64,6 +64,11 @@ class EarlyStart:
     def __init__(self, process: MapperProcess | None = None) -> None:
         self._process = process
 
+    @property
+    def waits(self) -> bool:
+        """Return whether there is one to take."""
+        return self._process is not None
+
     def take(self) -> MapperProcess | None:
         """Return the process, which is then the caller's to end; None when there is none, or none any more."""
         process, self._process = self._process, None

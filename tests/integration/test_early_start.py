@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from aiohttp import web
 
 import feedmill
 import feedmill.lanes.choosing
 import feedmill.lanes.foreseeing
 import feedmill.lanes.starting
+from engine.flow.lanes import Order
 from feedmill import RunStatus
+from feedmill.lanes.choosing import is_worth_a_process
 from feedmill.lanes.foreseeing import BIG_BYTES, foresees_process
 from feedmill.lanes.starting import MapperProcess, start_process
 from sinks.sqlite.queries import open_queries
+from tests.servers.web import serving
 
 FIELDS = {"sku": "sku", "inventoryQuantity": "qty"}
 LONG_PAST = 1_000_000_000
@@ -58,6 +63,34 @@ async def test_a_first_load_is_read_in_the_process_that_was_started_early(source
     async with open_queries(shop) as queries:
         stored = {item["externalId"]: item["inventoryQuantity"] async for item in queries.items("acme")}
     assert stored == {f"a{number}": number for number in range(2_000)}
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+async def test_what_is_of_unknown_size_is_read_in_the_process_that_waits(compressed: bool, started: Started, tmp_path: Path) -> None:
+    """A first load over HTTP takes it where the answer is compressed; one that is announced as small leaves it, and it is ended."""
+
+    async def answer(_: web.Request) -> web.Response:
+        response = web.Response(text="sku,qty\na,1\nb,2\n", content_type="text/csv")
+        if compressed:
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
+
+    lanes: list[bool] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(feedmill.lanes.choosing, "BIG_BYTES", BIG_BYTES)
+        patched.setattr(feedmill.lanes.choosing, "is_worth_a_process", _noting(lanes))
+        async with serving(answer) as port:
+            run = await feedmill.sync(f"http://127.0.0.1:{port}/feed.csv", to=str(tmp_path / "shop.db"), feed="acme", fields=FIELDS)
+    assert (run.status, run.counts.created, lanes) == (RunStatus.COMPLETE, 2, [compressed])
+    assert [(early, process.process.returncode is None) for process, early in started] == [(True, False)]
+
+
+def _noting(lanes: list[bool]) -> Callable[..., bool]:
+    def note(order: Order, *, started: bool = False) -> bool:
+        lanes.append(is_worth_a_process(order, started=started))
+        return lanes[-1]
+
+    return note
 
 
 async def test_a_process_that_no_run_wants_is_ended(source: Path, started: Started, tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_other_plugins_than_the_run_began_with_are_refused() -> None:
 
 
 def test_a_process_is_for_what_is_big_and_new() -> None:
-    """Not for a document of unknown size, nor where most of it is known from the last run."""
+    """Not where most of it is known from the last run, and for one of unknown size where there is a process already."""
 
     def known(*sizes: int) -> Screening:
         return Screening("m", Remembered(b"", Arrays(sizes=array("i", sizes).tobytes())))
@@ -160,7 +160,9 @@ def test_a_process_is_for_what_is_big_and_new() -> None:
     assert is_worth_a_process(order(BIG_BYTES, known(1_000, BIG_BYTES // 3)))
     assert not is_worth_a_process(order(BIG_BYTES, known(1_000, BIG_BYTES // 2)))
     assert not is_worth_a_process(order(BIG_BYTES - 1))
+    assert not is_worth_a_process(order(BIG_BYTES - 1), started=True)
     assert not is_worth_a_process(order(None))
+    assert is_worth_a_process(order(None), started=True)
 
 
 def test_a_lane_is_chosen_by_name() -> None:
