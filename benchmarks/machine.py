@@ -47,7 +47,8 @@ def _processor() -> str:
 
 def _commit() -> str:
     commit = _git("rev-parse", "--short", "HEAD")
-    return f"{commit} with changes" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit or "unknown"
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", *_MEASURED)
+    return f"{commit} with changes" if commit and changed else commit or "unknown"
 
 
 def _git(*arguments: str) -> str:

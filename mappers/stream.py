@@ -73,8 +73,9 @@ class Stream:
         if len(self._held) < self._window and not final:
             return clear
         held, self._held = bytes(self._held), bytearray()
-        # A character that the window cuts in two is none of an encoding.
-        self.settle(held if len(held) <= self._window else held[: self._window].rstrip(_HIGH) or held)
+        # A character that the window cuts in two is none of an encoding. Where the bytes end with the window nobody knows whether it does.
+        whole = final and len(held) <= self._window
+        self.settle(held if whole else held[: self._window].rstrip(_HIGH) or held[: self._window])
         return clear + held
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -164,5 +165,6 @@ def write_items(found: ItemPages) -> Iterator[str]:
     every = found.all_loading
     yield f"| all of {every.requests:,} requests | | | {every.median * 1000:.1f} ms | {every.p99 * 1000:.1f} ms |"
     sorts = ", ".join(f"{name.removeprefix('sorted ')} {each:.1f} s" for name, each in found.sorting.items())
-    yield from ("", f"Sorting all of them, once a minute at most, while the page says so: {sorts}.")
+    yield ""
+    yield from textwrap.wrap(f"Sorting all of them, once a minute at most, while the page says so: {sorts}.", 118)
     yield from write_promises(check_items(found))

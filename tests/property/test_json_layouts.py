@@ -99,6 +99,14 @@ def test_any_layout_gives_the_items(data: st.DataObject, rows: list[dict[str, Js
     assert rows_of(*read(data.draw(laid(rows)), size)) == [expected(row) for row in rows]
 
 
+def test_an_encoding_is_not_chosen_by_half_a_character() -> None:
+    """Where the bytes by which it is chosen come to their end in a character, the rest of it is not waited for, nor is it judged."""
+    row: dict[str, JsonValue] = {"externalId": "k0", "stock": {"free": None, "at": "\u2028"}, "a": ":\u2028"}
+    document = Laid(json.dumps([row], ensure_ascii=False).encode(), {})
+    for size in range(1, len(document.data)):
+        assert rows_of(*read(document, size)) == [expected(row)], size
+
+
 @given(st.data(), items, st.integers(1, 60))
 def test_chunks_change_nothing(data: st.DataObject, rows: list[dict[str, JsonValue]], size: int) -> None:
     """Columns, rows and their positions are those of the whole document in one chunk."""
