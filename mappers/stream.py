@@ -74,7 +74,7 @@ class Stream:
             return clear
         held, self._held = bytes(self._held), bytearray()
         # A character that the window cuts in two is none of an encoding. Where the bytes end with the window nobody knows whether it does.
-        whole = final and len(held) <= self._window
+        whole = final and len(held) < self._window
         self.settle(held if whole else held[: self._window].rstrip(_HIGH) or held[: self._window])
         return clear + held
 
