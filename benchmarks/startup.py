@@ -60,7 +60,6 @@ for name in wanted:
         import_module(name)
     except ImportError:
         pass
-sys.meta_path.pop(0)
 end_process(0)
 """
 """Imports the modules whose names are given, and what these would import only where it is among them; ends as the program does."""

@@ -73,9 +73,11 @@ class Stream:
         if len(self._held) < self._window and not final:
             return clear
         held, self._held = bytes(self._held), bytearray()
-        # A character that the window cuts in two is none of an encoding. Where the bytes end with the window nobody knows whether it does.
-        whole = final and len(held) < self._window
-        self.settle(held if whole else held[: self._window].rstrip(_HIGH) or held[: self._window])
+        window = held[: self._window]
+        if len(window) == self._window:
+            # A character that the window cuts in two is none of an encoding, and nobody knows whether the last one is whole.
+            window = window.rstrip(_HIGH) or window
+        self.settle(window)
         return clear + held
 
     @property

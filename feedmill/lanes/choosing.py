@@ -66,8 +66,10 @@ def is_worth_a_process(order: Order, *, started: bool = False) -> bool:
     One of unknown size, compressed or made while it is sent, is worth one that is `started`: that costs no more than to end it.
     """
     size = order.facts.size
-    if size is None or size < BIG_BYTES:
-        return size is None and started
+    if size is None:
+        return started
+    if size < BIG_BYTES:
+        return False
     remembered = order.screening.remembered if order.screening is not None else None
     known = sum(memoryview(remembered.arrays.sizes).cast("i")) if remembered is not None else 0
     return known < size // 2

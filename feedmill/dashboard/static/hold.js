@@ -3,7 +3,7 @@
 const hold = (() => {
   const LONGEST = 5000;
   const waiting = [];
-  const unshown = new Map(); // What asks again once it may be shown, with the address and the target.
+  const unshown = new Set(); // What asks again once it may be shown.
   let down = false;
 
   function begin() {
@@ -40,13 +40,11 @@ const hold = (() => {
     if (!down || !shouldSwap || requestConfig.verb !== "get") return;
     event.preventDefault();
     const { elt: asks, path } = requestConfig;
-    const asked = unshown.has(asks);
-    unshown.set(asks, { path, target });
-    if (asked) return;
+    if (unshown.has(asks)) return;
+    unshown.add(asks);
     await released();
-    const last = unshown.get(asks);
     unshown.delete(asks);
-    if (asks.isConnected && last.target.isConnected) htmx.ajax("GET", last.path, { source: asks, target: last.target });
+    if (asks.isConnected && target.isConnected) htmx.ajax("GET", path, { source: asks, target });
   });
 
   return { released };

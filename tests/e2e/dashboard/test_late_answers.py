@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
-from playwright.async_api import Error, Page, Route, expect
+from playwright.async_api import Error, Locator, Page, Route, expect
 
 from tests.e2e.dashboard.test_mapping import columns_of, make_feed
 from tests.integration.test_api_items import make_feed as make_api_feed
@@ -20,6 +20,7 @@ from tests.servers.supplier import supplying
 STOCK = "sku;qty;Titel;Preis;Farbe\n" + "".join(f"A{at};{at};T{at};{at},50;rot{at}\n" for at in range(25))
 ROWS = [{"name": "sku", "purpose": "sku"}, {"name": "qty", "purpose": "inventoryQuantity"}, {"name": "Titel", "purpose": "name"}]
 PATIENCE = 20
+LIST = "**/items?part=list*"
 
 
 @dataclass
@@ -112,17 +113,22 @@ async def _press_and_type(page: Page) -> None:
         await expect(page.locator(".maprow")).to_have_count(5)
 
 
+async def _press_and_answer(page: Page, pressed: Locator, answer: Late) -> None:
+    """Hold the pointer down upon something until the page has got an answer."""
+    await pressed.hover()
+    await page.mouse.down()
+    async with page.expect_event("requestfinished"):
+        answer.wanted.set()
+    await page.evaluate("new Promise((done) => setTimeout(done))")
+
+
 async def _hold_the_pointer(page: Page) -> None:
     """Press a button, let an answer come, and let go: it is shown then, and the button is the one that was pressed."""
     changed = page.locator(".maprow").nth(3).locator(".seen").get_by_text("The records have no such column.")
     async with late(page, "**/mapping/look") as look:
         await page.get_by_label("Column", exact=True).nth(3).fill("Preise")
         await look.given.wait()
-        await page.get_by_role("button", name="Remove Farbe").hover()
-        await page.mouse.down()
-        async with page.expect_event("requestfinished"):
-            look.wanted.set()
-        await page.evaluate("new Promise((done) => setTimeout(done))")
+        await _press_and_answer(page, page.get_by_role("button", name="Remove Farbe"), look)
         assert await changed.count() == 0
         await page.mouse.up()
         await changed.wait_for()
@@ -161,32 +167,43 @@ async def test_nothing_is_lost_in_adding_a_feed_while_an_answer_is_late(running:
 
 
 async def test_a_link_is_not_taken_from_under_a_pointer_that_is_down(running: Running, ada: Seat) -> None:
-    """What a page would show anew meanwhile is shown once the pointer is up, and the click has counted for what was pressed."""
+    """What a page would show anew meanwhile is shown once the pointer is up, and a click counts for what was pressed."""
     page = ada.page
     feed = await make_api_feed(running, "acme")
     for number in range(3):
         await make_item(running, feed, f"A{number}", name=f"Lamp {number}")
     await ada.open("/items")
-    box = page.get_by_label("Search")
-    await box.press_sequentially("A1")
-    rows = page.locator("#items-list tbody tr")
+    box, lamp, rows = page.get_by_label("Search"), page.get_by_role("link", name="Lamp 1"), page.locator("#items-list tbody tr")
+    await box.fill("A1")
     await expect(rows).to_have_count(1)
-    async with late(page, "**/items?part=list*") as answer:
-        await box.press_sequentially("0")
+    async with late(page, LIST) as answer:
+        await box.fill("A10")
         await answer.given.wait()
-        await page.get_by_role("link", name="Lamp 1").hover()
-        await page.mouse.down()
-        async with page.expect_event("requestfinished"):
-            answer.wanted.set()
-        await page.evaluate("new Promise((done) => setTimeout(done))")
+        await _press_and_answer(page, lamp, answer)
         await expect(rows).to_have_count(1)
         await page.mouse.move(2, 2)
         await page.mouse.up()
         await expect(page.get_by_text("Nothing found")).to_be_visible()
     await box.fill("A1")
     await expect(rows).to_have_count(1)
-    await page.get_by_role("link", name="Lamp 1").hover()
-    await page.mouse.down()
-    await page.evaluate("new Promise((done) => setTimeout(done, 100))")
-    await page.mouse.up()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Lamp 1")
+    async with late(page, LIST) as answer:
+        await box.fill("A10")
+        await answer.given.wait()
+        await _press_and_answer(page, lamp, answer)
+        await page.mouse.up()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Lamp 1")
+
+
+async def test_leaving_the_search_does_not_ask_again(running: Running, ada: Seat) -> None:
+    """What was typed is asked for once, and not when a click elsewhere takes the focus; a choice is asked for as it is made."""
+    page, asked = ada.page, list[str]()
+    feed = await make_api_feed(running, "acme")
+    await make_item(running, feed, "A1", name="Lamp 1")
+    await ada.open("/items")
+    page.on("request", lambda request: asked.append(request.url) if "q=A1" in request.url else None)
+    async with page.expect_response(f"{LIST}q=A1*"):
+        await page.get_by_label("Search").press_sequentially("A1")
+    await page.get_by_role("heading", level=1).click()
+    async with page.expect_response(f"{LIST}status=removed*"):
+        await page.get_by_label("Status").select_option("removed")
+    assert ["status=removed" in url for url in asked] == [False, True]
